@@ -1,0 +1,1 @@
+"""The catalogue: sources of items, the pipeline that indexes them, and exact search over their vectors."""

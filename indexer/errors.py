@@ -1,0 +1,57 @@
+"""What can go wrong with a catalogue, each with a sentence that tells the person what to do."""
+
+from models.errors import LookalikeError
+
+
+class CatalogueMissing(LookalikeError):
+    """There is no catalogue in that directory."""
+
+    code = "catalogue-missing"
+
+
+class CatalogueDamaged(LookalikeError):
+    """The catalogue's database can't be read. (A damaged index file is no error: it is rebuilt.)"""
+
+    code = "catalogue-damaged"
+
+
+class CatalogueTooNew(LookalikeError):
+    """The catalogue was written in a format that this version does not know."""
+
+    code = "catalogue-too-new"
+
+
+class CatalogueNotWritable(LookalikeError):
+    """The directory is read-only, or the disk is full. What was acknowledged before is safe."""
+
+    code = "catalogue-not-writable"
+
+
+class CatalogueBusy(LookalikeError):
+    """Another process is writing and did not finish in time."""
+
+    code = "catalogue-busy"
+
+
+class ModelMismatch(LookalikeError):
+    """The catalogue's vectors were made by another model."""
+
+    code = "model-mismatch"
+
+
+class UnknownItem(LookalikeError):
+    """No item has that id."""
+
+    code = "unknown-item"
+
+
+class InvalidFilter(LookalikeError):
+    """A `where` that names an unknown field or holds a value of the wrong kind."""
+
+    code = "invalid-filter"
+
+
+class UnknownSource(LookalikeError):
+    """There is no such source of items."""
+
+    code = "unknown-source"

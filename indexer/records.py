@@ -1,0 +1,72 @@
+"""The records that a catalogue takes and gives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+AttributeValue: TypeAlias = str | int | float | bool | None
+"""What an attribute of an item may be."""
+
+Where: TypeAlias = Mapping[str, AttributeValue | Sequence[AttributeValue] | Mapping[str, int | float | str]]
+"""A filter. Each field maps to a value, a list of values, or a range `{"gte": .., "lte": ..}`; all must hold.
+
+`label` is the predicted class; every other name is an attribute.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayCopy:
+    """The picture of an item as a page shows it: encoded bytes, media type and size in pixels."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """What an item says of its display copy without carrying it."""
+
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One item on its way into a catalogue.
+
+    `vector` is float32 (dim,) of L2 norm 1; `label` the predicted class, `probability` the model's for it, 0 to 1;
+    `content` identifies what the source held (picture and attributes), so that an unchanged item can be skipped.
+    """
+
+    id: str
+    label: str
+    probability: float
+    vector: NDArray[np.float32]
+    display: DisplayCopy
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One live item of a catalogue."""
+
+    id: str
+    label: str
+    probability: float
+    attributes: Mapping[str, AttributeValue]
+    picture: PictureInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item found, and the cosine of its vector with the query's, -1 to 1."""
+
+    item: Item
+    score: float

@@ -1,0 +1,107 @@
+"""The model card: what a bundle is, how it was made, and the fingerprint that says which vectors compare."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import BundleDamaged, BundleMissing, BundleTooNew
+
+CARD_FILE = "card.json"
+CARD_FORMAT = 1
+KERAS_FILE = "classifier.keras"
+RUNTIME_FILE = "embedder.tflite"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything that is known of a bundle without opening its weights.
+
+    `input_shape` is (height, width) for grey or (height, width, 3) for colour views; `files` maps file names to
+    their SHA-256; `metrics` are shares between 0 and 1 on the official test split; `training` holds recipe, seeds,
+    versions, data checksums and seconds.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    classes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    preprocessing: str
+    files: Mapping[str, str]
+    trained_at: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint_of(files: Mapping[str, str], preprocessing: str) -> str:
+    """Return the fingerprint: SHA-256 over the files' names and checksums and the preprocessing's name."""
+    lines = [f"{name} {files[name]}\n" for name in sorted(files)]
+    return hashlib.sha256("".join([*lines, preprocessing]).encode()).hexdigest()
+
+
+def write_card(card: ModelCard, bundle: Path) -> None:
+    """Write `card.json` into the bundle directory."""
+    text = json.dumps({"format": CARD_FORMAT, **asdict(card)}, indent=2, sort_keys=True)
+    (bundle / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(bundle: Path) -> ModelCard:
+    """Read a bundle's card and check every file that it names.
+
+    Raises BundleMissing when the card or a file is not there, BundleTooNew for a later format, BundleDamaged when
+    the card is not a card or a file's SHA-256 is another.
+    """
+    path = bundle / CARD_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleMissing(f"{bundle} holds no model: {CARD_FILE} is not there.") from None
+    except (ValueError, OSError) as error:
+        raise BundleDamaged(f"{path} can't be read ({error}). Train the model again or restore the file.") from error
+    card = _parse(raw, path)
+    for name, expected in card.files.items():
+        file = bundle / name
+        if not file.is_file():
+            raise BundleMissing(f"{file} is missing. Train the model again or restore the file.")
+        if file_sha256(file) != expected:
+            raise BundleDamaged(f"{file} is not the file that {CARD_FILE} describes. Restore it or train again.")
+    return card
+
+
+def _parse(raw: Any, path: Path) -> ModelCard:
+    if not isinstance(raw, dict) or not isinstance(raw.get("format"), int):
+        raise BundleDamaged(f"{path} is not a model card.")
+    if raw["format"] > CARD_FORMAT:
+        raise BundleTooNew(
+            f"{path} has format {raw['format']}; this version reads up to {CARD_FORMAT}. Upgrade lookalike."
+        )
+    try:
+        files = {str(name): str(digest) for name, digest in raw["files"].items()}
+        card = ModelCard(
+            name=str(raw["name"]),
+            fingerprint=str(raw["fingerprint"]),
+            dim=int(raw["dim"]),
+            classes=tuple(str(label) for label in raw["classes"]),
+            input_shape=tuple(int(side) for side in raw["input_shape"]),
+            preprocessing=str(raw["preprocessing"]),
+            files=files,
+            trained_at=str(raw["trained_at"]),
+            metrics=dict(raw["metrics"]),
+            training=dict(raw["training"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleDamaged(f"{path} lacks or garbles {error}. Train the model again or restore the file.") from error
+    if any(Path(name).name != name for name in files) or RUNTIME_FILE not in files:
+        raise BundleDamaged(f"{path} names files outside the bundle, or no {RUNTIME_FILE}.")
+    if card.fingerprint != fingerprint_of(files, card.preprocessing):
+        raise BundleDamaged(f"{path} has a fingerprint that does not fit its own file list.")
+    return card

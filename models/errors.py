@@ -1,0 +1,75 @@
+"""Errors a person can act on. Every room's errors derive from `LookalikeError`."""
+
+from typing import ClassVar
+
+
+class LookalikeError(Exception):
+    """A known failure. `str(error)` is one sentence or two that say what is wrong and what to do."""
+
+    code: ClassVar[str] = "error"
+
+
+class UnsupportedPicture(LookalikeError):
+    """The bytes are not in a picture format that is accepted."""
+
+    code = "unsupported-picture"
+
+
+class DamagedPicture(LookalikeError):
+    """The bytes begin like a picture and then are truncated or corrupt."""
+
+    code = "damaged-picture"
+
+
+class PictureTooLarge(LookalikeError):
+    """More bytes or pixels than are accepted."""
+
+    code = "picture-too-large"
+
+
+class UnusablePicture(LookalikeError):
+    """A sound picture with nothing to look at: too small, or far too elongated."""
+
+    code = "unusable-picture"
+
+
+class DatasetMissing(LookalikeError):
+    """The data set is in none of the places it was looked for and could not be downloaded."""
+
+    code = "dataset-missing"
+
+
+class DatasetDamaged(LookalikeError):
+    """A data set file is not what its checksum or its header says."""
+
+    code = "dataset-damaged"
+
+
+class BundleMissing(LookalikeError):
+    """A model bundle, or one of its files, is not there."""
+
+    code = "model-missing"
+
+
+class BundleDamaged(LookalikeError):
+    """A model bundle's files are not those that its card describes."""
+
+    code = "model-damaged"
+
+
+class BundleTooNew(LookalikeError):
+    """A model card was written in a format that this version does not know."""
+
+    code = "model-too-new"
+
+
+class TrainingUnavailable(LookalikeError):
+    """Training was asked for and its dependencies are not installed."""
+
+    code = "training-unavailable"
+
+
+class CheckpointMismatch(LookalikeError):
+    """A checkpoint belongs to another recipe or to other data."""
+
+    code = "checkpoint-mismatch"

@@ -1,0 +1,1 @@
+"""Engine, the product in process, and its translation into HTTP."""

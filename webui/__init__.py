@@ -1,0 +1,1 @@
+"""The pages, on top of the API app."""
