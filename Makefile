@@ -1,0 +1,70 @@
+# Lookalike. `make help` lists what there is.
+
+PORT ?= 8000
+HOST ?= 127.0.0.1
+CATALOGUE ?= catalogues/fashion-mnist
+MODEL_OUT ?= reports/trained
+# Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
+DATA_DIR ?= $(wildcard ../shared/datasets/fashion-mnist)
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(name) -c \
+	'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+BIN := .venv/bin
+DATA := $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+export LOOKALIKE_DATA_DIR := $(if $(DATA_DIR),$(abspath $(DATA_DIR)),$(LOOKALIKE_DATA_DIR))
+
+.DEFAULT_GOAL := help
+.PHONY: help serve index train test check format bench browser screenshots clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo '  PORT=8000 HOST=127.0.0.1 CATALOGUE=$(CATALOGUE) DATA_DIR= change the obvious things'
+
+serve: index ## set everything up once, then serve the page and the API
+	@$(BIN)/lookalike serve --catalogue '$(CATALOGUE)' --host $(HOST) --port $(PORT)
+
+# A catalogue of the person's own is served as it is; only a new one, or the usual one, is filled from Fashion-MNIST.
+index: .venv/serving
+	@if [ '$(CATALOGUE)' = catalogues/fashion-mnist ] || [ ! -e '$(CATALOGUE)' ]; then \
+		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)'; fi
+
+train: .venv/developing ## train the quick recipe into MODEL_OUT (about 10 minutes)
+	@$(BIN)/lookalike train --recipe quick --out '$(MODEL_OUT)'
+
+test: .venv/developing browser ## run all the tests
+	@$(BIN)/python -m pytest
+
+check: .venv/developing ## format, lint, types, tests
+	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy --no-error-summary
+	@$(MAKE) --no-print-directory test
+
+format: .venv/developing ## bring the code into format
+	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet
+
+bench: .venv/developing ## measure against the obvious ways; prints ratios
+	@$(BIN)/python -m benchmarks
+
+screenshots: .venv/developing browser index ## take the README's pictures anew
+	@$(BIN)/python docs/screenshots.py '$(CATALOGUE)'
+
+browser: .venv/developing
+	@$(BIN)/python tests/find_chromium.py --install || true
+
+.venv/python:
+	@[ -n '$(PYTHON)' ] || { echo 'Lookalike needs Python 3.11 or later; none was found. Set PYTHON=.' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module did not work. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+.venv/serving: .venv/python pyproject.toml constraints.txt
+	@echo 'Installing the serving packages into .venv ...' >&2
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+.venv/developing: .venv/python pyproject.toml constraints.txt
+	@echo 'Installing the training and testing packages into .venv (TensorFlow is large) ...' >&2
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/serving
+
+clean: ## delete .venv and caches; catalogues stay
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

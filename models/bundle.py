@@ -1,0 +1,199 @@
+"""From a recipe to a model bundle: trained, calibrated, exported, checked, measured, and only then put in place."""
+
+import contextlib
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from models import fashion_mnist, garment_view, plots
+from models.calibration import expected_calibration_error, fit_temperature
+from models.card import (
+    CARD_FILE,
+    KERAS_FILE,
+    RUNTIME_FILE,
+    ModelCard,
+    file_sha256,
+    fingerprint_of,
+    read_card,
+    write_card,
+)
+from models.changes import Images
+from models.classifier import VIEW_SIDE, build_embedder
+from models.download import Progress
+from models.embedder import Vectors
+from models.errors import BundleDamaged, CheckpointMismatch
+from models.fashion_mnist import CLASSES, FILES, Split
+from models.recipes import Recipe
+from models.retrieval import class_retrieval, looks
+from models.runtime import LiteRTEmbedder
+from models.training import EpochReport, Training, TrainingData, predict, train
+
+AGREEMENT = 0.9999
+"""The least cosine between the runtime's vector and Keras's for one image."""
+
+CHECKPOINTS = "checkpoints"
+
+
+def train_bundle(
+    recipe: Recipe,
+    out: Path,
+    data_dir: Path | None = None,
+    progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> ModelCard:
+    """Train by the recipe on Fashion-MNIST and leave a bundle in the directory `out`; return its card.
+
+    A stopped run goes on from its last finished epoch; a finished one is returned as it is. `progress` counts
+    training steps, `say` hears a line about each epoch and stage. Raises CheckpointMismatch when `out` holds a bundle
+    or an unfinished run by another recipe, DatasetMissing or DatasetDamaged.
+    """
+    if (out / CARD_FILE).exists():
+        card = read_card(out)
+        if card.training.get("recipe") != asdict(recipe):
+            raise CheckpointMismatch(f"{out} holds a model by another recipe. Choose another --out.")
+        say(f"{out} is already trained by this recipe.")
+        return card
+    started = time.monotonic()
+    learn, test = fashion_mnist.load("train", data_dir), fashion_mnist.load("test", data_dir)
+    data = TrainingData.split(learn.images, learn.labels, recipe.validation, recipe.seed)
+
+    def on_epoch(report: EpochReport) -> None:
+        say(
+            f"epoch {report.epoch:>3}/{report.epochs}  loss {report.loss:.3f}  "
+            f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
+        )
+
+    training = train(recipe, data, out / CHECKPOINTS, progress, on_epoch)
+    card = write_bundle(training, recipe, data, test, started, out, say)
+    shutil.rmtree(out / CHECKPOINTS)
+    return card
+
+
+def write_bundle(
+    training: Training,
+    recipe: Recipe,
+    data: TrainingData,
+    test: Split,
+    started: float,
+    out: Path,
+    say: Callable[[str], None] = lambda text: None,
+) -> ModelCard:
+    """Calibrate, export, check, measure and put the bundle at `out`; return its card.
+
+    `started` is the monotonic time at which this run began. Raises BundleDamaged when the exported graph does not
+    agree with Keras.
+    """
+    say("calibrating and exporting")
+    logits = predict(training.network, data.held_out_images)["logits"]
+    temperature = fit_temperature(logits, data.held_out_labels)
+    model = build_embedder(training.network, recipe.look_share, temperature)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as draft_name:
+        draft = Path(draft_name)
+        model.save(draft / KERAS_FILE)
+        with _quiet():
+            model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
+        card = _card_of(draft, recipe, training, temperature)
+        write_card(card, draft)
+        embedder = LiteRTEmbedder(draft)
+        _check_agreement(embedder, model, data.held_out_images[:512])
+        say("measuring on the test images")
+        metrics = measure(embedder, test)
+        card = replace(
+            card,
+            metrics={name: round(value, 4) for name, value in metrics.items()},
+            training={**card.training, "seconds": round(time.monotonic() - started, 1)},
+        )
+        write_card(card, draft)
+        predicted = embedder.embed(test.images)[1].argmax(axis=1)
+        plots.draw_curves(training.history, draft / "curves.png")
+        plots.draw_confusion(
+            plots.confusion_matrix(test.labels, predicted, len(CLASSES)), CLASSES, draft / "confusion.png"
+        )
+        out.mkdir(exist_ok=True)
+        # The card goes last: a bundle without one is no bundle.
+        for file in sorted(draft.iterdir(), key=lambda file: file.name == CARD_FILE):
+            shutil.move(file, out / file.name)
+    return card
+
+
+def measure(embedder: LiteRTEmbedder, test: Split) -> dict[str, float]:
+    """Return the figures of a bundle on the official test split, as shares between 0 and 1."""
+    vectors, probabilities = embedder.embed(test.images)
+
+    def embed(images: Images) -> Vectors:
+        return embedder.embed(images)[0]
+
+    found = class_retrieval(vectors, test.labels)
+    seen = looks(embed, test.images)
+    return {
+        "accuracy": float((probabilities.argmax(axis=1) == test.labels).mean()),
+        "expected_calibration_error": expected_calibration_error(probabilities, test.labels),
+        **asdict(found),
+        **{f"looks_{name}": value for name, value in seen.items()},
+    }
+
+
+def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: float) -> ModelCard:
+    files = {name: file_sha256(bundle / name) for name in (KERAS_FILE, RUNTIME_FILE)}
+    return ModelCard(
+        name="fashion-mnist",
+        fingerprint=fingerprint_of(files, garment_view.PREPROCESSING),
+        dim=recipe.kind_dim + recipe.look_dim,
+        classes=CLASSES,
+        input_shape=(VIEW_SIDE, VIEW_SIDE),
+        preprocessing=garment_view.PREPROCESSING,
+        files=files,
+        trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        training={
+            "recipe": asdict(recipe),
+            "parameters": training.network.count_params(),
+            "temperature": temperature,
+            "vector_parts": {"kind": recipe.kind_dim, "look": recipe.look_dim},
+            "epoch_seconds": round(sum(report.seconds for report in training.history), 1),
+            "history": [asdict(report) for report in training.history],
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("tensorflow", "keras", "numpy", "ai-edge-litert", "lookalike")},
+            },
+            "data": {name: spec.sha256 for name, spec in FILES.items()},
+        },
+    )
+
+
+def _check_agreement(embedder: LiteRTEmbedder, model: keras.Model, images: Images) -> None:
+    expected = predict(model, images)["vector"]
+    actual, _ = embedder.embed(images)
+    least = float(np.einsum("nd,nd->n", expected, actual).min())
+    if least < AGREEMENT:
+        raise BundleDamaged(
+            f"The exported graph's vectors differ from Keras's (least cosine {least:.5f}). "
+            "Install the versions in constraints.txt and train again."
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the converter, which writes to the process's own stdout and stderr."""
+    with Path(os.devnull).open("wb") as nowhere:
+        kept = [os.dup(number) for number in (1, 2)]
+        try:
+            for number in (1, 2):
+                os.dup2(nowhere.fileno(), number)
+            yield
+        finally:
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)

@@ -1,0 +1,73 @@
+"""The network: a small residual CNN whose penultimate layer is the embedding.
+
+The penultimate layer has two parts, each of unit length: *kind*, which the class logits are read from, and *look*,
+which is trained to recognise one item under changes. Weighted and set side by side they make one unit vector whose
+inner product is the weighted sum of the two parts' cosines.
+"""
+
+import math
+
+import keras
+
+from models.recipes import Recipe
+
+VIEW_SIDE = 28
+
+
+def _convolution(x: keras.KerasTensor, channels: int, stride: int = 1, *, active: bool = True) -> keras.KerasTensor:
+    x = keras.layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
+    x = keras.layers.BatchNormalization(momentum=0.95)(x)
+    return keras.layers.ReLU()(x) if active else x
+
+
+def _residual(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+    inner = _convolution(_convolution(x, channels), channels, active=False)
+    return keras.layers.ReLU()(keras.layers.Add()([x, inner]))
+
+
+def build_network(recipe: Recipe, classes: int) -> keras.Model:
+    """Return the network in training form.
+
+    It maps float32 (n, 28, 28, 1) grey levels 0 to 255 to three float32 outputs: `logits` (n, classes), `kind`
+    (n, kind_dim) and `look` (n, look_dim), the last two of L2 norm 1.
+    """
+    width = recipe.width
+    views = keras.Input((VIEW_SIDE, VIEW_SIDE, 1), name="views")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(views)
+    x = _convolution(x, width // 2)
+    x = _convolution(x, width, stride=2)
+    middle = _residual(x, width)
+    x = _residual(_convolution(middle, 2 * width, stride=2), 2 * width)
+    late = _convolution(x, 4 * width)
+
+    kind = keras.layers.GlobalAveragePooling2D()(late)
+    kind = keras.layers.Dense(recipe.kind_dim, use_bias=False)(kind)
+    kind = keras.layers.UnitNormalization(dtype="float32", name="kind")(kind)
+    # A look is where things are as well as what they are: keep the grid.
+    look = keras.layers.Conv2D(8, 1)(keras.layers.AveragePooling2D(2)(middle))
+    look = keras.layers.Concatenate()([look, keras.layers.Conv2D(8, 1)(x)])
+    look = keras.layers.Dense(recipe.look_dim, use_bias=False)(keras.layers.Flatten()(look))
+    look = keras.layers.UnitNormalization(dtype="float32", name="look")(look)
+
+    cosines = keras.layers.Dense(
+        classes, use_bias=False, kernel_constraint=keras.constraints.UnitNorm(axis=0), dtype="float32"
+    )(kind)
+    logits = keras.layers.Rescaling(recipe.logit_scale, dtype="float32", name="logits")(cosines)
+    return keras.Model(views, {"logits": logits, "kind": kind, "look": look}, name="lookalike")
+
+
+def build_embedder(network: keras.Model, look_share: float, temperature: float) -> keras.Model:
+    """Return the network in answering form, sharing its layers.
+
+    Outputs are `vector`, float32 (n, kind_dim + look_dim) of L2 norm 1, and `probabilities`, float32 (n, classes):
+    the softmax of the logits divided by `temperature`.
+    """
+    outputs = dict(zip(network.output_names, network.outputs, strict=True))
+    scaled = (
+        keras.layers.Rescaling(math.sqrt(share), dtype="float32")(outputs[part])
+        for part, share in (("kind", 1 - look_share), ("look", look_share))
+    )
+    vector = keras.layers.Concatenate(dtype="float32", name="vector")(list(scaled))
+    calibrated = keras.layers.Rescaling(1 / temperature, dtype="float32")(outputs["logits"])
+    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(calibrated)
+    return keras.Model(network.input, {"vector": vector, "probabilities": probabilities}, name="lookalike")

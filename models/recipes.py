@@ -1,0 +1,38 @@
+"""Recipes: everything about a training run that a person chooses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to train.
+
+    `width` is the number of channels of the first residual stage; `kind_dim` and `look_dim` the dimensions of the
+    vector's two parts and `look_share` (0 to 1) what the second contributes to the cosine; `contrast` the weight of
+    the instance-contrastive loss and `contrast_temperature` its temperature; `logit_scale` the factor from cosine
+    to logit; `validation` the number of training images held out.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int = 128
+    width: int = 32
+    kind_dim: int = 64
+    look_dim: int = 64
+    look_share: float = 0.15
+    contrast: float = 0.3
+    contrast_temperature: float = 0.1
+    logit_scale: float = 10.0
+    label_smoothing: float = 0.05
+    peak_learning_rate: float = 0.2
+    warm_up_epochs: float = 1.0
+    weight_decay: float = 5e-4
+    precision: str = "mixed_bfloat16"
+    validation: int = 5_000
+    seed: int = 2017
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=8),)})
+"""Recipes by name."""

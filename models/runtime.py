@@ -1,0 +1,102 @@
+"""The serving embedder: the bundle's LiteRT graph, without TensorFlow.
+
+An interpreter is fixed to one batch size and must not be shared between threads, so each thread keeps its own, made
+when first needed.
+"""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from models import garment_view
+from models.card import RUNTIME_FILE, ModelCard, read_card
+from models.embedder import Probabilities, Vectors, View, Views
+from models.errors import BundleDamaged, BundleTooNew
+from models.pictures import Picture
+
+_BATCH_SIZES = (256, 16, 1)
+_PARALLEL_FROM = 16
+"""Batches of at least this size use every core; smaller ones leave the cores to other requests."""
+
+
+class LiteRTEmbedder:
+    """An `Embedder` over a bundle directory.
+
+    Raises BundleMissing, BundleDamaged or BundleTooNew.
+    """
+
+    def __init__(self, bundle: Path) -> None:
+        self._card = read_card(bundle)
+        if self._card.preprocessing != garment_view.PREPROCESSING:
+            raise BundleTooNew(
+                f"{bundle} needs the preprocessing {self._card.preprocessing!r}, which this version does not have. "
+                "Upgrade lookalike."
+            )
+        self._graph = (bundle / RUNTIME_FILE).read_bytes()
+        self._of_thread = threading.local()
+        try:
+            self._interpreter(1)
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the loaded bundle."""
+        return self._card
+
+    def prepare(self, picture: Picture) -> View:
+        """Return the 28x28 view of a picture by Fashion-MNIST's own conversion."""
+        return garment_view.prepare(picture)
+
+    def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
+        """Return vectors float32 (n, dim) of unit norm and probabilities float32 (n, classes).
+
+        `views` is uint8 (n, *card.input_shape), n >= 0; anything else raises ValueError.
+        """
+        if views.dtype != np.uint8 or views.shape[1:] != self._card.input_shape:
+            raise ValueError(
+                f"views are {views.dtype} {views.shape}, not uint8 (n, {', '.join(map(str, self._card.input_shape))})"
+            )
+        n = len(views)
+        vectors = np.empty((n, self._card.dim), np.float32)
+        probabilities = np.empty((n, len(self._card.classes)), np.float32)
+        start = 0
+        while start < n:
+            size = next(size for size in _BATCH_SIZES if size <= n - start)
+            rows = slice(start, start + size)
+            vectors[rows], probabilities[rows] = self._interpreter(size).run(views[rows])
+            start += size
+        return vectors, probabilities
+
+    def _interpreter(self, size: int) -> "_FixedBatch":
+        kept: dict[int, _FixedBatch] = self._of_thread.__dict__
+        if size not in kept:
+            kept[size] = _FixedBatch(self._graph, size, self._card)
+        return kept[size]
+
+
+class _FixedBatch:
+    def __init__(self, graph: bytes, size: int, card: ModelCard) -> None:
+        threads = (os.cpu_count() or 1) if size >= _PARALLEL_FROM else 1
+        self._interpreter = Interpreter(model_content=graph, num_threads=threads)
+        (given,) = self._interpreter.get_input_details()
+        self._shape = (size, *card.input_shape) if len(card.input_shape) == 3 else (size, *card.input_shape, 1)
+        self._interpreter.resize_tensor_input(given["index"], self._shape, strict=True)
+        self._interpreter.allocate_tensors()
+        self._input: int = given["index"]
+        outputs: dict[str, Any] = self._interpreter.get_signature_runner().get_output_details()
+        self._vector: int = outputs["vector"]["index"]
+        self._probabilities: int = outputs["probabilities"]["index"]
+        dims = [self._interpreter.get_tensor(index).shape for index in (self._vector, self._probabilities)]
+        if dims != [(size, card.dim), (size, len(card.classes))]:
+            raise ValueError(f"its outputs have the shapes {dims}")
+
+    def run(self, views: Views) -> tuple[Vectors, Probabilities]:
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input, views.reshape(self._shape).astype(np.float32))
+        interpreter.invoke()
+        return interpreter.get_tensor(self._vector), interpreter.get_tensor(self._probabilities)

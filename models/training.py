@@ -1,0 +1,252 @@
+"""Training: epochs with checkpoints, resumed where a stopped run left off, and a bundle at the end."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models import changes
+from models.changes import Images
+from models.classifier import build_network
+from models.errors import CheckpointMismatch
+from models.fashion_mnist import CLASSES
+from models.recipes import Recipe
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One finished epoch: training loss and accuracy as the batches saw them, accuracy on the held-out images."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    held_out_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """A finished training run: the network with the last epoch's weights in float32, and its history."""
+
+    network: keras.Model
+    history: tuple[EpochReport, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """Images uint8 (n, 28, 28) and labels uint8 (n,) to learn from, and those held out of learning."""
+
+    images: Images
+    labels: Labels
+    held_out_images: Images
+    held_out_labels: Labels
+
+    @classmethod
+    def split(cls, images: Images, labels: Labels, held_out: int, seed: int) -> "TrainingData":
+        """Hold `held_out` images out, drawn by the seed."""
+        order = np.random.default_rng(seed).permutation(len(images))
+        kept, out = order[held_out:], order[:held_out]
+        return cls(images[kept], labels[kept], images[out], labels[out])
+
+
+def train(
+    recipe: Recipe,
+    data: TrainingData,
+    checkpoints: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> Training:
+    """Train by the recipe, keeping a checkpoint of every finished epoch in the directory `checkpoints`.
+
+    A run stopped at any moment goes on after the last finished epoch when called again. `progress` counts steps of
+    the whole run; `on_epoch` hears of each epoch as it ends. Raises CheckpointMismatch when the directory holds a
+    run by another recipe.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    steps = len(data.images) // recipe.batch_size
+    trainee = _compiled(recipe, steps)
+    history = _restore(trainee, recipe, checkpoints)
+    for epoch in range(len(history), recipe.epochs):
+        started = time.monotonic()
+        count = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda step, logs, epoch=epoch: progress(
+                epoch * steps + step + 1, recipe.epochs * steps
+            )
+        )
+        fitted = trainee.fit(_Epoch(recipe, data, epoch), verbose=0, callbacks=[count])
+        logits = predict(trainee, data.held_out_images)["logits"]
+        report = EpochReport(
+            epoch=epoch + 1,
+            epochs=recipe.epochs,
+            loss=float(fitted.history["loss"][0]),
+            accuracy=float(fitted.history["accuracy"][0]),
+            held_out_accuracy=float((logits.argmax(axis=1) == data.held_out_labels).mean()),
+            seconds=time.monotonic() - started,
+        )
+        history.append(report)
+        _checkpoint(trainee, recipe, history, checkpoints)
+        on_epoch(report)
+    keras.config.set_dtype_policy("float32")
+    network = build_network(recipe, len(CLASSES))
+    network.set_weights(trainee.get_weights()[: len(network.weights)])
+    return Training(network, tuple(history))
+
+
+def predict(network: keras.Model, images: Images) -> dict[str, NDArray[np.float32]]:
+    """Return the network's outputs, by name, for images (n, 28, 28)."""
+    outputs: dict[str, NDArray[np.float32]] = network.predict(
+        images[..., None].astype(np.float32), batch_size=500, verbose=0
+    )
+    return outputs
+
+
+class _Epoch(keras.utils.PyDataset):
+    """One pass over the training images in batches of two changed views each: every pass its own order and changes.
+
+    The first half of a batch is changed gently, as the class loss likes it; the second half in all the ways under
+    which an item must still be recognised.
+    """
+
+    def __init__(self, recipe: Recipe, data: TrainingData, epoch: int) -> None:
+        super().__init__(workers=1, max_queue_size=8)
+        self._recipe, self._data, self._epoch = recipe, data, epoch
+        self._order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data.images))
+
+    def __len__(self) -> int:
+        return len(self._order) // self._recipe.batch_size
+
+    def __getitem__(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        size = self._recipe.batch_size
+        chosen = self._order[step * size : (step + 1) * size]
+        rng = np.random.default_rng([self._recipe.seed, self._epoch, step])
+        images, labels = self._data.images[chosen], self._data.labels[chosen]
+        views = np.concatenate([gently_changed(images, rng), strongly_changed(images, rng)])
+        targets = np.eye(len(CLASSES), dtype=np.float32)[np.concatenate([labels, labels])]
+        return views[..., None].astype(np.float32), targets
+
+
+def gently_changed(images: Images, rng: np.random.Generator) -> Images:
+    """Shift by up to 2 pixels, flip half, erase a rectangle in half."""
+    images = changes.shift(images, rng, most=2)
+    images = changes.for_some(changes.flip, 0.5, images, rng)
+    return changes.for_some(changes.erase, 0.5, images, rng)
+
+
+def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
+    """Change each image in several of the ways that `looks` measures."""
+    images = changes.shift(images, rng, most=3)
+    images = changes.for_some(changes.flip, 0.5, images, rng)
+    for change, share in (
+        (changes.rotate, 0.3),
+        (changes.scale, 0.3),
+        (changes.tone, 0.3),
+        (changes.blur, 0.25),
+        (changes.noise, 0.2),
+        (changes.occlude, 0.25),
+    ):
+        images = changes.for_some(change, share, images, rng)
+    return images
+
+
+class Trainee(keras.Model):
+    """The network with its losses: cross-entropy on the class, NT-Xent on the look."""
+
+    recipe: Recipe
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        del x, sample_weight, training
+        recipe = self.recipe
+        class_loss = keras.ops.mean(
+            keras.losses.categorical_crossentropy(
+                y, y_pred["logits"], from_logits=True, label_smoothing=recipe.label_smoothing
+            )
+        )
+        return class_loss + recipe.contrast * instance_contrastive_loss(y_pred["look"], recipe.contrast_temperature)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        del x, sample_weight
+        self.accuracy.update_state(y, y_pred["logits"])
+        return self.get_metrics_result()
+
+
+def instance_contrastive_loss(vectors: Any, temperature: float) -> Any:
+    """Return NT-Xent (Chen et al., arXiv 2002.05709, eq. 1), a scalar >= 0.
+
+    `vectors` is (2 n, dim) of unit rows; rows i and n + i are two views of one image, all others are different.
+    """
+    total = keras.ops.shape(vectors)[0]
+    similarity = keras.ops.matmul(vectors, keras.ops.transpose(vectors)) / temperature
+    similarity = similarity - 1e9 * keras.ops.eye(total)
+    partner = keras.ops.roll(keras.ops.arange(total), total // 2)
+    return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(partner, similarity, from_logits=True))
+
+
+def _compiled(recipe: Recipe, steps: int) -> Trainee:
+    keras.config.set_dtype_policy(recipe.precision)
+    network = build_network(recipe, len(CLASSES))
+    trainee = Trainee(network.input, dict(zip(network.output_names, network.outputs, strict=True)))
+    trainee.recipe = recipe
+    trainee.accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+    warm_up = int(recipe.warm_up_epochs * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(1, recipe.epochs * steps - warm_up),
+        warmup_target=recipe.peak_learning_rate,
+        warmup_steps=warm_up,
+    )
+    trainee.compile(keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay))
+    trainee.optimizer.build(trainee.trainable_variables)
+    return trainee
+
+
+def _checkpoint(trainee: Trainee, recipe: Recipe, history: list[EpochReport], directory: Path) -> None:
+    """Write weights first, then the state that points at them, each by renaming: a kill leaves the one before."""
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = directory / f"epoch-{len(history):04d}.weights.h5"
+    unfinished = directory / "unfinished.weights.h5"
+    trainee.save_weights(unfinished)
+    unfinished.replace(weights)
+    state = {
+        "recipe": asdict(recipe),
+        "weights": weights.name,
+        "history": [asdict(report) for report in history],
+    }
+    draft = directory / "state.json.draft"
+    draft.write_text(json.dumps(state), encoding="utf-8")
+    draft.replace(directory / "state.json")
+    for older in directory.glob("epoch-*.weights.h5"):
+        if older != weights:
+            older.unlink()
+
+
+def _restore(trainee: Trainee, recipe: Recipe, directory: Path) -> list[EpochReport]:
+    path = directory / "state.json"
+    if not path.exists():
+        return []
+    state = json.loads(path.read_text(encoding="utf-8"))
+    if state["recipe"] != asdict(recipe):
+        raise CheckpointMismatch(
+            f"{directory} holds an unfinished run by another recipe. Choose another directory or delete that one."
+        )
+    trainee.load_weights(directory / state["weights"])
+    return [EpochReport(**report) for report in state["history"]]
