@@ -1,0 +1,77 @@
+"""The JSON shapes of the API's answers."""
+
+import io
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    from indexer.records import Hit, Item
+    from search_api.engine import SearchResult
+
+Json: TypeAlias = dict[str, Any]
+PictureUrl: TypeAlias = Callable[[str], str]
+"""From an item's id to the address of its picture."""
+
+
+def search_answer(result: "SearchResult", source: Json, url: PictureUrl) -> Json:
+    """Return the answer to a search; `source` tells what the query was."""
+    best = result.predictions[0]
+    return {
+        "query": source,
+        "label": best.label,
+        "probability": _share(best.probability),
+        "predictions": [
+            {"label": prediction.label, "probability": _share(prediction.probability)}
+            for prediction in result.predictions
+        ],
+        "view": png_data_uri(result.view.pixels),
+        "notes": list(result.notes),
+        "hits": hits_answer(result.hits, url),
+        "exact": result.exact,
+        "model": result.model,
+        "generation": result.generation,
+        "took_ms": round(result.took_ms, 3),
+    }
+
+
+def hits_answer(hits: "Iterable[Hit]", url: PictureUrl) -> list[Json]:
+    """Return hits, best first, each with its item and score."""
+    return [{"item": item_answer(hit.item, url), "score": _share(hit.score)} for hit in hits]
+
+
+def item_answer(item: "Item", url: PictureUrl) -> Json:
+    """Return one item."""
+    return {
+        "id": item.id,
+        "label": item.label,
+        "probability": _share(item.probability),
+        "attributes": dict(item.attributes),
+        "picture": {
+            "url": url(item.id),
+            "width": item.picture.width,
+            "height": item.picture.height,
+            "media_type": item.picture.media_type,
+        },
+    }
+
+
+def counts_answer(counts: Mapping[str, int]) -> list[Json]:
+    """Return how many items each class has."""
+    return [{"label": label, "items": items} for label, items in counts.items()]
+
+
+def png_data_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 (height, width) or (height, width, 3), as a `data:` URI of a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+
+
+def _share(value: float) -> float:
+    """Six decimals are more than float32 holds near 1, and half the bytes."""
+    return round(float(value), 6)

@@ -1,0 +1,217 @@
+"""The product itself: a picture or an item in, its class and the items that look like it out."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedder import Embedder, Vectors, View
+from models.pictures import decode
+from search_api.errors import Busy, KOutOfRange, PageOutOfRange
+
+if TYPE_CHECKING:
+    from indexer.catalogue import Catalogue
+    from indexer.records import DisplayCopy, Hit, Item, Page, Where
+    from models.card import ModelCard
+
+DEFAULT_K = 10
+MAX_K = 100
+DEFAULT_LIMIT = 48
+MAX_LIMIT = 100
+MAX_OFFSET = 2**31
+MAX_WAIT = 10.0
+"""Seconds that a picture waits for its turn to be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class and the model's probability for it, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """The answer to one query.
+
+    `predictions` holds every class, best first, and their probabilities sum to 1; `hits` are best first;
+    `view` is what the model saw, with `notes` about how it was made; `exact` says that no better hit can
+    exist; `model` is the model's fingerprint and `generation` the catalogue's; `took_ms` is the whole time in
+    milliseconds.
+    """
+
+    predictions: tuple[Prediction, ...]
+    hits: "tuple[Hit, ...]"
+    view: View
+    notes: tuple[str, ...]
+    exact: bool
+    model: str
+    generation: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is being served: the model's card, the catalogue's number of items and its generation."""
+
+    card: "ModelCard"
+    items: int
+    generation: int
+
+
+class Engine:
+    """Answers every question of the command line, the API and the pages. Safe to use from several threads.
+
+    At most `decoders` pictures (by default as many as there are processors) are decoded at once, whatever the
+    number of threads: the largest picture accepted takes hundreds of megabytes while it is open.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        catalogue: "Catalogue",
+        decoders: int | None = None,
+        max_wait: float = MAX_WAIT,
+    ) -> None:
+        self._embedder = embedder
+        self._catalogue = catalogue
+        self._decoders = BoundedSemaphore(decoders or os.cpu_count() or 1)
+        self._max_wait = max_wait
+
+    def search(self, data: bytes, k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+        """Answer an encoded picture.
+
+        `k` is 1 to 100; `where` filters the hits, never the predictions. Raises UnsupportedPicture,
+        DamagedPicture, PictureTooLarge or UnusablePicture for the picture, KOutOfRange, InvalidFilter, and
+        Busy when too many pictures are being decoded.
+        """
+        started = time.perf_counter()
+        _check_k(k)
+        return self._answer(self._view(data), started, k, where)
+
+    def search_view(self, pixels: NDArray[np.uint8], k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+        """Answer a view: uint8 in the shape of one row of the embedder's input.
+
+        Raises KOutOfRange, InvalidFilter, and ValueError for another shape or dtype.
+        """
+        started = time.perf_counter()
+        _check_k(k)
+        return self._answer(View(pixels), started, k, where)
+
+    def search_item(self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+        """Answer an item of the catalogue; the item itself is not among the hits.
+
+        The hits come from the stored vector, so they equal those of `similar`. Only the best class is stored,
+        so view and predictions are made anew from the display copy. Raises UnknownItem, KOutOfRange,
+        InvalidFilter.
+        """
+        started = time.perf_counter()
+        _check_k(k)
+        vector = self._catalogue.vectors([item_id])
+        view = self._view(self._catalogue.display(item_id).data)
+        return self._answer(view, started, k, where, vector=vector, exclude=(item_id,))
+
+    def similar(self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None) -> "list[Hit]":
+        """Return the k items most like an item, best first, never the item itself.
+
+        Raises UnknownItem, KOutOfRange, InvalidFilter.
+        """
+        _check_k(k)
+        vector = self._catalogue.vectors([item_id])
+        return self._catalogue.search(vector, k, where, exclude=(item_id,))[0]
+
+    def item(self, item_id: str) -> "Item":
+        """Return one item. Raises UnknownItem."""
+        return self._catalogue.get([item_id])[0]
+
+    def display(self, item_id: str) -> "DisplayCopy":
+        """Return the picture of an item as a page shows it. Raises UnknownItem."""
+        return self._catalogue.display(item_id)
+
+    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = DEFAULT_LIMIT) -> "Page":
+        """Return one page of items in order of id, with the number of all that fit.
+
+        `limit` is 1 to 100 and `offset` at least 0. Raises PageOutOfRange, InvalidFilter.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise PageOutOfRange(f"limit must be between 1 and {MAX_LIMIT}, not {limit}.")
+        if not 0 <= offset <= MAX_OFFSET:
+            raise PageOutOfRange(f"offset must be between 0 and {MAX_OFFSET}, not {offset}.")
+        return self._catalogue.browse(where, offset=offset, limit=limit)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many items each class has, 0 included, in the model's order of classes."""
+        return self._catalogue.counts()
+
+    @property
+    def card(self) -> "ModelCard":
+        """The card of the model that answers."""
+        return self._embedder.card
+
+    @property
+    def generation(self) -> int:
+        """The generation of the catalogue that answers now."""
+        return self._catalogue.generation
+
+    def info(self) -> EngineInfo:
+        """Return what is being served."""
+        return EngineInfo(self.card, len(self._catalogue), self.generation)
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self._catalogue.close()
+
+    def _view(self, data: bytes) -> View:
+        with self._turn():
+            return self._embedder.prepare(decode(data))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._decoders.acquire(timeout=self._max_wait):
+            raise Busy("Too many pictures are being searched with at this moment. Try again in a few seconds.")
+        try:
+            yield
+        finally:
+            self._decoders.release()
+
+    def _answer(
+        self,
+        view: View,
+        started: float,
+        k: int,
+        where: "Where | None",
+        *,
+        vector: Vectors | None = None,
+        exclude: tuple[str, ...] = (),
+    ) -> SearchResult:
+        vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
+        generation = self._catalogue.generation
+        query = vectors if vector is None else vector
+        hits = self._catalogue.search(query, k, where, exclude=exclude)[0]
+        return SearchResult(
+            predictions=_predictions(self.card.classes, probabilities[0]),
+            hits=tuple(hits),
+            view=view,
+            notes=view.notes,
+            exact=True,
+            model=self.card.fingerprint,
+            generation=generation,
+            took_ms=(time.perf_counter() - started) * 1000,
+        )
+
+
+def _check_k(k: int) -> None:
+    if not 1 <= k <= MAX_K:
+        raise KOutOfRange(f"k must be between 1 and {MAX_K}, not {k}.")
+
+
+def _predictions(classes: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Prediction, ...]:
+    best_first = np.argsort(-probabilities, kind="stable")
+    return tuple(Prediction(classes[index], float(probabilities[index])) for index in best_first)

@@ -1,0 +1,81 @@
+"""What can go wrong with a question or with the server, each with a sentence that tells what to do."""
+
+from models.errors import LookalikeError
+
+
+class KOutOfRange(LookalikeError):
+    """The number of items asked for is not between 1 and the limit."""
+
+    code = "k-out-of-range"
+
+
+class PageOutOfRange(LookalikeError):
+    """The offset or the limit of a listing is out of range."""
+
+    code = "page-out-of-range"
+
+
+class Busy(LookalikeError):
+    """As many pictures as the machine can hold are being read already."""
+
+    code = "busy"
+
+
+class BadRequest(LookalikeError):
+    """A request that does not say what it wants in the way the API describes."""
+
+    code = "bad-request"
+
+
+class UnknownField(BadRequest):
+    """A field or query parameter that does not exist."""
+
+    code = "unknown-field"
+
+
+class InvalidField(BadRequest):
+    """A field given twice, or holding a value of the wrong kind."""
+
+    code = "invalid-field"
+
+
+class NoQuery(BadRequest):
+    """Neither a picture nor an item was given to search with."""
+
+    code = "no-query"
+
+
+class SeveralQueries(BadRequest):
+    """More than one thing was given to search with."""
+
+    code = "several-queries"
+
+
+class UnsupportedContentType(LookalikeError):
+    """The body's content type is none of those that are accepted."""
+
+    code = "unsupported-content-type"
+
+
+class AddressInUse(LookalikeError):
+    """Another program listens on that port already."""
+
+    code = "address-in-use"
+
+
+class AddressNotAllowed(LookalikeError):
+    """The system does not let this user listen on that port."""
+
+    code = "address-not-allowed"
+
+
+class InvalidAddress(LookalikeError):
+    """A host that is not an address of this machine, or a port that is not one."""
+
+    code = "invalid-address"
+
+
+class ServerFailed(LookalikeError):
+    """A server process could not start, or can't go on."""
+
+    code = "server-failed"

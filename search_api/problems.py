@@ -1,0 +1,107 @@
+"""The one table from named errors to HTTP, and the one shape of an error's answer: a problem of RFC 9457."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from indexer import errors as indexer_errors
+from models import errors as model_errors
+from models.errors import LookalikeError
+from search_api import errors as api_errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "5"}
+
+log = logging.getLogger(__name__)
+
+STATUSES: Mapping[type[LookalikeError], tuple[int, str]] = {
+    api_errors.BadRequest: (400, "The request is malformed"),
+    api_errors.UnknownField: (400, "There is no such field"),
+    api_errors.InvalidField: (400, "A field is malformed"),
+    api_errors.NoQuery: (400, "Nothing to search with"),
+    api_errors.SeveralQueries: (400, "More than one thing to search with"),
+    indexer_errors.InvalidFilter: (400, "The filter is malformed"),
+    indexer_errors.UnknownItem: (404, "There is no such item"),
+    indexer_errors.ModelMismatch: (409, "The catalogue belongs to another model"),
+    model_errors.PictureTooLarge: (413, "The picture is too large"),
+    api_errors.UnsupportedContentType: (415, "The content type is not supported"),
+    model_errors.UnsupportedPicture: (415, "The picture format is not supported"),
+    model_errors.DamagedPicture: (422, "The picture is damaged"),
+    model_errors.UnusablePicture: (422, "The picture can't be searched with"),
+    api_errors.KOutOfRange: (422, "k is out of range"),
+    api_errors.PageOutOfRange: (422, "The page is out of range"),
+    api_errors.Busy: (503, "Too many searches at once"),
+    indexer_errors.CatalogueBusy: (503, "The catalogue is being written"),
+    indexer_errors.CatalogueMissing: (503, "The catalogue is missing"),
+    indexer_errors.CatalogueDamaged: (503, "The catalogue is damaged"),
+    indexer_errors.CatalogueTooNew: (503, "The catalogue needs a newer version"),
+    indexer_errors.CatalogueNotWritable: (503, "The catalogue can't be written"),
+    model_errors.BundleMissing: (503, "The model is missing"),
+    model_errors.BundleDamaged: (503, "The model is damaged"),
+    model_errors.BundleTooNew: (503, "The model needs a newer version"),
+}
+"""Every error that a request can meet. One that is not here is a mistake of ours: 500."""
+
+HTTP_DETAILS = {
+    404: "There is nothing at this address. The API is described by its documentation under /v1.",
+    405: "This address does not answer that method; the Allow header names those that it does.",
+    413: "The body, or one of its form fields, is larger than is accepted. Send a smaller picture.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an error's answer says. `detail` is a sentence for a person, `code` a constant for a program."""
+
+    status: int
+    title: str
+    detail: str
+    code: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        """The URN that names this kind of problem."""
+        return f"urn:lookalike:problem:{self.code}"
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what to answer to any error; one that is not expected is logged, and nothing of it is told."""
+    if isinstance(error, LookalikeError) and (entry := _entry(type(error))):
+        status, title = entry
+        return Problem(status, title, str(error), error.code, RETRY_AFTER if status == 503 else {})
+    if isinstance(error, HTTPException) and error.code is not None and 400 <= error.code < 500:
+        return _http_problem(error, error.code)
+    log.error("A request met an unexpected error", exc_info=error)
+    return Problem(500, "Internal error", "Something went wrong on our side; it has been logged.", "internal-error")
+
+
+def problem_response(problem: Problem, instance: str) -> Response:
+    """Return the problem as `application/problem+json`; `instance` is the path that was asked for."""
+    body = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "instance": instance,
+    }
+    response = Response(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE)
+    response.headers.update(problem.headers)
+    return response
+
+
+def _entry(kind: type[Exception]) -> tuple[int, str] | None:
+    return next((STATUSES[parent] for parent in kind.__mro__ if parent in STATUSES), None)
+
+
+def _http_problem(error: HTTPException, status: int) -> Problem:
+    title = HTTP_STATUS_CODES.get(status, "Bad request")
+    detail = HTTP_DETAILS.get(status) or error.description or title
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "vary"}}
+    return Problem(status, title, detail, title.lower().replace(" ", "-"), headers)
