@@ -70,3 +70,11 @@ class Hit:
 
     item: Item
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the items that a filter allows, in order of id, and how many there are in all."""
+
+    items: tuple[Item, ...]
+    total: int

@@ -1,0 +1,295 @@
+"""The catalogue: a directory of items and their vectors, durable, and searched exactly."""
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+import numpy as np
+
+from indexer import generation, rows, snapshot
+from indexer.errors import CatalogueBusy, CatalogueExists, CatalogueNotWritable, ModelMismatch
+from indexer.filters import Condition, compile_where
+from indexer.generation import Index, Pointer
+from indexer.records import DisplayCopy, Hit, Item, Page, Record, Where
+from indexer.snapshot import Snapshot
+from indexer.store import Store, damaged, explained
+from models.embedder import Vectors
+
+LOCK_FILE = "publish.lock"
+BUSY_SECONDS = 10.0
+"""How long a writer waits for others before it raises CatalogueBusy."""
+
+_LOCK_POLL_SECONDS = 0.02
+_LENGTH_TOLERANCE = 1e-3
+
+
+class Catalogue:
+    """Items and their vectors in one directory. Safe to use from any number of threads and processes at once.
+
+    SQLite holds the truth; FAISS index files beside it are caches, checked whenever they are read and rebuilt when
+    they are not as they were written. Every method sees one state of the catalogue, the latest committed by
+    any thread or process. Open it after a fork, never before.
+
+    Methods raise CatalogueDamaged when the database can't be read; those that write raise CatalogueNotWritable
+    (read-only, disk full) and CatalogueBusy (another writer took too long), and then change nothing.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Use `Catalogue.create` or `Catalogue.open`."""
+        self._store = store
+        self._snapshot: Snapshot | None = None
+        self._refreshing = threading.Lock()
+        self._healed: Pointer | None = None
+        store.check()
+        with store.read() as connection:
+            described = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
+        if described is None:
+            raise damaged(store.directory, "it does not say which model it belongs to")
+        self.fingerprint: str = described[0]
+        self.dim: int = described[1]
+        with explained(store.directory):
+            self.classes: tuple[str, ...] = tuple(json.loads(described[2]))
+        with self._pinned():
+            pass
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path | str,
+        fingerprint: str,
+        dim: int,
+        classes: Sequence[str],
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> "Catalogue":
+        """Make an empty catalogue for the vectors and classes of one model, and the directory when there is none.
+
+        Raises CatalogueExists or CatalogueNotWritable.
+        """
+        store = Store(Path(directory), busy_seconds)
+        if not store.create(fingerprint, dim, json.dumps(list(classes))):
+            raise CatalogueExists(f"There is a catalogue in {directory} already. Choose a new directory.")
+        return cls(store)
+
+    @classmethod
+    def open(
+        cls, directory: Path | str, fingerprint: str | None = None, busy_seconds: float = BUSY_SECONDS
+    ) -> "Catalogue":
+        """Open a catalogue; with a fingerprint, only if its vectors are that model's.
+
+        Raises CatalogueMissing, CatalogueDamaged, CatalogueTooNew or ModelMismatch.
+        """
+        catalogue = cls(Store(Path(directory), busy_seconds))
+        if fingerprint is not None:
+            try:
+                catalogue.require(fingerprint)
+            except ModelMismatch:
+                catalogue.close()
+                raise
+        return catalogue
+
+    def require(self, fingerprint: str) -> None:
+        """Raise ModelMismatch unless the vectors are of the model with this fingerprint."""
+        if fingerprint != self.fingerprint:
+            raise ModelMismatch(
+                f"{self.directory} holds vectors of the model {self.fingerprint[:12]}; the model in use is "
+                f"{fingerprint[:12]}. Vectors of two models don't compare: use the first model, or index again into "
+                "a new directory with: lookalike index SOURCE --catalogue NEW_DIRECTORY"
+            )
+
+    @property
+    def directory(self) -> Path:
+        """Where the catalogue is."""
+        return self._store.directory
+
+    @property
+    def generation(self) -> int:
+        """The number of the index file in use, growing with every publication; 0 before the first."""
+        with self._pinned() as (_, state):
+            return state.pointer.number if state.pointer else 0
+
+    def __len__(self) -> int:
+        """Return the number of live items."""
+        with self._pinned() as (_, state):
+            return len(state)
+
+    def upsert(self, records: Sequence[Record]) -> None:
+        """Add items, or replace those whose id exists, in one transaction that is durable when this returns.
+
+        Of two records with one id the later counts. Raises ValueError for a record that isn't sound; then none of
+        them is taken.
+        """
+        for record in records:
+            rows.check_record(record, self.dim, self.classes)
+        latest = {record.id: record for record in records}
+        if latest:
+            with self._store.write() as connection:
+                rows.bury(connection, latest)
+                rows.insert(connection, list(latest.values()))
+
+    def delete(self, ids: Collection[str]) -> int:
+        """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
+        with self._store.write() as connection:
+            return rows.bury(connection, ids)
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Return items in the order of their ids. Raises UnknownItem."""
+        with self._store.read() as connection:
+            return rows.items_by_id(connection, ids)
+
+    def display(self, id_: str) -> DisplayCopy:
+        """Return the picture of an item as pages show it. Raises UnknownItem."""
+        with self._store.read() as connection:
+            return rows.display_of(connection, id_)
+
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Return the vectors of items in the order of their ids: float32 (n, dim), unit length. Raises UnknownItem."""
+        with self._store.read() as connection:
+            return rows.vectors_by_id(connection, ids, self.dim)
+
+    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return what each item's record had as `content`, by id, for those ids that are known."""
+        with self._store.read() as connection:
+            return rows.contents_of(connection, ids)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of items of each class, 0 included, in the model's order of classes."""
+        with self._store.read() as connection:
+            counts = rows.count_by_label(connection)
+        return {label: counts.get(label, 0) for label in self.classes}
+
+    def browse(self, where: Where | None = None, offset: int = 0, limit: int = 50) -> Page:
+        """Return up to `limit` items that a filter allows, in order of id, from `offset` on.
+
+        Raises InvalidFilter; ValueError for a negative number.
+        """
+        if offset < 0 or limit < 0:
+            raise ValueError("offset and limit are 0 or more.")
+        with self._store.read() as connection:
+            return Page(*rows.items_page(connection, self._condition(connection, where), offset, limit))
+
+    def search(
+        self, queries: Vectors, k: int, where: Where | None = None, exclude: Collection[str] = ()
+    ) -> list[list[Hit]]:
+        """Return the k items most like each query, best first, ties by id; all there are when there are fewer.
+
+        `queries` is float32 (n, dim), unit rows. The search is exact: it compares with every live item that `where`
+        allows and whose id is not among `exclude`. A score is the cosine, summed in float64, rounded to float32.
+
+        Raises InvalidFilter; ValueError for k < 1 or queries of another shape, type or length.
+        """
+        queries = np.ascontiguousarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self.dim or queries.dtype != np.float32:
+            raise ValueError(f"Queries are float32 (n, {self.dim}), not {queries.dtype} {queries.shape}.")
+        if not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _LENGTH_TOLERANCE):
+            raise ValueError("Queries are vectors of length 1.")
+        if k < 1:
+            raise ValueError("k is at least 1.")
+        with self._pinned() as (connection, state):
+            condition = self._condition(connection, where)
+            allowed = None if condition is None else rows.rows_where(connection, condition)
+            excluded = rows.rows_of(connection, exclude) if exclude else np.empty(0, np.int64)
+            found = state.nearest(queries, k, allowed, excluded)
+            items = rows.items_by_row(connection, {row for candidates, _ in found for row in candidates.tolist()})
+        return [_best(k, items, candidates.tolist(), scores.tolist()) for candidates, scores in found]
+
+    def publish(self) -> int:
+        """Build an index file of all live items, unless the published one has them all; return the number in use.
+
+        Without it searches are as exact, but compare new items one by one. Other processes notice by themselves.
+        """
+        with self._publishing():
+            with self._pinned(heal=False) as (connection, state):
+                is_current = state.alive is None and len(state.new_rows) == 0
+                if state.pointer is not None and state.is_whole and is_current:
+                    return state.pointer.number
+                index = Index.build(*rows.vectors_after(connection, 0, self.dim))
+            with explained(self.directory):
+                number = 1 + (state.pointer.number if state.pointer else 0)
+                pointer = generation.write(self.directory, number, index, state.last_row, state.last_tombstone)
+            with self._store.write() as connection:
+                generation.point_at(connection, pointer)
+            with explained(self.directory):
+                generation.sweep(self.directory, keep=pointer.file)
+        return number
+
+    def close(self) -> None:
+        """Close the database. No other thread may be using the catalogue."""
+        self._store.close()
+        self._snapshot = None
+
+    def __enter__(self) -> "Catalogue":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _pinned(self, heal: bool = True) -> Iterator[tuple[apsw.Connection, Snapshot]]:
+        """Give a read transaction and the snapshot of exactly the state that it sees."""
+        with self._store.read() as connection:
+            state = self._snapshot
+            if state is None or state.revision != snapshot.revision_of(connection):
+                state = self._refreshed(connection)
+            yield connection, state
+        if heal and not state.is_whole:
+            self._heal(state)
+
+    def _refreshed(self, connection: apsw.Connection) -> Snapshot:
+        with self._refreshing:
+            # The transaction may be older by now than what another thread has put in place: begin it again.
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN")
+            state = self._snapshot
+            if state is None or state.revision != snapshot.revision_of(connection):
+                state = snapshot.current(state, self.directory, connection, self.dim)
+                self._snapshot = state
+            return state
+
+    def _heal(self, state: Snapshot) -> None:
+        """Publish anew because the index file was damaged; where that can't be, searches go on from the database."""
+        with self._refreshing:
+            is_first, self._healed = self._healed != state.pointer, state.pointer
+        if is_first:
+            with suppress(CatalogueNotWritable, CatalogueBusy):
+                self.publish()
+
+    @contextmanager
+    def _publishing(self) -> Iterator[None]:
+        """Hold the lock that lets one thread of one process at a time build index files; a kill frees it."""
+        with explained(self.directory):
+            descriptor = os.open(self.directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            deadline = time.monotonic() + self._store.busy_seconds
+            while not _locked(descriptor):
+                if time.monotonic() > deadline:
+                    raise CatalogueBusy(f"Another process is publishing {self.directory}. Try again in a moment.")
+                time.sleep(_LOCK_POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
+        return compile_where(where, self.classes, rows.attribute_names(connection) if where else ())
+
+
+def _best(k: int, items: Mapping[int, Item], candidates: list[int], scores: list[float]) -> list[Hit]:
+    hits = [Hit(items[row], score) for row, score in zip(candidates, scores, strict=True)]
+    hits.sort(key=lambda hit: (-hit.score, hit.item.id))
+    return hits[:k]
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,242 @@
+"""What is read from and written to the tables, each inside a transaction that the caller holds."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import UnknownItem
+from indexer.filters import LARGEST_INTEGER, Condition, is_text
+from indexer.records import DisplayCopy, Item, PictureInfo, Record
+from models.embedder import Vectors
+
+Rows = NDArray[np.int64]
+"""(n,) row numbers, ascending."""
+
+LONGEST_NAME = 200
+"""Characters that an id or the name of an attribute may have."""
+
+_ITEM = "row, id, label, probability, attributes, media_type, width, height"
+_VECTOR_TYPE = np.dtype("<f4")
+_NORM_TOLERANCE = 1e-3
+_NOT_IN_A_NAME = frozenset('"\\')
+
+
+def insert(connection: apsw.Connection, records: Sequence[Record]) -> None:
+    """Write records as new rows after the last; no live item may have one of their ids."""
+    first = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get or 0)
+    numbered = list(enumerate(records, first))
+    connection.executemany(
+        f"INSERT INTO items ({_ITEM}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                row,
+                record.id,
+                record.label,
+                float(record.probability),
+                json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
+                record.display.media_type,
+                record.display.width,
+                record.display.height,
+                record.content,
+            )
+            for row, record in numbered
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO vectors (row, vector) VALUES (?, ?)",
+        [(row, record.vector.astype(_VECTOR_TYPE, copy=False).tobytes()) for row, record in numbered],
+    )
+    connection.executemany(
+        "INSERT INTO displays (row, data) VALUES (?, ?)", [(row, record.display.data) for row, record in numbered]
+    )
+    names = sorted({name for record in records for name in record.attributes})
+    connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", [(name,) for name in names])
+
+
+def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
+    """Take the live items with these ids out and leave tombstones; return how many there were."""
+    rows = rows_of(connection, ids).tolist()
+    dead = json.dumps(rows)
+    connection.execute("INSERT INTO tombstones (row) SELECT value FROM json_each(?)", (dead,))
+    for table in ("items", "vectors", "displays"):
+        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
+    return len(rows)
+
+
+def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
+    """Return the rows of those ids that are known."""
+    found = connection.execute(
+        "SELECT row FROM items WHERE id IN (SELECT value FROM json_each(?)) ORDER BY row", (json.dumps(list(ids)),)
+    )
+    return _as_rows(found)
+
+
+def rows_where(connection: apsw.Connection, condition: Condition) -> Rows:
+    """Return the rows that a filter allows."""
+    return _as_rows(
+        connection.execute(f"SELECT row FROM items WHERE {condition.sql} ORDER BY row", condition.parameters)
+    )
+
+
+def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, Item]:
+    """Return the items of those rows that live."""
+    found = connection.execute(
+        f"SELECT {_ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+    )
+    return {row[0]: _item(row) for row in found}
+
+
+def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
+    """Return the items with these ids, in their order. Raises UnknownItem."""
+    found = connection.execute(
+        f"SELECT {_ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return in_order(ids, {row[1]: _item(row) for row in found})
+
+
+def items_page(
+    connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
+) -> tuple[tuple[Item, ...], int]:
+    """Return the items from `offset` on, in order of id, and how many there are in all."""
+    where, parameters = _clause(condition)
+    page = connection.execute(
+        f"SELECT {_ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
+    )
+    items = tuple(_item(row) for row in page)
+    total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
+    return items, int(total)
+
+
+def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> Vectors:
+    """Return the vectors of these ids in their order: float32 (n, dim). Raises UnknownItem."""
+    found = connection.execute(
+        "SELECT id, vector FROM items JOIN vectors USING (row) WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return _as_vectors(in_order(ids, dict(found)), dim)
+
+
+def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows, Vectors]:
+    """Return the live rows newer than one, and their vectors: float32 (n, dim)."""
+    found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row", (row,)).fetchall()
+    blobs: list[Any] = [vector for _, vector in found]
+    return _as_rows(found), _as_vectors(blobs, dim)
+
+
+def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:
+    """Return the rows that died after one death, and the number of the last death."""
+    found: list[Any] = connection.execute(
+        "SELECT row, number FROM tombstones WHERE number > ? ORDER BY number", (number,)
+    ).fetchall()
+    return _as_rows(found), found[-1][1] if found else number
+
+
+def display_of(connection: apsw.Connection, id_: str) -> DisplayCopy:
+    """Return an item's display copy. Raises UnknownItem."""
+    found = connection.execute(
+        "SELECT data, media_type, width, height FROM items JOIN displays USING (row)"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([id_]),),
+    ).fetchone()
+    if found is None:
+        raise unknown(id_)
+    return DisplayCopy(*found)
+
+
+def contents_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return what identifies the content of those items that are known, by id."""
+    found = connection.execute(
+        "SELECT id, content FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return dict(found)
+
+
+def count_by_label(connection: apsw.Connection) -> dict[str, int]:
+    """Return the number of items of each label that has any."""
+    return dict(connection.execute("SELECT label, count(*) FROM items GROUP BY label"))
+
+
+def attribute_names(connection: apsw.Connection) -> frozenset[str]:
+    """Return every attribute name that an item ever had."""
+    return frozenset(name for (name,) in connection.execute("SELECT name FROM attribute_names"))
+
+
+def in_order(ids: Sequence[str], found: Mapping[str, Any]) -> list[Any]:
+    """Return what was found for each id, in the order of ids. Raises UnknownItem for the first that is missing."""
+    for id_ in ids:
+        if id_ not in found:
+            raise unknown(id_)
+    return [found[id_] for id_ in ids]
+
+
+def unknown(id_: str) -> UnknownItem:
+    """Return the error for an id that no item has."""
+    return UnknownItem(f"No item has the id {id_!r}.")
+
+
+def check_record(record: Record, dim: int, labels: Sequence[str]) -> None:
+    """Raise ValueError, naming the item, for a record that the catalogue could not give back as it is."""
+    if not _is_name(record.id):
+        raise ValueError(f"An id is a string of 1 to {LONGEST_NAME} characters, not {record.id!r}.")
+    if record.label not in labels or not 0 <= record.probability <= 1:
+        raise ValueError(f"{record.id}: {record.label!r} with probability {record.probability!r} is no prediction.")
+    vector = record.vector
+    if vector.shape != (dim,) or vector.dtype != np.float32:
+        raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
+    if not _are_unit(vector[np.newaxis]):
+        raise ValueError(f"{record.id}: the vector is not of length 1.")
+    for name, value in record.attributes.items():
+        if name == "label" or not _is_name(name) or not _NOT_IN_A_NAME.isdisjoint(name):
+            raise ValueError(f"{record.id}: {name!r} can't name an attribute.")
+        if not _is_attribute(value):
+            raise ValueError(f"{record.id}: {name} = {value!r} is no string, finite number, true, false or null.")
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _is_attribute(value: Any) -> bool:
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return is_text(value)
+        case int():
+            return abs(value) <= LARGEST_INTEGER
+        case float():
+            return math.isfinite(value)
+    return False
+
+
+def _clause(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
+    return (f"WHERE {condition.sql}", condition.parameters) if condition else ("", ())
+
+
+def _item(row: tuple[Any, ...]) -> Item:
+    _, id_, label, probability, attributes, media_type, width, height = row
+    return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
+
+
+def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:
+    return np.fromiter((row[0] for row in found), dtype=np.int64)
+
+
+def _as_vectors(blobs: list[bytes], dim: int) -> Vectors:
+    joined = b"".join(blobs)
+    if len(joined) != len(blobs) * dim * _VECTOR_TYPE.itemsize:
+        raise apsw.CorruptError("a vector has another size")
+    vectors = np.frombuffer(joined, dtype=_VECTOR_TYPE).reshape(len(blobs), dim).astype(np.float32, copy=False)
+    if not _are_unit(vectors):
+        raise apsw.CorruptError("a vector is not of length 1")
+    return vectors
+
+
+def _are_unit(vectors: Vectors) -> bool:
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    return bool(np.all(np.abs(squares - 1) < 2 * _NORM_TOLERANCE))

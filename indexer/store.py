@@ -1,0 +1,216 @@
+"""The database file: a connection for each thread, transactions, and SQLite's errors as errors a person can act on."""
+
+import errno
+import json
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from indexer.errors import (
+    CatalogueBusy,
+    CatalogueDamaged,
+    CatalogueMissing,
+    CatalogueNotWritable,
+    CatalogueTooNew,
+)
+
+DATABASE_FILE = "catalogue.sqlite"
+APPLICATION_ID = 0x4C6F6F6B  # "Look"
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+_CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_WRITE_FAILURES = {
+    apsw.SQLITE_IOERR_WRITE,
+    apsw.SQLITE_IOERR_FSYNC,
+    apsw.SQLITE_IOERR_DIR_FSYNC,
+    apsw.SQLITE_IOERR_TRUNCATE,
+    apsw.SQLITE_IOERR_SHMOPEN,
+    apsw.SQLITE_IOERR_SHMSIZE,
+    apsw.SQLITE_IOERR_SHMMAP,
+}
+
+
+@contextmanager
+def explained(directory: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into the catalogue's own errors."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise _explain(error, directory) from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise damaged(directory, str(error)) from error
+    except OSError as error:
+        reason = "the disk is full" if error.errno in _NO_SPACE else error.strerror or str(error)
+        raise _not_writable(directory, reason) from error
+
+
+def _explain(error: apsw.Error, directory: Path) -> Exception:
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return CatalogueBusy(f"Another process is writing to {directory} and has not finished. Try again in a moment.")
+    if isinstance(error, apsw.FullError):
+        return _not_writable(directory, "the disk is full")
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.AuthError):
+        return _not_writable(directory, "the directory or its files are read-only")
+    if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
+        return _not_writable(directory, "writing failed: is the disk full?")
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError | apsw.IOError | apsw.SQLError):
+        return damaged(directory, str(error))
+    return error
+
+
+def _not_writable(directory: Path, reason: str) -> CatalogueNotWritable:
+    return CatalogueNotWritable(
+        f"{directory} can't be written to: {reason}. What was indexed before is safe; make room or choose another "
+        "directory, and run the same command again."
+    )
+
+
+def damaged(directory: Path, reason: str) -> CatalogueDamaged:
+    """Return the error for a database that can't be right."""
+    return CatalogueDamaged(
+        f"{directory / DATABASE_FILE} is damaged or no catalogue ({reason}). Restore it from a copy, or index again "
+        "into a new directory."
+    )
+
+
+class Store:
+    """One catalogue's database, used by any number of threads: each reads on its own, one at a time writes.
+
+    A commit is durable when `write` returns (write-ahead log, synchronous=FULL).
+    """
+
+    def __init__(self, directory: Path, busy_seconds: float) -> None:
+        self.directory = directory
+        self._path = directory / DATABASE_FILE
+        self.busy_seconds = busy_seconds
+        self._writer = threading.Lock()
+        self._local = threading.local()
+        self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._closed = False
+
+    def create(self, fingerprint: str, dim: int, classes: str) -> bool:
+        """Lay an empty catalogue in one transaction; False when there was one already.
+
+        What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
+        """
+        with explained(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            connection = self._configured(
+                apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            )
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if not _is_empty(connection):
+                    return False
+                connection.execute(SCHEMA.read_text(encoding="utf-8"))
+                connection.execute(
+                    "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
+                    (fingerprint, dim, classes),
+                )
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+            sync_directory(self.directory)
+            sync_directory(self.directory.parent)
+        return True
+
+    def check(self) -> None:
+        """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read."""
+        if not self._path.is_file():
+            raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+        with self.read() as connection:
+            application = connection.pragma("application_id")
+            version = connection.pragma("user_version")
+            if application != APPLICATION_ID:
+                if _is_empty(connection):
+                    raise CatalogueMissing(
+                        f"The catalogue in {self.directory} was never finished. Make it with: lookalike index"
+                    )
+                raise damaged(self.directory, "it is a database of another program")
+            if version > FORMAT:
+                raise CatalogueTooNew(
+                    f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
+                )
+
+    @contextmanager
+    def read(self) -> Iterator[apsw.Connection]:
+        """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
+        with explained(self.directory):
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[apsw.Connection]:
+        """Give this thread's connection inside a write transaction that is durably committed when the block ends.
+
+        Raises CatalogueBusy when other writers take longer than the time set, CatalogueNotWritable when the
+        directory is read-only or the disk full; then nothing of the block is kept.
+        """
+        if not self._writer.acquire(timeout=self.busy_seconds):
+            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
+        try:
+            with explained(self.directory):
+                connection = self._connection()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("UPDATE catalogue SET revision = revision + 1")
+                    connection.execute("COMMIT")
+                finally:
+                    _roll_back(connection)
+        finally:
+            self._writer.release()
+
+    def close(self) -> None:
+        """Close every thread's connection. No thread may be inside `read` or `write`."""
+        self._closed = True
+        for connection in list(self._connections):
+            connection.close()
+
+    def _connection(self) -> apsw.Connection:
+        if self._closed:
+            raise ValueError(f"The catalogue in {self.directory} has been closed.")
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._configured(
+                apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX)
+            )
+            self._local.connection = connection
+            self._connections.add(connection)
+        return connection
+
+    def _configured(self, connection: apsw.Connection) -> apsw.Connection:
+        connection.set_busy_timeout(int(self.busy_seconds * 1000))
+        connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+        return connection
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get == 0)
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
