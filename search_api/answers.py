@@ -2,8 +2,9 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,22 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from indexer.records import Hit, Item
-    from search_api.engine import SearchResult
+    from search_api.engine import EngineInfo, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
 """From an item's id to the address of its picture."""
 
 
-def search_answer(result: "SearchResult", source: Json, url: PictureUrl) -> Json:
-    """Return the answer to a search; `source` tells what the query was."""
+def picture_path(item_id: str) -> str:
+    """Return the address of an item's picture where the API is at the root of its host."""
+    return f"/v1/items/{quote(item_id, safe='')}/image"
+
+
+def search_answer(result: "SearchResult", query: Json | None = None, url: PictureUrl = picture_path) -> Json:
+    """Return the answer to a search; `query`, when given, tells in it what was searched with."""
     best = result.predictions[0]
-    return {
-        "query": source,
+    return ({} if query is None else {"query": query}) | {
         "label": best.label,
         "probability": _share(best.probability),
         "predictions": [
@@ -31,7 +36,7 @@ def search_answer(result: "SearchResult", source: Json, url: PictureUrl) -> Json
         ],
         "view": png_data_uri(result.view.pixels),
         "notes": list(result.notes),
-        "hits": hits_answer(result.hits, url),
+        "hits": [hit_answer(hit, url) for hit in result.hits],
         "exact": result.exact,
         "model": result.model,
         "generation": result.generation,
@@ -39,12 +44,12 @@ def search_answer(result: "SearchResult", source: Json, url: PictureUrl) -> Json
     }
 
 
-def hits_answer(hits: "Iterable[Hit]", url: PictureUrl) -> list[Json]:
-    """Return hits, best first, each with its item and score."""
-    return [{"item": item_answer(hit.item, url), "score": _share(hit.score)} for hit in hits]
+def hit_answer(hit: "Hit", url: PictureUrl = picture_path) -> Json:
+    """Return one hit: its item and score."""
+    return {"item": item_answer(hit.item, url), "score": _share(hit.score)}
 
 
-def item_answer(item: "Item", url: PictureUrl) -> Json:
+def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
     """Return one item."""
     return {
         "id": item.id,
@@ -63,6 +68,22 @@ def item_answer(item: "Item", url: PictureUrl) -> Json:
 def counts_answer(counts: Mapping[str, int]) -> list[Json]:
     """Return how many items each class has."""
     return [{"label": label, "items": items} for label, items in counts.items()]
+
+
+def info_answer(info: "EngineInfo") -> Json:
+    """Return what is being served."""
+    card = info.card
+    return {
+        "model": card.fingerprint,
+        "name": card.name,
+        "trained_at": card.trained_at,
+        "preprocessing": card.preprocessing,
+        "dim": card.dim,
+        "classes": list(card.classes),
+        "metrics": dict(card.metrics),
+        "items": info.items,
+        "generation": info.generation,
+    }
 
 
 def png_data_uri(pixels: NDArray[np.uint8]) -> str:

@@ -137,7 +137,7 @@ def similar(item_id: str) -> Response:
     """Answer the items most like an item."""
     k, where = requests.read_similar(request)
     hits = _engine().similar(item_id, k, where)
-    return jsonify({"item_id": item_id, "hits": answers.hits_answer(hits, picture_url)} | _signature())
+    return jsonify({"item_id": item_id, "hits": [answers.hit_answer(hit, picture_url) for hit in hits]} | _signature())
 
 
 @api.get("/v1/classes")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from indexer.records import DisplayCopy, Hit, Item, Page, Where
     from models.card import ModelCard
 
-DEFAULT_K = 10
+DEFAULT_K = 12
 MAX_K = 100
 DEFAULT_LIMIT = 48
 MAX_LIMIT = 100

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -19,7 +20,9 @@ RETRY_AFTER = {"Retry-After": "5"}
 
 log = logging.getLogger(__name__)
 
-STATUSES: Mapping[type[LookalikeError], tuple[int, str]] = {
+Status: TypeAlias = tuple[int, str]
+
+ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     api_errors.BadRequest: (400, "The request is malformed"),
     api_errors.UnknownField: (400, "There is no such field"),
     api_errors.InvalidField: (400, "A field is malformed"),
@@ -27,7 +30,6 @@ STATUSES: Mapping[type[LookalikeError], tuple[int, str]] = {
     api_errors.SeveralQueries: (400, "More than one thing to search with"),
     indexer_errors.InvalidFilter: (400, "The filter is malformed"),
     indexer_errors.UnknownItem: (404, "There is no such item"),
-    indexer_errors.ModelMismatch: (409, "The catalogue belongs to another model"),
     model_errors.PictureTooLarge: (413, "The picture is too large"),
     api_errors.UnsupportedContentType: (415, "The content type is not supported"),
     model_errors.UnsupportedPicture: (415, "The picture format is not supported"),
@@ -36,16 +38,24 @@ STATUSES: Mapping[type[LookalikeError], tuple[int, str]] = {
     api_errors.KOutOfRange: (422, "k is out of range"),
     api_errors.PageOutOfRange: (422, "The page is out of range"),
     api_errors.Busy: (503, "Too many searches at once"),
+}
+"""What the person who asks can mend: the sentence is for them."""
+
+OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
     indexer_errors.CatalogueBusy: (503, "The catalogue is being written"),
     indexer_errors.CatalogueMissing: (503, "The catalogue is missing"),
     indexer_errors.CatalogueDamaged: (503, "The catalogue is damaged"),
     indexer_errors.CatalogueTooNew: (503, "The catalogue needs a newer version"),
     indexer_errors.CatalogueNotWritable: (503, "The catalogue can't be written"),
+    indexer_errors.ModelMismatch: (409, "The catalogue belongs to another model"),
     model_errors.BundleMissing: (503, "The model is missing"),
     model_errors.BundleDamaged: (503, "The model is damaged"),
     model_errors.BundleTooNew: (503, "The model needs a newer version"),
 }
-"""Every error that a request can meet. One that is not here is a mistake of ours: 500."""
+"""What only the operator can mend: the sentence, which may name directories, goes to the log."""
+
+STATUSES: Mapping[type[LookalikeError], Status] = {**ASKER_ERRORS, **OPERATOR_ERRORS}
+"""Every known error that a request can meet. One that is not here is a mistake of ours: 500."""
 
 HTTP_DETAILS = {
     404: "There is nothing at this address. The API is described by its documentation under /v1.",
@@ -72,9 +82,13 @@ class Problem:
 
 def problem_of(error: Exception) -> Problem:
     """Return what to answer to any error; one that is not expected is logged, and nothing of it is told."""
-    if isinstance(error, LookalikeError) and (entry := _entry(type(error))):
-        status, title = entry
-        return Problem(status, title, str(error), error.code, RETRY_AFTER if status == 503 else {})
+    if isinstance(error, LookalikeError) and (kind := _known_kind(type(error))):
+        status, title = STATUSES[kind]
+        detail = str(error)
+        if kind in OPERATOR_ERRORS:
+            log.error("A request met a known failure: %s", error)
+            detail = "The service can't answer at the moment; the reason has been logged for its operator."
+        return Problem(status, title, detail, error.code, RETRY_AFTER if status == 503 else {})
     if isinstance(error, HTTPException) and error.code is not None and 400 <= error.code < 500:
         return _http_problem(error, error.code)
     log.error("A request met an unexpected error", exc_info=error)
@@ -96,8 +110,8 @@ def problem_response(problem: Problem, instance: str) -> Response:
     return response
 
 
-def _entry(kind: type[Exception]) -> tuple[int, str] | None:
-    return next((STATUSES[parent] for parent in kind.__mro__ if parent in STATUSES), None)
+def _known_kind(kind: type[LookalikeError]) -> type[LookalikeError] | None:
+    return next((parent for parent in kind.__mro__ if parent in STATUSES), None)
 
 
 def _http_problem(error: HTTPException, status: int) -> Problem:

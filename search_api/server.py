@@ -89,8 +89,8 @@ def serve(
     status: object = 0
     try:
         _Master(_Server(make_app, settings, news)).run()
-    except HaltServer:
-        pass
+    except HaltServer as stop:
+        status = stop.exit_status
     except SystemExit as stop:
         if os.getpid() != parent:  # a worker leaves the way that it was forked
             raise
