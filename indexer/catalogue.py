@@ -1,12 +1,10 @@
 """The catalogue: a directory of items and their vectors, durable, and searched exactly."""
 
-import fcntl
 import json
-import os
 import threading
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -22,11 +20,9 @@ from indexer.snapshot import Snapshot
 from indexer.store import Store, damaged, explained
 from models.embedder import Vectors
 
-LOCK_FILE = "publish.lock"
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
 
-_LOCK_POLL_SECONDS = 0.02
 _LENGTH_TOLERANCE = 1e-3
 
 
@@ -193,7 +189,8 @@ class Catalogue:
             raise ValueError("k is at least 1.")
         with self._pinned() as (connection, state):
             condition = self._condition(connection, where)
-            allowed = None if condition is None else rows.rows_where(connection, condition)
+            find = partial(rows.rows_where, connection)
+            allowed = None if condition is None else state.allowed(condition, find)
             excluded = rows.rows_of(connection, exclude) if exclude else np.empty(0, np.int64)
             found = state.nearest(queries, k, allowed, excluded)
             items = rows.items_by_row(connection, {row for candidates, _ in found for row in candidates.tolist()})
@@ -204,9 +201,9 @@ class Catalogue:
 
         Without it searches are as exact, but compare new items one by one. Other processes notice by themselves.
         """
-        with self._publishing():
+        with generation.publisher_lock(self.directory, self._store.busy_seconds):
             with self._pinned(heal=False) as (connection, state):
-                is_current = state.alive is None and len(state.new_rows) == 0
+                is_current = state.published.alive is None and len(state.recent) == 0
                 if state.pointer is not None and state.is_whole and is_current:
                     return state.pointer.number
                 index = Index.build(*rows.vectors_after(connection, 0, self.dim))
@@ -262,21 +259,6 @@ class Catalogue:
             with suppress(CatalogueNotWritable, CatalogueBusy):
                 self.publish()
 
-    @contextmanager
-    def _publishing(self) -> Iterator[None]:
-        """Hold the lock that lets one thread of one process at a time build index files; a kill frees it."""
-        with explained(self.directory):
-            descriptor = os.open(self.directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            deadline = time.monotonic() + self._store.busy_seconds
-            while not _locked(descriptor):
-                if time.monotonic() > deadline:
-                    raise CatalogueBusy(f"Another process is publishing {self.directory}. Try again in a moment.")
-                time.sleep(_LOCK_POLL_SECONDS)
-            yield
-        finally:
-            os.close(descriptor)
-
     def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
         return compile_where(where, self.classes, rows.attribute_names(connection) if where else ())
 
@@ -285,11 +267,3 @@ def _best(k: int, items: Mapping[int, Item], candidates: list[int], scores: list
     hits = [Hit(items[row], score) for row, score in zip(candidates, scores, strict=True)]
     hits.sort(key=lambda hit: (-hit.score, hit.item.id))
     return hits[:k]
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,7 +1,11 @@
 """Index files: immutable, checked, and always to be had again from the vectors in the database."""
 
+import fcntl
 import hashlib
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,17 @@ import apsw
 import faiss
 import numpy as np
 
+from indexer.errors import CatalogueBusy
 from indexer.rows import Rows
-from indexer.store import sync_directory
+from indexer.store import explained, sync_directory
 from models.embedder import Vectors
 
 FLAT = "flat"
 """The kind of index that compares with every vector: exact."""
 
+LOCK_FILE = "publish.lock"
+
+_LOCK_POLL_SECONDS = 0.02
 _SUFFIX = ".faiss"
 _TEMPORARY = ".faiss.tmp"
 _PROBES = 8
@@ -49,10 +57,11 @@ class Index:
 
     def __init__(self, mapped: Any) -> None:
         self._mapped = mapped  # owns what `_index` and `vectors` look into
-        self._index: Any = faiss.downcast_index(mapped.index)
+        index: Any = faiss.downcast_index(mapped.index)
         self.rows: Rows = faiss.vector_to_array(mapped.id_map)
         size = len(self.rows) * mapped.d
-        flat = faiss.rev_swig_ptr(self._index.get_xb(), size) if size else np.empty(0, np.float32)
+        flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
+        self._index = index
         self.vectors: Vectors = flat.reshape(-1, mapped.d)
 
     @classmethod
@@ -81,6 +90,25 @@ class Index:
     def to_bytes(self) -> bytes:
         """Return the content of an index file."""
         return bytes(faiss.serialize_index(self._mapped).data)
+
+
+@contextmanager
+def publisher_lock(directory: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock that lets one thread of one process at a time write index files; a kill frees it.
+
+    Raises CatalogueBusy when it can't be had in time, CatalogueNotWritable.
+    """
+    with explained(directory):
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline = time.monotonic() + seconds
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise CatalogueBusy(f"Another process is publishing {directory}. Try again in a moment.")
+            time.sleep(_LOCK_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write(directory: Path, number: int, index: Index, last_row: int, last_tombstone: int) -> Pointer:
@@ -165,3 +193,11 @@ def _finds_itself(index: Index) -> bool:
     found = index.vectors[positions[:, 0]]
     is_same = np.all(np.abs(found - index.vectors[probes]) < _NORM_TOLERANCE, axis=1)
     return bool(np.all(is_same & (np.abs(scores[:, 0] - 1) < 2 * _NORM_TOLERANCE)))
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
