@@ -12,7 +12,7 @@ import apsw
 import numpy as np
 
 from indexer import generation, rows, snapshot
-from indexer.errors import CatalogueBusy, CatalogueExists, CatalogueNotWritable, ModelMismatch
+from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, ModelMismatch
 from indexer.filters import Condition, compile_where
 from indexer.generation import Index, Pointer
 from indexer.records import DisplayCopy, Hit, Item, Page, Record, Where
@@ -64,14 +64,16 @@ class Catalogue:
         classes: Sequence[str],
         busy_seconds: float = BUSY_SECONDS,
     ) -> "Catalogue":
-        """Make an empty catalogue for the vectors and classes of one model, and the directory when there is none.
+        """Open the catalogue of one model, making an empty one, and its directory, where there is none.
 
-        Raises CatalogueExists or CatalogueNotWritable.
+        `classes` are the labels that its items may have. Raises ModelMismatch when there is a catalogue of another
+        model, else what `open` raises, or CatalogueNotWritable.
         """
-        store = Store(Path(directory), busy_seconds)
-        if not store.create(fingerprint, dim, json.dumps(list(classes))):
-            raise CatalogueExists(f"There is a catalogue in {directory} already. Choose a new directory.")
-        return cls(store)
+        try:
+            return cls.open(directory, fingerprint, busy_seconds)
+        except CatalogueMissing:
+            Store(Path(directory), busy_seconds).create(fingerprint, dim, json.dumps(list(classes)))
+        return cls.open(directory, fingerprint, busy_seconds)
 
     @classmethod
     def open(
@@ -81,13 +83,14 @@ class Catalogue:
 
         Raises CatalogueMissing, CatalogueDamaged, CatalogueTooNew or ModelMismatch.
         """
-        catalogue = cls(Store(Path(directory), busy_seconds))
-        if fingerprint is not None:
-            try:
+        store = Store(Path(directory), busy_seconds)
+        try:
+            catalogue = cls(store)
+            if fingerprint is not None:
                 catalogue.require(fingerprint)
-            except ModelMismatch:
-                catalogue.close()
-                raise
+        except BaseException:
+            store.close()
+            raise
         return catalogue
 
     def require(self, fingerprint: str) -> None:

@@ -9,12 +9,6 @@ class CatalogueMissing(LookalikeError):
     code = "catalogue-missing"
 
 
-class CatalogueExists(LookalikeError):
-    """A new catalogue was to be made where there is one already."""
-
-    code = "catalogue-exists"
-
-
 class CatalogueDamaged(LookalikeError):
     """The catalogue's database can't be read. (A damaged index file is no error: it is rebuilt.)"""
 

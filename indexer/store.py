@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -35,6 +36,14 @@ _WRITE_FAILURES = {
     apsw.SQLITE_IOERR_SHMSIZE,
     apsw.SQLITE_IOERR_SHMMAP,
 }
+
+
+class _Signature(NamedTuple):
+    """What changes when somebody writes to a database."""
+
+    size: int
+    modified_ns: int
+    log_size: int
 
 
 @contextmanager
@@ -95,33 +104,29 @@ class Store:
         self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._closed = False
 
-    def create(self, fingerprint: str, dim: int, classes: str) -> bool:
-        """Lay an empty catalogue in one transaction; False when there was one already.
+    def create(self, fingerprint: str, dim: int, classes: str) -> None:
+        """Lay an empty catalogue in one transaction unless the database has something in it already.
 
         What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
         """
         with explained(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            connection = self._configured(
-                apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-            )
+            connection = self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
-                if not _is_empty(connection):
-                    return False
-                connection.execute(SCHEMA.read_text(encoding="utf-8"))
-                connection.execute(
-                    "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
-                    (fingerprint, dim, classes),
-                )
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
-                connection.execute("COMMIT")
+                if _is_empty(connection):
+                    connection.execute(SCHEMA.read_text(encoding="utf-8"))
+                    connection.execute(
+                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
+                        (fingerprint, dim, classes),
+                    )
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
+                    connection.execute("COMMIT")
             finally:
                 connection.close()
             sync_directory(self.directory)
             sync_directory(self.directory.parent)
-        return True
 
     def check(self) -> None:
         """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read."""
@@ -184,18 +189,40 @@ class Store:
         if self._closed:
             raise ValueError(f"The catalogue in {self.directory} has been closed.")
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._configured(
-                apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX)
-            )
+        frozen_as: _Signature | None = getattr(self._local, "frozen_as", None)
+        if connection is None or (frozen_as is not None and frozen_as != self._signature()):
+            connection, self._local.frozen_as = self._connect()
             self._local.connection = connection
             self._connections.add(connection)
         return connection
 
-    def _configured(self, connection: apsw.Connection) -> apsw.Connection:
-        connection.set_busy_timeout(int(self.busy_seconds * 1000))
-        connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+    def _connect(self) -> tuple[apsw.Connection, _Signature | None]:
+        """Open the database. Where SQLite can't keep its shared memory (a read-only directory, a full disk), read the
+        file as one that nobody writes: then return also what tells whether somebody has written after all.
+        """
+        signature = self._signature()
+        try:
+            return self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE), None
+        except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, apsw.IOError):
+            if signature.log_size:  # the file alone would lack what was acknowledged last
+                raise
+        uri = f"{self._path.absolute().as_uri()}?immutable=1"
+        return self._opened(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), signature
+
+    def _opened(self, name: str, flags: int) -> apsw.Connection:
+        connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
+        try:
+            connection.set_busy_timeout(int(self.busy_seconds * 1000))
+            connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _signature(self) -> _Signature:
+        database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
+        return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
 
 
 def sync_directory(directory: Path) -> None:

@@ -1,0 +1,33 @@
+"""Display copies: what a page shows of an item, instead of a picture of any size."""
+
+import io
+
+from PIL import Image
+
+from indexer.records import DisplayCopy
+from models.pictures import Picture
+
+LOSSLESS_SIDE = 64
+"""Pictures with no side longer than this (pixels) are kept exactly: they are drawn enlarged."""
+
+LONGEST_SIDE = 512
+"""No display copy is longer or wider than this (pixels)."""
+
+_JPEG_QUALITY = 85
+
+
+def display_copy(picture: Picture) -> DisplayCopy:
+    """Return the display copy of a picture: PNG when it is small, else JPEG, reduced to at most 512 pixels a side.
+
+    Encoded from pixels alone, so nothing of the original file's metadata gets into it.
+    """
+    image = Image.fromarray(picture.pixels)
+    encoded = io.BytesIO()
+    if max(image.size) <= LOSSLESS_SIDE:
+        image.save(encoded, "PNG")
+        media_type = "image/png"
+    else:
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
+        media_type = "image/jpeg"
+    return DisplayCopy(encoded.getvalue(), media_type, *image.size)
