@@ -1,0 +1,221 @@
+"""The pages: each asks the Engine one question and hands its records to a template."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+
+from models.pictures import MAX_BYTES
+from search_api import requests
+from search_api.app import ENGINE, picture_url
+from search_api.engine import DEFAULT_LIMIT, Engine
+from search_api.errors import InvalidField, PageOutOfRange
+from search_api.problems import Problem
+from webui import kept_notes, words
+from webui.assets import asset_url, static_file
+from webui.shared_view import from_address, to_address
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as BaseResponse
+
+    from indexer.records import Item
+
+ACCEPT = "image/*"
+DEFAULT_COUNT = 24
+COUNTS = (12, 24, 48, 96)
+EXAMPLE_HITS = 8
+EXAMPLES_LOOKED_AT = 24
+"""How many items of a class are looked at for the clearest examples of it."""
+
+pages = Blueprint("pages", __name__, template_folder="templates")
+pages.add_url_rule("/static/<name>", view_func=static_file)
+pages.add_app_template_filter(words.percent)
+pages.add_app_template_filter(words.heading)
+for function in (words.name_of, words.is_small):
+    pages.add_app_template_global(function)
+pages.add_app_template_global(asset_url, "asset")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of several links of which one is current."""
+
+    text: str
+    url: str
+    current: bool
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A class as the start page shows it: with an example, and how many items it has."""
+
+    label: str
+    count: int
+    item: "Item"
+
+
+@pages.app_context_processor
+def _names() -> dict[str, Any]:
+    return {
+        "accept": ACCEPT,
+        "model": _engine().card,
+        "max_megabytes": MAX_BYTES // 2**20,
+        "picture_url": lambda item: picture_url(item.id),
+    }
+
+
+@pages.after_request
+def _always_asked_anew(response: Response) -> Response:
+    """Unlike the API's `no-store`, `no-cache` lets the browser go back to a page without asking again."""
+    if response.mimetype == "text/html" and response.status_code == 200:
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+@pages.get("/")
+def home() -> str:
+    """The start page: give a picture, or start from the catalogue."""
+    return _home()
+
+
+@pages.post("/search")
+def upload() -> "BaseResponse":
+    """Make a view of the picture in a form and lead to the address of its results. The picture is not kept."""
+    question = requests.read_search(request)
+    if question.item_id is not None:
+        return redirect(url_for("pages.item", item_id=question.item_id), 303)
+    assert question.image is not None
+    result = _engine().search(question.image, k=1)
+    address = to_address(result.view.pixels)
+    response = redirect(url_for("pages.results", view=address), 303)
+    kept_notes.keep(response, address, result.notes)
+    return response
+
+
+@pages.get("/search")
+def results() -> "str | BaseResponse":
+    """What looks like the picture whose view is in the address."""
+    address = request.args.get("view")
+    if not address:
+        return redirect(url_for("pages.home"), 303)
+    engine, k, label = _engine(), _whole("k", DEFAULT_COUNT), _label()
+    pixels = from_address(address, engine.card.input_shape)
+    result = engine.search_view(pixels, k, _where(label))
+    return render_template(
+        "results.html",
+        result=result,
+        notes=result.notes or kept_notes.of(request, address),
+        view_picture=words.view_picture(pixels),
+        view_height=pixels.shape[0],
+        view_width=pixels.shape[1],
+        filters=_filters(result.predictions[0].label, label),
+        counts=_counts(k),
+    )
+
+
+@pages.get("/items/<item_id:item_id>")
+def item(item_id: str) -> str:
+    """One item and what looks like it."""
+    engine, k, label = _engine(), _whole("k", DEFAULT_COUNT), _label()
+    shown = engine.item(item_id)
+    return render_template(
+        "item.html",
+        item=shown,
+        hits=engine.similar(item_id, k, _where(label)),
+        filters=_filters(shown.label, label),
+        counts=_counts(k),
+    )
+
+
+@pages.get("/browse")
+def browse() -> str:
+    """The items of one class, or all, a page at a time."""
+    engine, page, label = _engine(), _whole("page", 1), _label()
+    shown = engine.browse(_where(label), (page - 1) * DEFAULT_LIMIT, DEFAULT_LIMIT)
+    last = max(1, -(-shown.total // DEFAULT_LIMIT))
+    if page > last:
+        raise PageOutOfRange(f"There are {last} pages here, and this would be page {page}.")
+    return render_template(
+        "browse.html",
+        label=label,
+        items=shown.items,
+        page=page,
+        pages=last,
+        previous=_here(page=page - 1 if page > 2 else None) if page > 1 else None,
+        next=_here(page=page + 1) if page < last else None,
+        shelves=list(_shelves(label)),
+    )
+
+
+def problem_page(problem: Problem) -> Response:
+    """Answer an error as a page: beside the form when a picture was given, on a page of its own otherwise."""
+    if request.endpoint == "pages.upload" and problem.status < 500:
+        return make_response(_home(alert=problem), problem.status)
+    return make_response(render_template("trouble.html", problem=problem), problem.status)
+
+
+def _engine() -> Engine:
+    return cast("Engine", current_app.extensions[ENGINE])
+
+
+def _home(alert: Problem | None = None) -> str:
+    engine = _engine()
+    shelves, to_try = [], []
+    for label, count in engine.counts().items():
+        items = engine.browse({"label": label}, limit=EXAMPLES_LOOKED_AT).items
+        clearest_first = sorted(items, key=lambda item: -item.probability)
+        shelves += [Shelf(label, count, item) for item in clearest_first[:1]]
+        to_try += clearest_first[1:2]
+    example = to_try[len(to_try) // 3] if to_try else None
+    return render_template(
+        "home.html",
+        alert=alert,
+        total=engine.info().items,
+        shelves=shelves,
+        to_try=to_try,
+        example=example,
+        example_hits=engine.similar(example.id, EXAMPLE_HITS) if example else [],
+    )
+
+
+def _shelves(current: str | None) -> Iterator[Option]:
+    engine = _engine()
+    yield Option("Everything", url_for("pages.browse"), current is None, engine.info().items)
+    for label, count in engine.counts().items():
+        if count:
+            yield Option(label, url_for("pages.browse", label=label), label == current, count)
+
+
+def _filters(likely: str, current: str | None) -> list[Option]:
+    labels = [None, likely] if current in (None, likely) else [None, likely, current]
+    return [
+        Option(f"Only {label}" if label else "All classes", _here(label=label), label == current) for label in labels
+    ]
+
+
+def _counts(current: int) -> list[Option]:
+    return [Option(str(count), _here(k=count), count == current) for count in COUNTS]
+
+
+def _here(**changes: str | int | None) -> str:
+    """Return the address of this page with some of its parameters changed, or left out where None."""
+    known = {name: value for name in ("view", "label", "k", "page") if (value := request.args.get(name))}
+    values: dict[str, Any] = {**(request.view_args or {}), **known, **changes}
+    return url_for(cast("str", request.endpoint), **values)
+
+
+def _label() -> str | None:
+    return request.args.get("label") or None
+
+
+def _where(label: str | None) -> dict[str, str] | None:
+    return {"label": label} if label else None
+
+
+def _whole(name: str, default: int) -> int:
+    try:
+        return int(request.args.get(name, default))
+    except ValueError:
+        raise InvalidField(f"{name} in the address must be a whole number.") from None
