@@ -167,7 +167,7 @@ def point_at(connection: apsw.Connection, pointer: Pointer) -> None:
 def sweep(directory: Path, keep: str) -> None:
     """Remove all index files but one: those replaced, and what killed publishers left."""
     for path in directory.glob("generation-*"):
-        if path.name != keep and path.name.endswith((_SUFFIX, _TEMPORARY)):
+        if path.name != keep and path.name.endswith((_SUFFIX, _TEMPORARY)) and not path.is_dir():
             path.unlink(missing_ok=True)
 
 

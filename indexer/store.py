@@ -133,6 +133,9 @@ class Store:
         if not self._path.is_file():
             raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
         with self.read() as connection:
+            size, _, log_size = self._signature()
+            if not log_size and size % connection.pragma("page_size"):
+                raise damaged(self.directory, "its end is missing")  # SQLite would read zeros there
             application = connection.pragma("application_id")
             version = connection.pragma("user_version")
             if application != APPLICATION_ID:
