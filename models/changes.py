@@ -18,17 +18,19 @@ Change: TypeAlias = Callable[[Images, np.random.Generator], Images]
 
 
 def _rounded(values: NDArray[np.float32]) -> Images:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    rounded: Images = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def shift(images: Images, rng: np.random.Generator, most: int = 3) -> Images:
     """Move by up to `most` pixels in each direction, filling with background."""
     n, height, width = images.shape
-    padded = np.pad(images, ((0, 0), (most, most), (most, most)))
+    padded: Images = np.pad(images, ((0, 0), (most, most), (most, most)))
     top, left = rng.integers(0, 2 * most + 1, (2, n))
     rows = (top[:, None] + np.arange(height))[:, :, None]
     columns = (left[:, None] + np.arange(width))[:, None, :]
-    return padded[np.arange(n)[:, None, None], rows, columns]
+    shifted: Images = padded[np.arange(n)[:, None, None], rows, columns]
+    return shifted
 
 
 def flip(images: Images, rng: np.random.Generator) -> Images:

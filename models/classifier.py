@@ -6,6 +6,8 @@ inner product is the weighted sum of the two parts' cosines.
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 
@@ -13,32 +15,36 @@ from models.recipes import Recipe
 
 VIEW_SIDE = 28
 
-
-def _convolution(x: keras.KerasTensor, channels: int, stride: int = 1, *, active: bool = True) -> keras.KerasTensor:
-    x = keras.layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
-    x = keras.layers.BatchNormalization(momentum=0.95)(x)
-    return keras.layers.ReLU()(x) if active else x
+Normalization: TypeAlias = Callable[..., keras.layers.BatchNormalization]
 
 
-def _residual(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    inner = _convolution(_convolution(x, channels), channels, active=False)
-    return keras.layers.ReLU()(keras.layers.Add()([x, inner]))
-
-
-def build_network(recipe: Recipe, classes: int) -> keras.Model:
+def build_network(
+    recipe: Recipe, classes: int, normalization: Normalization = keras.layers.BatchNormalization
+) -> keras.Model:
     """Return the network in training form.
 
-    It maps float32 (n, 28, 28, 1) grey levels 0 to 255 to three float32 outputs: `logits` (n, classes), `kind`
-    (n, kind_dim) and `look` (n, look_dim), the last two of L2 norm 1.
+    `normalization` makes the batch normalisation layers; the weights fit whichever kind made them. The network maps
+    float32 (n, 28, 28, 1) grey levels 0 to 255 to three float32 outputs: `logits` (n, classes), `kind` (n, kind_dim)
+    and `look` (n, look_dim), the last two of L2 norm 1.
     """
+
+    def convolution(x: keras.KerasTensor, channels: int, stride: int = 1, *, active: bool = True) -> keras.KerasTensor:
+        x = keras.layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
+        x = normalization(momentum=0.95)(x)
+        return keras.layers.ReLU()(x) if active else x
+
+    def residual(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+        inner = convolution(convolution(x, channels), channels, active=False)
+        return keras.layers.ReLU()(keras.layers.Add()([x, inner]))
+
     width = recipe.width
     views = keras.Input((VIEW_SIDE, VIEW_SIDE, 1), name="views")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(views)
-    x = _convolution(x, width // 2)
-    x = _convolution(x, width, stride=2)
-    middle = _residual(x, width)
-    x = _residual(_convolution(middle, 2 * width, stride=2), 2 * width)
-    late = _convolution(x, 4 * width)
+    x = convolution(x, width // 2)
+    x = convolution(x, width, stride=2)
+    middle = residual(x, width)
+    x = residual(convolution(middle, 2 * width, stride=2), 2 * width)
+    late = convolution(x, 4 * width)
 
     kind = keras.layers.GlobalAveragePooling2D()(late)
     kind = keras.layers.Dense(recipe.kind_dim, use_bias=False)(kind)
@@ -64,10 +70,10 @@ def build_embedder(network: keras.Model, look_share: float, temperature: float) 
     """
     outputs = dict(zip(network.output_names, network.outputs, strict=True))
     scaled = (
-        keras.layers.Rescaling(math.sqrt(share), dtype="float32")(outputs[part])
+        keras.layers.Rescaling(math.sqrt(share), dtype="float32", name=f"weighted_{part}")(outputs[part])
         for part, share in (("kind", 1 - look_share), ("look", look_share))
     )
     vector = keras.layers.Concatenate(dtype="float32", name="vector")(list(scaled))
-    calibrated = keras.layers.Rescaling(1 / temperature, dtype="float32")(outputs["logits"])
+    calibrated = keras.layers.Rescaling(1 / temperature, dtype="float32", name="calibrated_logits")(outputs["logits"])
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(calibrated)
     return keras.Model(network.input, {"vector": vector, "probabilities": probabilities}, name="lookalike")

@@ -43,7 +43,9 @@ def class_retrieval(vectors: Vectors, labels: NDArray[np.integer]) -> ClassRetri
     n = len(vectors)
     totals = np.bincount(labels)[labels] - 1
     deepest = max(10, int(totals.max()))
-    firsts, tens, averages = [], [], []
+    firsts: list[NDArray[np.bool_]] = []
+    tens: list[NDArray[np.float64]] = []
+    averages: list[float] = []
     for start in range(0, n, _BLOCK):
         block = slice(start, min(start + _BLOCK, n))
         scores = vectors[block] @ vectors.T

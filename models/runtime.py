@@ -73,24 +73,25 @@ class LiteRTEmbedder:
         return vectors, probabilities
 
     def _interpreter(self, size: int) -> "_FixedBatch":
-        kept: dict[int, _FixedBatch] = self._of_thread.__dict__
-        if size not in kept:
-            kept[size] = _FixedBatch(self._graph, size, self._card)
-        return kept[size]
+        interpreters: dict[int, _FixedBatch] = self._of_thread.__dict__.setdefault("interpreters", {})
+        if size not in interpreters:
+            interpreters[size] = _FixedBatch(self._graph, size, self._card)
+        return interpreters[size]
 
 
 class _FixedBatch:
     def __init__(self, graph: bytes, size: int, card: ModelCard) -> None:
         threads = (os.cpu_count() or 1) if size >= _PARALLEL_FROM else 1
         self._interpreter = Interpreter(model_content=graph, num_threads=threads)
-        (given,) = self._interpreter.get_input_details()
-        self._shape = (size, *card.input_shape) if len(card.input_shape) == 3 else (size, *card.input_shape, 1)
-        self._interpreter.resize_tensor_input(given["index"], self._shape, strict=True)
-        self._interpreter.allocate_tensors()
-        self._input: int = given["index"]
         outputs: dict[str, Any] = self._interpreter.get_signature_runner().get_output_details()
         self._vector: int = outputs["vector"]["index"]
         self._probabilities: int = outputs["probabilities"]["index"]
+        (given,) = self._interpreter.get_input_details()
+        self._shape = (size, *card.input_shape) if len(card.input_shape) == 3 else (size, *card.input_shape, 1)
+        self._input: int = given["index"]
+        self._interpreter.resize_tensor_input(self._input, self._shape, strict=True)
+        self._interpreter.allocate_tensors()
+        self._interpreter.invoke()  # some outputs have no shape before
         dims = [self._interpreter.get_tensor(index).shape for index in (self._vector, self._probabilities)]
         if dims != [(size, card.dim), (size, len(card.classes))]:
             raise ValueError(f"its outputs have the shapes {dims}")

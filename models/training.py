@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models import changes
 from models.changes import Images
-from models.classifier import build_network
+from models.classifier import Normalization, build_network
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import CLASSES
 from models.recipes import Recipe
@@ -82,9 +82,7 @@ def train(
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
         count = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda step, logs, epoch=epoch: progress(
-                epoch * steps + step + 1, recipe.epochs * steps
-            )
+            on_train_batch_end=lambda step, logs, epoch=epoch: progress(epoch * steps + step + 1, recipe.epochs * steps)
         )
         fitted = trainee.fit(_Epoch(recipe, data, epoch), verbose=0, callbacks=[count])
         logits = predict(trainee, data.held_out_images)["logits"]
@@ -114,10 +112,10 @@ def predict(network: keras.Model, images: Images) -> dict[str, NDArray[np.float3
 
 
 class _Epoch(keras.utils.PyDataset):
-    """One pass over the training images in batches of two changed views each: every pass its own order and changes.
+    """One pass over the training images: every pass its own order and changes.
 
-    The first half of a batch is changed gently, as the class loss likes it; the second half in all the ways under
-    which an item must still be recognised.
+    Each batch is gently changed, as the class loss likes it; behind it stand second views of its first images,
+    changed in all the ways under which an item must still be recognised.
     """
 
     def __init__(self, recipe: Recipe, data: TrainingData, epoch: int) -> None:
@@ -133,8 +131,9 @@ class _Epoch(keras.utils.PyDataset):
         chosen = self._order[step * size : (step + 1) * size]
         rng = np.random.default_rng([self._recipe.seed, self._epoch, step])
         images, labels = self._data.images[chosen], self._data.labels[chosen]
-        views = np.concatenate([gently_changed(images, rng), strongly_changed(images, rng)])
-        targets = np.eye(len(CLASSES), dtype=np.float32)[np.concatenate([labels, labels])]
+        pairs = _pairs(self._recipe)
+        views = np.concatenate([gently_changed(images, rng), strongly_changed(images[:pairs], rng)])
+        targets = np.eye(len(CLASSES), dtype=np.float32)[np.concatenate([labels, labels[:pairs]])]
         return views[..., None].astype(np.float32), targets
 
 
@@ -161,6 +160,10 @@ def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
     return images
 
 
+def _pairs(recipe: Recipe) -> int:
+    return round(recipe.second_views * recipe.batch_size)
+
+
 class Trainee(keras.Model):
     """The network with its losses: cross-entropy on the class, NT-Xent on the look."""
 
@@ -181,7 +184,9 @@ class Trainee(keras.Model):
                 y, y_pred["logits"], from_logits=True, label_smoothing=recipe.label_smoothing
             )
         )
-        return class_loss + recipe.contrast * instance_contrastive_loss(y_pred["look"], recipe.contrast_temperature)
+        look, pairs = y_pred["look"], _pairs(recipe)
+        twice = keras.ops.concatenate([look[:pairs], look[recipe.batch_size :]])
+        return class_loss + recipe.contrast * instance_contrastive_loss(twice, recipe.contrast_temperature)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         del x, sample_weight
@@ -203,7 +208,7 @@ def instance_contrastive_loss(vectors: Any, temperature: float) -> Any:
 
 def _compiled(recipe: Recipe, steps: int) -> Trainee:
     keras.config.set_dtype_policy(recipe.precision)
-    network = build_network(recipe, len(CLASSES))
+    network = build_network(recipe, len(CLASSES), _normalization())
     trainee = Trainee(network.input, dict(zip(network.output_names, network.outputs, strict=True)))
     trainee.recipe = recipe
     trainee.accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
@@ -217,6 +222,15 @@ def _compiled(recipe: Recipe, steps: int) -> Trainee:
     trainee.compile(keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay))
     trainee.optimizer.build(trainee.trainable_variables)
     return trainee
+
+
+def _normalization() -> Normalization:
+    if keras.backend.backend() != "tensorflow":
+        plain: Normalization = keras.layers.BatchNormalization
+        return plain
+    from models.normalization import FusedBatchNormalization
+
+    return FusedBatchNormalization
 
 
 def _checkpoint(trainee: Trainee, recipe: Recipe, history: list[EpochReport], directory: Path) -> None:
