@@ -125,18 +125,20 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
+    from search_api.answers import info_answer
+
     with _engine(options) as engine:
-        info = engine.info()
+        info = info_answer(engine.info())
+        counts = engine.counts()
     if options.json:
-        _print_json(info)
+        _print_json({**info, "counts": counts})
         return
-    for name, value in info.items():
-        if isinstance(value, dict):
-            print(f"{name}:")
-            for key, inner in value.items():
-                print(f"  {key:<28} {inner}")
-        else:
-            print(f"{name + ':':<12} {value}")
+    print(f"catalogue  {options.catalogue}: {info['items']} items, generation {info['generation']}")
+    for label, items in counts.items():
+        print(f"           {items:>7}  {label}")
+    print(f"model      {info['name']}, {info['model'][:12]}, {info['dim']} dimensions, trained {info['trained_at']}")
+    for name, value in info["metrics"].items():
+        print(f"           {value:>7.4f}  {name}")
 
 
 def _open_engine(options: argparse.Namespace) -> "Engine":

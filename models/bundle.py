@@ -1,12 +1,11 @@
 """From a recipe to a model bundle: trained, calibrated, exported, checked, measured, and only then put in place."""
 
-import contextlib
 import os
 import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,6 +32,7 @@ from models.download import Progress
 from models.embedder import Vectors
 from models.errors import BundleDamaged, CheckpointMismatch
 from models.fashion_mnist import CLASSES, FILES, Split
+from models.native_output import silenced
 from models.recipes import Recipe
 from models.retrieval import class_retrieval, looks
 from models.runtime import LiteRTEmbedder
@@ -102,7 +102,7 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as draft_name:
         draft = Path(draft_name)
         model.save(draft / KERAS_FILE)
-        with _quiet():
+        with silenced():
             model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
         card = _card_of(draft, recipe, training, temperature)
         write_card(card, draft)
@@ -182,18 +182,3 @@ def _check_agreement(embedder: LiteRTEmbedder, model: keras.Model, images: Image
             f"The exported graph's vectors differ from Keras's (least cosine {least:.5f}). "
             "Install the versions in constraints.txt and train again."
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the converter, which writes to the process's own stdout and stderr."""
-    with Path(os.devnull).open("wb") as nowhere:
-        kept = [os.dup(number) for number in (1, 2)]
-        try:
-            for number in (1, 2):
-                os.dup2(nowhere.fileno(), number)
-            yield
-        finally:
-            for number, copy in zip((1, 2), kept, strict=True):
-                os.dup2(copy, number)
-                os.close(copy)

@@ -16,6 +16,7 @@ from models import garment_view
 from models.card import RUNTIME_FILE, ModelCard, read_card
 from models.embedder import Probabilities, Vectors, View, Views
 from models.errors import BundleDamaged, BundleTooNew
+from models.native_output import silenced
 from models.pictures import Picture
 
 _BATCH_SIZES = (256, 16, 1)
@@ -39,7 +40,9 @@ class LiteRTEmbedder:
         self._graph = (bundle / RUNTIME_FILE).read_bytes()
         self._of_thread = threading.local()
         try:
-            self._interpreter(1)
+            # The runtime announces its delegate once in a process's life, from C++.
+            with silenced():
+                self._interpreter(1)
         except (ValueError, RuntimeError, KeyError) as error:
             raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
 
