@@ -3,191 +3,248 @@
 Rooms are imported inside the commands, so that `--help` and usage errors answer at once.
 """
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 if TYPE_CHECKING:
-    from models.embedder import Embedder
+    from flask import Flask
+
+    from indexer.records import Hit
     from search_api.engine import Engine
 
-DEFAULT_CATALOGUE = "catalogues/fashion-mnist"
-CATALOGUE_VARIABLE = "LOOKALIKE_CATALOGUE"
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 1 for a known failure or 130 when interrupted. Usage errors exit with 2."""
-    options = _parser().parse_args(arguments)
-    from models.errors import LookalikeError
+class _Commands(click.Group):
+    """Commands whose known failures are one line on stderr and exit code 1."""
 
-    try:
-        command: Callable[[argparse.Namespace], None] = options.command
-        command(options)
-        sys.stdout.flush()
-    except LookalikeError as error:
-        print(f"lookalike: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nlookalike: interrupted. Run the same command again to go on.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output has what it wanted; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    def invoke(self, ctx: click.Context) -> Any:
+        from models.errors import LookalikeError
+
+        try:
+            return super().invoke(ctx)
+        except LookalikeError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. Run the same command again to go on.", err=True)
+            raise click.exceptions.Exit(130) from None
 
 
-def _train(options: argparse.Namespace) -> None:
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: lookalike index fashion-mnist && lookalike serve",
+)
+def main() -> None:
+    """Visual search for fashion catalogues."""
+
+
+def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_directory = click.Path(file_okay=False, path_type=Path)
+_data_dir = click.option(
+    "--data-dir",
+    type=_directory,
+    envvar="LOOKALIKE_DATA_DIR",
+    help="Where Fashion-MNIST's four files are, or go (default: LOOKALIKE_DATA_DIR, then Keras's own cache).",
+)
+_catalogue = click.option(
+    "--catalogue",
+    type=_directory,
+    envvar="LOOKALIKE_CATALOGUE",
+    default=Path("catalogues/fashion-mnist"),
+    show_default=True,
+    help="The catalogue's directory (or set LOOKALIKE_CATALOGUE).",
+)
+_model = click.option("--model", type=_directory, help="A model bundle (default: the one that ships).")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_query = _together(
+    click.option("-k", type=click.IntRange(1, 100), default=12, show_default=True, help="How many items."),
+    click.option(
+        "--where",
+        "conditions",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
+    ),
+    _catalogue,
+    _model,
+    _json,
+)
+
+
+@main.command(epilog="Example: lookalike train --recipe quick --out my-model")
+@click.option("--recipe", type=click.Choice(["quick"]), default="quick", show_default=True, help="How to train.")
+@click.option("--out", type=_directory, required=True, help="Where the model bundle goes.")
+@_data_dir
+def train(recipe: str, out: Path, data_dir: Path | None) -> None:
+    """Train a model and write it as a bundle.
+
+    A stopped run goes on where it was when the command is given again.
+    """
     import models
     from models.recipes import RECIPES
 
     with _progress("step") as progress:
-        card = models.train(
-            RECIPES[options.recipe],
-            options.out,
-            data_dir=options.data_dir,
-            progress=progress,
-            say=progress.say,
-        )
-    print(f"{options.out}: {card.name}, fingerprint {card.fingerprint[:12]}")
+        card = models.train(RECIPES[recipe], out, data_dir, progress, say=progress.say)
+    click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")
     for name in ("accuracy", "precision_at_10", "map_at_r", "looks_mean"):
-        print(f"  {name:<18} {card.metrics[name]:.4f}")
+        click.echo(f"  {name:<16} {card.metrics[name]:.4f}")
 
 
-def _index(options: argparse.Namespace) -> None:
+@main.command(epilog="Example: lookalike index fashion-mnist --catalogue catalogues/demo")
+@click.argument("source")
+@_data_dir
+@_catalogue
+@_model
+def index(source: str, data_dir: Path | None, catalogue: Path, model: Path | None) -> None:
+    """Put the items of SOURCE into a catalogue.
+
+    SOURCE is fashion-mnist: its 10,000 test images. A stopped run goes on where it was when the command is given
+    again; items that are there already are passed over.
+    """
     import models
     from indexer import pipeline, sources
     from indexer.catalogue import Catalogue
 
     with _progress("B") as progress:
-        source = sources.open_source(options.source, data_dir=options.data_dir, progress=progress)
-    embedder = models.load(options.model)
+        items = sources.open_source(source, data_dir, progress)
+    embedder = models.load(model)
     card = embedder.card
-    with (
-        closing(Catalogue.create(options.catalogue, card.fingerprint, card.dim, card.classes)) as catalogue,
-        _progress("item") as progress,
-    ):
-        report = pipeline.index(source, embedder, catalogue, progress=progress)
-        total = len(catalogue)
+    with closing(Catalogue.create(catalogue, card.fingerprint, card.dim, card.classes)) as opened:
+        with _progress("item") as progress:
+            report = pipeline.index(items, embedder, opened, progress)
+        total = len(opened)
     if report.added or report.updated:
-        print(f"{options.catalogue}: {report.added} added, {report.updated} updated, {total} items.")
+        click.echo(f"{catalogue}: {report.added} added, {report.updated} updated, {total} items.")
     else:
-        print(f"{options.catalogue}: nothing to do, all {total} items are there.")
+        click.echo(f"{catalogue}: nothing to do, all {total} items are there.")
 
 
-def _search(options: argparse.Namespace) -> None:
+@main.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
+@click.argument("image", type=click.File("rb"))
+@_query
+def search(image: Any, k: int, conditions: Sequence[str], catalogue: Path, model: Path | None, as_json: bool) -> None:
+    """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
     from search_api.answers import search_answer
 
-    with _engine(options) as engine:
-        result = engine.search(_read_picture(options.image), k=options.k, where=_where(options.where))
-    if options.json:
+    with closing(_open_engine(catalogue, model)) as engine:
+        result = engine.search(image.read(), k, _where(conditions))
+    if as_json:
         _print_json(search_answer(result))
         return
     best = result.predictions[0]
-    print(f"{best.label} ({best.probability:.0%})")
+    click.echo(f"{best.label} ({best.probability:.0%})")
     for note in result.notes:
-        print(f"  {note}")
+        click.echo(f"  {note}")
     _print_hits(result.hits)
 
 
-def _similar(options: argparse.Namespace) -> None:
+@main.command(epilog="Example: lookalike similar test-00042 --json")
+@click.argument("item_id", metavar="ID")
+@_query
+def similar(
+    item_id: str, k: int, conditions: Sequence[str], catalogue: Path, model: Path | None, as_json: bool
+) -> None:
+    """Find the items that look like the item ID; never the item itself."""
     from search_api.answers import hit_answer
 
-    with _engine(options) as engine:
-        hits = engine.similar(options.id, k=options.k, where=_where(options.where))
-    if options.json:
+    with closing(_open_engine(catalogue, model)) as engine:
+        hits = engine.similar(item_id, k, _where(conditions))
+    if as_json:
         _print_json([hit_answer(hit) for hit in hits])
     else:
         _print_hits(hits)
 
 
-def _serve(options: argparse.Namespace) -> None:
-    from search_api.server import serve
+@main.command(epilog="Example: lookalike serve --port 8000")
+@_catalogue
+@_model
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port, 0 for any free one."
+)
+@click.option("--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Threads of a process.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: int, workers: int) -> None:
+    """Serve the page and the API until Ctrl-C."""
+    from search_api import server
 
-    def make_app() -> Any:
+    def make_app() -> "Flask":
         # In the worker, after the fork: FAISS, SQLite and the runtime must not be loaded before.
         import webui.app
 
-        return webui.app.create_app(lambda: _open_engine(options))
+        return webui.app.create_app(lambda: _open_engine(catalogue, model))
 
-    serve(
-        make_app,
-        host=options.host,
-        port=options.port,
-        threads=options.threads,
-        workers=options.workers,
-        on_ready=lambda address: print(f"Lookalike is ready on {address}  (Ctrl-C stops it)", file=sys.stderr),
-    )
+    def tell(address: str) -> None:
+        click.echo(f"Lookalike is ready on {address} (Ctrl-C stops it)", err=True)
+
+    server.serve(make_app, host, port, threads=threads, workers=workers, on_ready=tell)
 
 
-def _info(options: argparse.Namespace) -> None:
+@main.command(epilog="Example: lookalike info --json")
+@_catalogue
+@_model
+@_json
+def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
+    """Say what a catalogue and its model are."""
     from search_api.answers import info_answer
 
-    with _engine(options) as engine:
-        info = info_answer(engine.info())
+    with closing(_open_engine(catalogue, model)) as engine:
+        facts = info_answer(engine.info())
         counts = engine.counts()
-    if options.json:
-        _print_json({**info, "counts": counts})
+    if as_json:
+        _print_json({**facts, "counts": counts})
         return
-    print(f"catalogue  {options.catalogue}: {info['items']} items, generation {info['generation']}")
+    click.echo(f"catalogue  {catalogue}: {facts['items']} items, generation {facts['generation']}")
     for label, items in counts.items():
-        print(f"           {items:>7}  {label}")
-    print(f"model      {info['name']}, {info['model'][:12]}, {info['dim']} dimensions, trained {info['trained_at']}")
-    for name, value in info["metrics"].items():
-        print(f"           {value:>7.4f}  {name}")
+        click.echo(f"           {items:>7}  {label}")
+    click.echo(f"model      {facts['name']}, {facts['model'][:12]}, {facts['dim']}-d, trained {facts['trained_at']}")
+    for name, value in facts["metrics"].items():
+        click.echo(f"           {value:>7.4f}  {name}")
 
 
-def _open_engine(options: argparse.Namespace) -> "Engine":
-    """Compose the product: the embedder, the catalogue made with it, and the engine over both."""
+def _open_engine(catalogue: Path, model: Path | None) -> "Engine":
+    """Compose the product: an embedder, the catalogue made with it, and the engine over both."""
     import models
     from indexer.catalogue import Catalogue
     from search_api.engine import Engine
 
-    embedder: Embedder = models.load(options.model)
-    catalogue: Catalogue = Catalogue.open(options.catalogue, fingerprint=embedder.card.fingerprint)
-    return Engine(embedder, catalogue)
-
-
-@contextmanager
-def _engine(options: argparse.Namespace) -> Iterator["Engine"]:
-    with closing(_open_engine(options)) as engine:
-        yield engine
-
-
-def _read_picture(path: str) -> bytes:
-    from models.errors import LookalikeError
-
-    if path == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise LookalikeError(f"{path} can't be read: {error.strerror}.") from error
+    embedder = models.load(model)
+    return Engine(embedder, Catalogue.open(catalogue, embedder.card.fingerprint))
 
 
 def _where(conditions: Sequence[str]) -> dict[str, Any] | None:
-    """Turn `field=value`, `field>=value` and `field<=value` into a filter; repeating `field=` means any of them."""
     from indexer.conditions import parse_conditions
 
     return parse_conditions(conditions) or None
 
 
 def _print_json(answer: Any) -> None:
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
-def _print_hits(hits: Sequence[Any]) -> None:
+def _print_hits(hits: Sequence["Hit"]) -> None:
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):
-        print(f"{rank:>3}  {hit.score:.3f}  {hit.item.id:<{width}}  {hit.item.label}")
+        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.item.id:<{width}}  {hit.item.label}")
 
 
 class _Progress:
-    """A bar on stderr with rate and remaining time, quiet where nobody watches."""
+    """A bar on stderr with rate and remaining time; a line now and then where nobody watches."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
@@ -197,15 +254,11 @@ class _Progress:
         from tqdm import tqdm
 
         if self._bar is None:
-            scaled = self._unit == "B"
             self._bar = tqdm(
-                total=total,
-                initial=0,
                 unit=self._unit,
-                unit_scale=scaled,
-                file=sys.stderr,
+                unit_scale=self._unit == "B",
                 dynamic_ncols=True,
-                mininterval=0.2 if sys.stderr.isatty() else 10,
+                mininterval=0.1 if sys.stderr.isatty() else 10,
             )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
@@ -227,104 +280,5 @@ def _progress(unit: str) -> Iterator[_Progress]:
         yield progress
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lookalike",
-        description="Visual search for fashion catalogues.",
-        epilog="Try: lookalike index fashion-mnist && lookalike serve",
-        allow_abbrev=False,
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def add(
-        name: str, run: Callable[[argparse.Namespace], None], summary: str, example: str
-    ) -> argparse.ArgumentParser:
-        command = commands.add_parser(
-            name, help=summary, description=summary, epilog=f"Example: {example}", allow_abbrev=False
-        )
-        command.set_defaults(command=run)
-        return command
-
-    train = add(
-        "train",
-        _train,
-        "Train a model and write it as a bundle.",
-        "lookalike train --recipe quick --out my-model",
-    )
-    train.add_argument(
-        "--recipe", choices=["quick"], default="quick", help="how to train (default: quick, about 10 minutes)"
-    )
-    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the bundle goes")
-    _add_data_dir(train)
-
-    index = add("index", _index, "Put the items of a source into a catalogue.", "lookalike index fashion-mnist")
-    index.add_argument("source", metavar="SOURCE", help="what to index: fashion-mnist")
-    _add_data_dir(index)
-    _add_catalogue(index)
-
-    search = add("search", _search, "Find the items that look like a picture.", "lookalike search photo.jpg -k 5")
-    search.add_argument("image", metavar="IMAGE", help="a picture file, or - for standard input")
-    _add_query(search)
-
-    similar = add("similar", _similar, "Find the items that look like an item.", "lookalike similar test-00042 --json")
-    similar.add_argument("id", metavar="ID", help="the id of an item in the catalogue")
-    _add_query(similar)
-
-    serve = add("serve", _serve, "Serve the page and the API.", "lookalike serve --port 8000")
-    _add_catalogue(serve)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--port", type=_integer(0, 65535), default=8000, help="port, 0 for any free one (default: 8000)")
-    serve.add_argument("--threads", type=_integer(1, 256), default=8, help="threads of a process (default: 8)")
-    serve.add_argument("--workers", type=_integer(1, 64), default=1, help="processes (default: 1)")
-
-    info = add("info", _info, "Say what a catalogue and its model are.", "lookalike info --json")
-    _add_catalogue(info)
-    info.add_argument("--json", action="store_true", help="print JSON")
-    return parser
-
-
-def _add_data_dir(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="where Fashion-MNIST's files are, or go (default: $LOOKALIKE_DATA_DIR, then Keras's own cache)",
-    )
-
-
-def _add_catalogue(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--catalogue",
-        type=Path,
-        metavar="DIR",
-        default=Path(os.environ.get(CATALOGUE_VARIABLE, DEFAULT_CATALOGUE)),
-        help=f"the catalogue's directory (default: ${CATALOGUE_VARIABLE}, then {DEFAULT_CATALOGUE})",
-    )
-    command.add_argument("--model", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
-
-
-def _add_query(command: argparse.ArgumentParser) -> None:
-    _add_catalogue(command)
-    command.add_argument("-k", type=int, default=12, help="how many items, 1 to 100 (default: 12)")
-    command.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="only items with that value, as in label=Sneaker; may be repeated",
-    )
-    command.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def integer(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-        return value
-
-    return integer
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
