@@ -1,0 +1,235 @@
+"""The command, as a person in a terminal meets it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from indexer import pipeline, sources
+from indexer.catalogue import Catalogue
+from models.fashion_mnist import FILES, Split, data_directory
+from models.runtime import LiteRTEmbedder
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the command in an empty directory."""
+    directory = tmp_path_factory.mktemp("terminal")
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, project / "lookalike.py", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=directory,
+            env={**os.environ, **environment},
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, test_split: Split) -> Path:
+    """A catalogue of the first 300 test images."""
+    directory = tmp_path_factory.mktemp("shop") / "catalogue"
+    card = embedder.card
+    some = Split(test_split.images[:300], test_split.labels[:300])
+    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as made:
+        pipeline.index(sources.FashionMNIST(some, "test"), embedder, made)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> Path:
+    """Test image 7 as an enlarged product picture."""
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    Image.fromarray(255 - test_split.images[7]).resize((280, 280), Image.Resampling.NEAREST).save(path)
+    return path
+
+
+def _one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_every_command_has_help_with_an_example(run: Run) -> None:
+    listed = run("--help").stdout
+    names = re.findall(r"^  ([a-z-]+) ", listed.partition("Commands:")[2], re.MULTILINE)
+    assert set(names) >= {"train", "index", "search", "similar", "serve", "info"}
+    for name in names:
+        done = run(name, "--help")
+        assert done.returncode == 0
+        assert f"Example: lookalike {name}" in done.stdout
+
+
+def test_indexing_shows_progress_and_a_second_run_finds_nothing_to_do(run: Run, tmp_path: Path) -> None:
+    first = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
+    assert (first.returncode, first.stdout) == (0, f"{tmp_path / 'c'}: 10000 added, 0 updated, 10000 items.\n")
+    assert "10000/10000" in first.stderr
+    second = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
+    assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'c'}: nothing to do, all 10000 items are there.\n")
+
+
+def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
+    run: Run, catalogue: Path, photo: Path
+) -> None:
+    table = run("search", photo, "--catalogue", catalogue, "-k", "3")
+    assert table.returncode == 0
+    assert table.stderr == ""
+    rows = [line.split(maxsplit=3) for line in table.stdout.splitlines() if re.match(r" +\d", line)]
+    assert rows[0][2] == "test-00007"
+    assert len(rows) == 3
+    answer = json.loads(run("search", photo, "--catalogue", catalogue, "-k", "3", "--json").stdout)
+    assert [hit["item"]["id"] for hit in answer["hits"]] == [row[2] for row in rows]
+    assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_picture_comes_from_standard_input_too(project: Path, catalogue: Path, photo: Path) -> None:
+    with photo.open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "lookalike", "search", "-", "--catalogue", catalogue, "-k", "1"],
+            stdin=file,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=project,
+        )
+    assert "test-00007" in done.stdout
+
+
+def test_similar_leaves_the_item_out_and_filters(run: Run, catalogue: Path) -> None:
+    hits = json.loads(run("similar", "test-00007", "--catalogue", catalogue, "-k", "20", "--json").stdout)
+    assert len(hits) == 20
+    assert "test-00007" not in {hit["item"]["id"] for hit in hits}
+    where = ["--where", "label=Sandal", "--where", "label=Bag"]
+    only = json.loads(run("similar", "test-00007", "--catalogue", catalogue, *where, "--json").stdout)
+    assert {hit["item"]["label"] for hit in only} <= {"Sandal", "Bag"}
+    assert len(only) == 12
+
+
+def test_info_tells_items_classes_and_model(run: Run, catalogue: Path, embedder: LiteRTEmbedder) -> None:
+    facts = json.loads(run("info", "--catalogue", catalogue, "--json").stdout)
+    assert facts["items"] == sum(facts["counts"].values()) == 300
+    assert facts["model"] == embedder.card.fingerprint
+    text = run("info", LOOKALIKE_CATALOGUE=str(catalogue)).stdout
+    assert "300 items" in text
+    assert embedder.card.fingerprint[:12] in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["similar", "no-such-item"], "no-such-item"),
+        (["similar", "test-00001", "--where", "nonsense"], "nonsense"),
+        (["similar", "test-00001", "--where", "colour=red"], "colour"),
+        (["search", "TEXT"], "no picture"),
+        (["search", "EMPTY"], "empty"),
+    ],
+)
+def test_a_known_failure_is_one_line_and_exit_code_1(
+    arguments: list[str], says: str, run: Run, catalogue: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("I am text, whatever my name says.")
+    (tmp_path / "empty.png").touch()
+    named = {"TEXT": str(tmp_path / "text.png"), "EMPTY": str(tmp_path / "empty.png")}
+    done = run(*(named.get(argument, argument) for argument in arguments), "--catalogue", catalogue)
+    assert done.returncode == 1
+    assert says in _one_line(done)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["search"],
+        ["search", "no-such-file.png"],
+        ["similar", "x", "-k", "0"],
+        ["similar", "x", "-k", "1000000000"],
+        ["similar", "x", "-k", "many"],
+        ["similar", "x", "--unknown"],
+        ["train"],
+        ["train", "--recipe", "unknown", "--out", "x"],
+        ["serve", "--port", "65536"],
+        ["serve", "--threads", "0"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_a_hint(arguments: list[str], run: Run) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["search", "PHOTO"], ["similar", "x"], ["info"], ["serve", "--port", "0"]])
+def test_a_missing_catalogue_says_how_to_make_one(command: list[str], run: Run, photo: Path, tmp_path: Path) -> None:
+    command = [str(photo) if word == "PHOTO" else word for word in command]
+    done = run(*command, "--catalogue", tmp_path / "none")
+    assert done.returncode == 1
+    line = _one_line(done)
+    assert "none" in line
+    assert "lookalike index" in line
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_unknown_source_names_those_there_are(run: Run, tmp_path: Path) -> None:
+    done = run("index", "no-such-source", "--catalogue", tmp_path / "c")
+    assert done.returncode == 1
+    assert "fashion-mnist" in _one_line(done)
+
+
+def test_a_damaged_data_file_is_named_and_nothing_is_indexed(run: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in FILES:
+        shutil.copy(data_directory() / name, data / name)
+    file = data / "t10k-images-idx3-ubyte.gz"
+    file.write_bytes(file.read_bytes()[:-1])
+    done = run("index", "fashion-mnist", "--data-dir", data, "--catalogue", tmp_path / "c")
+    assert done.returncode == 1
+    assert file.name in _one_line(done)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_damaged_or_missing_model_is_named(run: Run, catalogue: Path, tmp_path: Path) -> None:
+    done = run("info", "--catalogue", catalogue, "--model", tmp_path / "none")
+    assert done.returncode == 1
+    assert "card.json" in _one_line(done)
+
+
+def test_training_without_tensorflow_says_what_to_install(project: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['keras'] = None; sys.argv = ['lookalike', 'train', '--out', sys.argv[1]]; "
+        "import lookalike; lookalike.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "out"], capture_output=True, text=True, cwd=project, check=False
+    )
+    assert done.returncode == 1
+    assert "lookalike[train]" in _one_line(done)
+
+
+def test_a_reader_that_goes_away_early_is_no_error(project: Path, catalogue: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m lookalike similar test-00001 --catalogue {catalogue} -k 100 --json | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=project,
+        check=True,
+    )
+    assert done.stdout == "[\n"
+    assert "Traceback" not in done.stderr
