@@ -161,18 +161,14 @@ def _fetch(url: str, file: BinaryIO, size: int, progress: Progress | None, timeo
         if isinstance(error, urllib.error.URLError) and not isinstance(error.reason, OSError):
             raise _MirrorFailed(str(error.reason), retry=False) from None
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise _MirrorFailed(
-            str(reason) or type(reason).__name__, retry=not isinstance(error, ValueError)
-        ) from None
+        raise _MirrorFailed(str(reason) or type(reason).__name__, retry=not isinstance(error, ValueError)) from None
 
 
 def _check_range(content_range: str, file: BinaryIO, have: int, size: int) -> None:
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range.strip())
     if not match or int(match[1]) != have or match[2] not in {str(size), "*"}:
         _restart(file)
-        raise _MirrorFailed(
-            f"it continues with the wrong part ({content_range or 'no Content-Range'})", retry=True
-        )
+        raise _MirrorFailed(f"it continues with the wrong part ({content_range or 'no Content-Range'})", retry=True)
 
 
 def _append(

@@ -258,6 +258,4 @@ def _damaged(path: Path, spec: FileSpec) -> DatasetDamaged:
 
 
 def _unreadable(path: Path, error: OSError) -> DatasetDamaged:
-    return DatasetDamaged(
-        f"{path} can't be read ({error.strerror or error}). Restore it, or name another folder."
-    )
+    return DatasetDamaged(f"{path} can't be read ({error.strerror or error}). Restore it, or name another folder.")

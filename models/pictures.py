@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Every plug-in that may read is imported here: Pillow then never goes looking for others (EPS runs Ghostscript).
 from PIL import (  # noqa: F401
@@ -19,7 +20,6 @@ from PIL import (  # noqa: F401
     WebPImagePlugin,
     features,
 )
-from numpy.typing import NDArray
 
 from models.errors import DamagedPicture, PictureTooLarge, UnsupportedPicture, UnusablePicture
 
@@ -64,8 +64,7 @@ def decode(data: bytes) -> Picture:
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(
-            f"The file has {len(data) / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted. "
-            "Send a smaller one."
+            f"The file has {len(data) / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted. Send a smaller one."
         )
     name = _format_of(data)
     try:
@@ -82,9 +81,7 @@ def decode(data: bytes) -> Picture:
         raise PictureTooLarge("The picture has far too many pixels. Send a smaller one.") from error
     except Exception as error:  # Pillow's decoders raise whatever hostile bytes make them stumble over
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
-            raise DamagedPicture(
-                f"The {name} file is incomplete: its end is missing. Send the whole file."
-            ) from error
+            raise DamagedPicture(f"The {name} file is incomplete: its end is missing. Send the whole file.") from error
         raise DamagedPicture(f"The {name} file is damaged. Save the picture again and send that.") from error
 
 
@@ -95,9 +92,7 @@ def _format_of(data: bytes) -> str:
     head = data[:64]
     if head.startswith(b"\xff\xd8\xff"):
         if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-            raise DamagedPicture(
-                "The JPEG file has far too many scans. Save the picture again and send that."
-            )
+            raise DamagedPicture("The JPEG file has far too many scans. Save the picture again and send that.")
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
@@ -113,13 +108,9 @@ def _format_of(data: bytes) -> str:
         if b"avif" in head[8:] or b"avis" in head[8:]:
             if features.check("avif"):
                 return "AVIF"
-            raise UnsupportedPicture(
-                "AVIF can't be read by this installation. Send the picture as JPEG or PNG."
-            )
+            raise UnsupportedPicture("AVIF can't be read by this installation. Send the picture as JPEG or PNG.")
         if head[8:12] in {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-            raise UnsupportedPicture(
-                "HEIC pictures can't be read. Send it as JPEG (on an iPhone: 'Most Compatible')."
-            )
+            raise UnsupportedPicture("HEIC pictures can't be read. Send it as JPEG (on an iPhone: 'Most Compatible').")
     raise UnsupportedPicture(
         "This is no picture that can be read. Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file."
     )
