@@ -132,16 +132,16 @@ class _Epoch(keras.utils.PyDataset):
         rng = np.random.default_rng([self._recipe.seed, self._epoch, step])
         images, labels = self._data.images[chosen], self._data.labels[chosen]
         pairs = _pairs(self._recipe)
-        views = np.concatenate([gently_changed(images, rng), strongly_changed(images[:pairs], rng)])
+        views = np.concatenate([gently_changed(images, rng, self._recipe.erase), strongly_changed(images[:pairs], rng)])
         targets = np.eye(len(CLASSES), dtype=np.float32)[np.concatenate([labels, labels[:pairs]])]
         return views[..., None].astype(np.float32), targets
 
 
-def gently_changed(images: Images, rng: np.random.Generator) -> Images:
-    """Shift by up to 2 pixels, flip half, erase a rectangle in half."""
+def gently_changed(images: Images, rng: np.random.Generator, erase: float) -> Images:
+    """Shift by up to 2 pixels, flip half, erase a rectangle in the share `erase`."""
     images = changes.shift(images, rng, most=2)
     images = changes.for_some(changes.flip, 0.5, images, rng)
-    return changes.for_some(changes.erase, 0.5, images, rng)
+    return changes.for_some(changes.erase, erase, images, rng)
 
 
 def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
