@@ -26,6 +26,9 @@ MIN_SHARE = 0.03
 MAX_SHARE = 0.9
 """Share of the picture that a garment plausibly covers."""
 
+MIN_SHARE_OF_MIDDLE = 0.3
+"""Share of the middle ninth of the picture that it covers at least."""
+
 BUSY_SPREAD = 15.0
 VERY_DARK = 50
 CUT_OFF_SHARE = 0.25
@@ -69,10 +72,9 @@ def _garment_mask(colours: NDArray[np.float32]) -> tuple[NDArray[np.bool_] | Non
     doubts = ["The background is busy, so the outline may be wrong."] if spread > BUSY_SPREAD else []
     for attempt in range(_TRIES):
         garment = _without_specks(~_reached_from_border(distance <= threshold))
-        share = garment.mean()
-        if share > MAX_SHARE:
+        if garment.mean() > MAX_SHARE:
             break
-        if share > MIN_SHARE:
+        if garment.mean() > MIN_SHARE and _middle(garment).mean() > MIN_SHARE_OF_MIDDLE:
             if attempt:
                 doubts.append("The garment hardly differs from the background, so the outline may be wrong.")
             if _border(garment).mean() > CUT_OFF_SHARE:
@@ -86,6 +88,11 @@ def _border(pixels: NDArray[_Value], depth: int = 3) -> NDArray[_Value]:
     """Return the outermost pixels of all four sides, (n,) or (n, channels)."""
     sides = (pixels[:depth], pixels[-depth:], pixels[depth:-depth, :depth], pixels[depth:-depth, -depth:])
     return np.concatenate([side.reshape(-1, *pixels.shape[2:]) for side in sides])
+
+
+def _middle(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    height, width = mask.shape
+    return mask[height // 3 : -(height // 3), width // 3 : -(width // 3)]
 
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -109,5 +116,5 @@ def _along_rows(reached: NDArray[np.bool_], passable: NDArray[np.bool_]) -> NDAr
     begins = np.ones(passable.shape, np.bool_)
     begins[:, 1:] = passable[:, 1:] != passable[:, :-1]
     run = np.cumsum(begins) - 1
-    hit: NDArray[np.bool_] = np.bincount(run, weights=reached.ravel()) > 0
-    return hit[run].reshape(passable.shape) & passable
+    hit = np.bincount(run, weights=reached.ravel()) > 0
+    return np.asarray(hit[run], np.bool_).reshape(passable.shape) & passable
