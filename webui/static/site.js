@@ -122,31 +122,36 @@ function showPhoto() {
 // Drop and paste work on every page.
 
 let veil = null;
+let lifting = 0;
 
-function showVeil(shown) {
-  if (shown && !veil) {
-    veil = Object.assign(document.createElement("div"), { className: "veil", textContent: "Drop it to search" });
-    veil.append(Object.assign(document.createElement("div"), { className: "corners" }));
-    document.body.append(veil);
-  } else if (!shown && veil) {
-    veil.remove();
-    veil = null;
-  }
+function showVeil() {
+  clearTimeout(lifting);
+  lifting = setTimeout(liftVeil, 600); // a drag that goes on says so at least every 350 ms; one that left may not say
+  if (veil) return;
+  veil = Object.assign(document.createElement("div"), { className: "veil", textContent: "Drop it to search" });
+  veil.append(Object.assign(document.createElement("div"), { className: "corners" }));
+  document.body.append(veil);
+}
+
+function liftVeil() {
+  clearTimeout(lifting);
+  veil?.remove();
+  veil = null;
 }
 
 const holdsFiles = (transfer) => transfer?.types.includes("Files");
 
-addEventListener("dragenter", (event) => { if (holdsFiles(event.dataTransfer)) showVeil(true); });
 addEventListener("dragover", (event) => {
   if (!holdsFiles(event.dataTransfer)) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = "copy";
+  showVeil();
 });
-addEventListener("dragleave", (event) => { if (!event.relatedTarget) showVeil(false); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) liftVeil(); });
 addEventListener("drop", (event) => {
   if (!holdsFiles(event.dataTransfer)) return;
   event.preventDefault();
-  showVeil(false);
+  liftVeil();
   const [file] = event.dataTransfer.files;
   if (file) search(file);
 });
@@ -183,7 +188,7 @@ for (const card of document.querySelectorAll(".card")) {
 
 addEventListener("pageshow", () => {
   showIdle();
-  showVeil(false);
+  liftVeil();
   for (const image of document.querySelectorAll(".leaving")) image.classList.remove("leaving");
   showPhoto();
 });
