@@ -1,5 +1,6 @@
 """Index files: immutable, checked, and always to be had again from the vectors in the database."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -133,7 +134,10 @@ def write(directory: Path, number: int, index: Index, last_row: int, last_tombst
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _check(temporary, pointer, index.vectors.shape[1])
+        try:
+            _check(temporary, pointer, index.vectors.shape[1])
+        except IndexFileDamaged as error:
+            raise OSError(errno.EIO, f"what was written does not read back ({error})") from error
         temporary.replace(directory / pointer.file)
     finally:
         temporary.unlink(missing_ok=True)

@@ -65,8 +65,10 @@ def _explain(error: apsw.Error, directory: Path) -> Exception:
         return CatalogueBusy(f"Another process is writing to {directory} and has not finished. Try again in a moment.")
     if isinstance(error, apsw.FullError):
         return _not_writable(directory, "the disk is full")
-    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.AuthError):
+    if isinstance(error, apsw.ReadOnlyError):
         return _not_writable(directory, "the directory or its files are read-only")
+    if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.AuthError):
+        return _not_writable(directory, "the permissions of the directory or its files forbid it")
     if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
         return _not_writable(directory, "writing failed: is the disk full?")
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError | apsw.IOError | apsw.SQLError):
@@ -76,8 +78,8 @@ def _explain(error: apsw.Error, directory: Path) -> Exception:
 
 def _not_writable(directory: Path, reason: str) -> CatalogueNotWritable:
     return CatalogueNotWritable(
-        f"{directory} can't be written to: {reason}. What was indexed before is safe; make room or choose another "
-        "directory, and run the same command again."
+        f"{directory} can't be opened or written: {reason}. What was indexed before is safe; make room or choose "
+        "another directory, and run the same command again."
     )
 
 
@@ -130,8 +132,9 @@ class Store:
 
     def check(self) -> None:
         """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read."""
-        if not self._path.is_file():
-            raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+        with explained(self.directory):
+            if not self._path.is_file():
+                raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):

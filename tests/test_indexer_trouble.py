@@ -192,11 +192,14 @@ def readable_directory() -> Iterator[Path]:
         yield Path(directory) / "catalogue"
 
 
-READ_ONLY = f"""
-    if os.getuid() == 0:  # root may write anywhere
+BECOME_NOBODY = f"""
+    if os.getuid() == 0:  # root may read and write anywhere
         os.setgroups([])
         os.setgid({NOBODY})
         os.setuid({NOBODY})
+"""
+
+READ_ONLY = f"""{BECOME_NOBODY}
     assert not os.access(directory, os.W_OK)
     with Catalogue.open(directory) as catalogue:
         print(json.dumps([len(catalogue), catalogue.search(vectors, 1)[0][0].item.id, catalogue.generation]))
@@ -260,6 +263,24 @@ def _assert_read_only(directory: Path, vectors: NDArray[np.float32], project: Pa
             path.chmod(0o644)
     assert json.loads(printed) == [120, "7", 1]
     assert {path.name: path.stat().st_size for path in directory.iterdir()} == before
+
+
+def test_a_directory_that_may_not_even_be_entered_is_said(
+    readable_directory: Path, vectors: NDArray[np.float32], project: Path
+) -> None:
+    Catalogue.create(readable_directory, "f", DIM, CLASSES).close()
+    code = f"""{BECOME_NOBODY}
+    try:
+        Catalogue.open(directory)
+    except CatalogueNotWritable as error:
+        print(error)
+    """
+    readable_directory.chmod(0o000)
+    try:
+        printed = printed_by(start(code, readable_directory, vectors[:1], project))
+    finally:
+        readable_directory.chmod(0o755)
+    assert "Permission denied" in printed
 
 
 def test_another_process_s_writes_and_publications_are_seen_at_once(
