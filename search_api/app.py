@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from models.errors import LookalikeError
 from models.pictures import MAX_BYTES
-from search_api import answers, requests
+from search_api import answers, openapi, requests
 from search_api.engine import Engine
 from search_api.problems import Problem, problem_of, problem_response
 from search_api.routing import ItemIdConverter, KeepEncodedSlashes
@@ -19,7 +19,7 @@ from search_api.security import secure
 ENGINE = "lookalike"
 """The key of the Engine in `app.extensions`."""
 
-FORM_OVERHEAD = 128 * 1024
+FORM_OVERHEAD = 256 * 1024
 """Bytes of a body that are not the picture: part headers and fields."""
 
 PICTURE_MAX_AGE = 300
@@ -145,6 +145,13 @@ def classes() -> Response:
     """Answer the classes of the model and how many items each has."""
     requests.no_parameters(request)
     return jsonify({"classes": answers.counts_answer(_engine().counts())} | _signature())
+
+
+@api.get("/v1/openapi.json")
+def openapi_document() -> Response:
+    """Answer the API's description for machines."""
+    requests.no_parameters(request)
+    return jsonify(openapi.document())
 
 
 @api.get("/healthz")

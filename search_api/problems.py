@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import HTTP_STATUS_CODES
 
 from indexer import errors as indexer_errors
 from models import errors as model_errors
@@ -57,11 +56,20 @@ OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
 STATUSES: Mapping[type[LookalikeError], Status] = {**ASKER_ERRORS, **OPERATOR_ERRORS}
 """Every known error that a request can meet. One that is not here is a mistake of ours: 500."""
 
-HTTP_DETAILS = {
-    404: "There is nothing at this address. The API is described by its documentation under /v1.",
-    405: "This address does not answer that method; the Allow header names those that it does.",
-    413: "The body, or one of its form fields, is larger than is accepted. Send a smaller picture.",
+HTTP_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
+    404: ("not-found", "Not found", "There is nothing at this address. The API is described at /v1/openapi.json."),
+    405: (
+        "method-not-allowed",
+        "Method not allowed",
+        "This address does not answer that method; the Allow header names those that it does.",
+    ),
+    413: (
+        "content-too-large",
+        "Content too large",
+        "The body, or one of its form fields, is larger than is accepted. Send a smaller picture.",
+    ),
 }
+"""Code, title and detail for what Flask and Werkzeug refuse before any question is read. Any other is a 400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ def _known_kind(kind: type[LookalikeError]) -> type[LookalikeError] | None:
 
 
 def _http_problem(error: HTTPException, status: int) -> Problem:
-    title = HTTP_STATUS_CODES.get(status, "Bad request")
-    detail = HTTP_DETAILS.get(status) or error.description or title
-    headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "vary"}}
-    return Problem(status, title, detail, title.lower().replace(" ", "-"), headers)
+    plain = ("bad-request", "Bad request", error.description or "The request is malformed.")
+    code, title, detail = HTTP_PROBLEMS.get(status, plain)
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return Problem(status, title, detail, code, headers)

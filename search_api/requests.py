@@ -31,8 +31,9 @@ JSON = "application/json"
 BYTES = "application/octet-stream"
 
 MAX_FORM_PARTS = 8
-MAX_FORM_FIELD = 64 * 1024
-"""Bytes of one form field that is not the picture, and of a JSON body."""
+MAX_FORM_FIELD = 128 * 1024
+"""Bytes of one form field that is not the picture, and of a JSON body. Werkzeug reads forms in pieces of 64 KiB, and
+holds the piece in hand to the same limit."""
 
 SOURCES = ("image", "item_id")
 OPTIONS = ("k", "where")
@@ -41,9 +42,6 @@ WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 class ApiRequest(Request):
     """A request whose uploads stay in memory and whose malformed forms are errors, not empty forms."""
-
-    max_form_parts = MAX_FORM_PARTS
-    max_form_memory_size = MAX_FORM_FIELD
 
     def make_form_data_parser(self) -> FormDataParser:
         """Return a parser that raises ValueError for a body that is no form."""
@@ -258,8 +256,8 @@ def _once(fields: MultiDict[str, str], known: tuple[str, ...], kind: str) -> dic
     return fields.to_dict()
 
 
-def _known(names: Iterable[str], known: tuple[str, ...], kind: str) -> None:
+def _known(names: Iterable[str | None], known: tuple[str, ...], kind: str) -> None:
     for name in names:
         if name not in known:
             allowed = f"Known are: {', '.join(known)}." if known else "This address takes none here."
-            raise UnknownField(f"There is no {kind} {name[:60]!r}. {allowed}")
+            raise UnknownField(f"There is no {kind} {str(name)[:60]!r}. {allowed}")

@@ -1,4 +1,4 @@
-"""Item ids in addresses. An id may hold anything, slashes included."""
+"""Item ids in addresses. An id may hold anything printable, slashes included."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -2,10 +2,12 @@
 
 import errno
 import json
+import selectors
 import signal
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
@@ -41,11 +43,12 @@ class BoundedSocket(socket.socket):
 
     def recv(self, *args: Any) -> bytes:
         """Receive like `socket.recv`. Raises ConnectionResetError after the deadline."""
-        self.settimeout(max(self._deadline - time.monotonic(), 0.001))
-        try:
-            return super().recv(*args)
-        except TimeoutError:
-            raise ConnectionResetError(errno.ECONNRESET, "The request did not arrive in time") from None
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            self.settimeout(left)
+            with suppress(TimeoutError):
+                return super().recv(*args)
+        raise ConnectionResetError(errno.ECONNRESET, "The request did not arrive in time")
 
     def sendall(self, *args: Any) -> None:
         """Send like `socket.sendall`. Raises ConnectionResetError when the client does not read."""
@@ -63,6 +66,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Leave Ctrl-C, which a terminal sends to every process, to the parent, which lets requests end."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; when stopping, refuse them at once instead of leaving them in the queue."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Let a new connection wait for its first byte where it occupies no thread."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def handle(self, conn: Any) -> Any:
         """Handle one request, which must arrive within `RECEIVE_SECONDS`."""
