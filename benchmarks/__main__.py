@@ -1,0 +1,65 @@
+"""Run benchmarks: `python -m benchmarks [serving startup memory indexing runtime] [--quick] [--json FILE]`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.machine import this_machine
+from benchmarks.measuring import BenchmarkFailed, Say, Section
+from benchmarks.report import as_json, machine_lines, section_lines
+from models.errors import LookalikeError
+
+NAMES = ("serving", "startup", "memory", "indexing", "runtime")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen benchmarks and print what they found; return 0 whether or not the figures are met.
+
+    The report goes to stdout, progress to stderr. Returns 1 when a benchmark can't be run.
+    """
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    machine = this_machine()
+    _print(machine_lines(machine))
+    sections: list[Section] = []
+    try:
+        for name in options.benchmarks or NAMES:
+            run: Callable[[Say, bool], Section] = import_module(f"benchmarks.{name}").run
+            sections.append(run(_teller(name), options.quick))
+            _print(["", *section_lines(sections[-1])])
+            if options.json:
+                options.json.write_text(json.dumps(as_json(machine, sections), indent=2) + "\n", encoding="utf-8")
+    except (BenchmarkFailed, LookalikeError, ModuleNotFoundError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _teller(name: str) -> Say:
+    return lambda text: print(f"{name}: {text} ...", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure Lookalike against the obvious ways, in turns on this machine, and print the ratios.",
+    )
+    parser.add_argument(
+        "benchmarks", nargs="*", choices=NAMES, metavar="BENCHMARK", help=f"any of {', '.join(NAMES)} (default: all)"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON as well")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What both ways search, and what they are asked: Fashion-MNIST's test images, as items and as queries."""
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import models
+from benchmarks.measuring import Say
+from benchmarks.processes import run_quietly
+from models import fashion_mnist
+from models.card import KERAS_FILE
+
+K = 12
+"""Hits that every query asks for."""
+
+QUERIES = 64
+"""Different pictures that are asked in turn."""
+
+OURS, OUR_PATH = "lookalike", "/v1/search"
+OBVIOUS, OBVIOUS_PATH = "the obvious way", "/search"
+"""The two servers' names, and where each is asked."""
+
+CLASSIFIER = models.PRETRAINED / KERAS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The 10,000 test images as a catalogue, the same vectors and ids as plain arrays, and queries as PNG files."""
+
+    catalogue: Path
+    arrays: Path
+    items: int
+    pictures: tuple[bytes, ...]
+
+    @property
+    def serve_command(self) -> list[str]:
+        """The command that serves the catalogue on a free port."""
+        return [sys.executable, "-m", "lookalike", "serve", "--catalogue", str(self.catalogue), "--port", "0"]
+
+    @property
+    def obvious_command(self) -> list[str]:
+        """The command that serves the arrays in the obvious way on a free port."""
+        return [sys.executable, "-m", "benchmarks.obvious_server", str(CLASSIFIER), str(self.arrays)]
+
+
+def build(directory: Path, say: Say) -> Gallery:
+    """Index the test images with the command line, copy the vectors out, and encode the queries.
+
+    Raises BenchmarkFailed when indexing fails, and what `models.fashion_mnist.load` raises.
+    """
+    from indexer.catalogue import Catalogue
+
+    images = fashion_mnist.load("test").images
+    catalogue, arrays = directory / "catalogue", directory / "gallery.npz"
+    say(f"indexing {len(images):,} items for both servers")
+    command = [sys.executable, "-m", "lookalike", "index", "fashion-mnist", "--catalogue", str(catalogue)]
+    run_quietly(command)
+    with Catalogue.open(catalogue) as opened:
+        ids = [item.id for item in opened.browse(limit=len(images)).items]
+        np.savez(arrays, ids=np.array(ids), vectors=opened.vectors(ids))
+    step = len(images) // QUERIES
+    return Gallery(catalogue, arrays, len(ids), tuple(_png(image) for image in images[::step][:QUERIES]))
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
