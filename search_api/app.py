@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request, url_for
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from models.errors import LookalikeError
@@ -84,7 +84,7 @@ def _wants_page() -> bool:
 
 def picture_url(item_id: str) -> str:
     """Return the path of an item's picture. Needs a request."""
-    return url_for("api.item_image", item_id=item_id)
+    return request.script_root + answers.picture_path(item_id)
 
 
 @api.post("/v1/search")

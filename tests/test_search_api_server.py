@@ -3,6 +3,7 @@
 # ruff: noqa: F401, F811 (fixtures come from another test module)
 
 import http.client
+import io
 import json
 import os
 import random
@@ -18,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from test_search_api_http import small_catalogue
 
 from indexer.catalogue import Catalogue
@@ -269,6 +272,28 @@ def test_silent_clients_do_not_keep_others_out(server: Server) -> None:
     finally:
         for connection in silent:
             connection.close()
+
+
+def test_large_pictures_leave_no_memory_behind(small_catalogue: Path, project: Path) -> None:
+    pixels = np.full((4800, 5000, 3), 253, np.uint8)
+    pixels[800:4000, 1000:4000] = 40
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+
+    with running(small_catalogue, project) as one:
+        (child,) = one.workers()
+
+        def resident() -> int:
+            status = Path(f"/proc/{child}/status").read_text()
+            return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+        def search(_: int) -> int:
+            return one.request("POST", "/v1/search", file.getvalue(), Content_Type="image/png")[0]
+
+        before = resident()
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(search, range(8))) == {200}
+        assert resident() - before < 70, "MiB"  # one picture is 69 MiB of pixels
 
 
 def test_new_items_are_found_without_a_restart(
