@@ -43,6 +43,7 @@ FLAGS = (
     "--disable-sync",
 )
 RESULTS = re.compile(r"/search\?view=[A-Za-z0-9_-]+$")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 EXPECTED = (
     "the server responded with a status of 4",
     "net::ERR_CONNECTION_REFUSED",
@@ -410,7 +411,7 @@ def test_everything_works_without_javascript(open_page: Open, picture: Path) -> 
 
 
 def test_a_phone_offers_its_camera_and_a_desktop_does_not(open_page: Open) -> None:
-    phone = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    phone = open_page(**PHONE)
     expect(phone.get_by_text("Take a photo")).to_be_in_viewport()
     assert phone.locator("#camera").get_attribute("capture") == "environment"
     expect(phone.get_by_text("drop one anywhere")).to_be_hidden()
@@ -418,8 +419,16 @@ def test_a_phone_offers_its_camera_and_a_desktop_does_not(open_page: Open) -> No
     expect(desktop.get_by_text("Take a photo")).to_be_hidden()
 
 
+def test_a_phone_shows_the_class_that_is_browsed_among_the_others(open_page: Open) -> None:
+    phone = open_page(
+        "/browse?label=Ankle+boot", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    expect(phone.get_by_role("navigation", name="Classes").get_by_role("link", name="Ankle boot")).to_be_in_viewport()
+    assert phone.evaluate("scrollY") == 0
+
+
 def test_a_photo_from_the_camera_is_searched_with(open_page: Open, photo: Path) -> None:
-    phone = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    phone = open_page(**PHONE)
     with phone.expect_file_chooser() as chooser:
         phone.get_by_text("Take a photo").tap()
     chooser.value.set_files(photo)

@@ -106,6 +106,7 @@ def results() -> "str | BaseResponse":
     return render_template(
         "results.html",
         result=result,
+        total=engine.info().items,
         notes=result.notes or kept_notes.of(request, address),
         view_picture=words.view_picture(pixels),
         view_height=pixels.shape[0],

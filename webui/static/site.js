@@ -177,6 +177,8 @@ for (const link of document.querySelectorAll("[data-choose]")) {
   });
 }
 
+document.querySelector(".shelf [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // The picture that is followed grows into the page it leads to.
 for (const card of document.querySelectorAll(".card")) {
   card.addEventListener("click", (event) => {
