@@ -70,18 +70,26 @@ def _garment_mask(colours: NDArray[np.float32]) -> tuple[NDArray[np.bool_] | Non
     distance = np.linalg.norm(colours - background, axis=2)
     threshold = min(BASE_THRESHOLD + SPREAD_FACTOR * spread, MAX_THRESHOLD)
     doubts = ["The background is busy, so the outline may be wrong."] if spread > BUSY_SPREAD else []
+    candidate: NDArray[np.bool_] | None = None
     for attempt in range(_TRIES):
         garment = _without_specks(~_reached_from_border(distance <= threshold))
         if garment.mean() > MAX_SHARE:
             break
-        if garment.mean() > MIN_SHARE and _middle(garment).mean() > MIN_SHARE_OF_MIDDLE:
-            if attempt:
-                doubts.append("The garment hardly differs from the background, so the outline may be wrong.")
-            if _border(garment).mean() > CUT_OFF_SHARE:
-                doubts.append("The garment reaches the edge of the picture and may be cut off.")
-            return garment, doubts
+        if garment.mean() > MIN_SHARE:
+            candidate = garment if candidate is None else candidate
+            if _middle(garment).mean() > MIN_SHARE_OF_MIDDLE:
+                if attempt:
+                    doubts.append("The garment hardly differs from the background, so the outline may be wrong.")
+                return garment, doubts + _cut_off(garment)
         threshold *= _LOWER
-    return None, ["No garment could be told from the background, so the whole picture was used."]
+    if candidate is None:
+        return None, [*doubts, "No garment could be told from the background, so the whole picture was used."]
+    return candidate, [*doubts, "The garment is not in the middle of the picture.", *_cut_off(candidate)]
+
+
+def _cut_off(garment: NDArray[np.bool_]) -> list[str]:
+    cut = _border(garment).mean() > CUT_OFF_SHARE
+    return ["The garment reaches the edge of the picture and may be cut off."] if cut else []
 
 
 def _border(pixels: NDArray[_Value], depth: int = 3) -> NDArray[_Value]:

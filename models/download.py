@@ -19,11 +19,12 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and what there is in total."""
 
 TIMEOUT = 30.0
-"""Seconds without `LEAST_BYTES` new bytes after which a server counts as hung."""
+"""Seconds of silence, or with fewer than LEAST_BYTES new bytes, after which a try is given up."""
 
 LEAST_BYTES = 16_384
+
 ATTEMPTS = 3
-"""Tries at one mirror before the next; a try that brought new bytes does not count."""
+"""Tries at one mirror before the next; a try that brought LEAST_BYTES or more does not count."""
 
 BACK_OFF = 1.0
 """Seconds before the second try at one mirror, doubled for each further one."""
@@ -125,7 +126,7 @@ def _fetch_patiently(
             # Bytes kept from an earlier try may be to blame; from a fresh start they are the mirror's own.
             raise _MirrorFailed("it sent other bytes than the file's (SHA-256 differs)", retry=begun_at > 0)
         except _MirrorFailed as failure:
-            gained = _length(file) > begun_at
+            gained = _length(file) - begun_at >= LEAST_BYTES
             failures = 0 if gained else failures + 1
             if not failure.retry or failures >= ATTEMPTS:
                 raise

@@ -27,7 +27,7 @@ MAX_BYTES = 20 * 2**20
 """Encoded size that is accepted, 20 MiB."""
 
 MAX_JPEG_PIXELS = 2**26
-"""Pixels of a JPEG: the 64 megapixels of a phone, which are decoded at a fraction of that size."""
+"""Pixels of a baseline JPEG: the 64 megapixels of a phone, which are decoded at a fraction of that size."""
 
 MAX_PIXELS = 25_000_000
 """Pixels in any other format, which is decoded at its full size first (4 bytes each)."""
@@ -41,8 +41,8 @@ MAX_ASPECT = 20
 WORKING_SIDE = 512
 """Larger pictures are reduced by a whole factor while the longest side stays at least this long (pixels)."""
 
-MAX_JPEG_SCANS = 100
-"""Passes of a progressive JPEG (usual: 10). Each costs time over the whole picture, however few bytes it has."""
+MAX_JPEG_WORK = 2**29
+"""Pixels times scans of a JPEG (usual: 1 or 10). A scan costs time over the whole picture, however few its bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +69,12 @@ def decode(data: bytes) -> Picture:
     name = _format_of(data)
     try:
         with Image.open(io.BytesIO(data), formats=(name,)) as image:
-            _check_size(*image.size, MAX_JPEG_PIXELS if name == "JPEG" else MAX_PIXELS)
+            in_strips = name == "JPEG" and "progressive" not in image.info
+            _check_size(*image.size, MAX_JPEG_PIXELS if in_strips else MAX_PIXELS)
+            if name == "JPEG":
+                _check_scans(data.count(_START_OF_SCAN), *image.size)
             image.draft(None, _working_size(*image.size))  # JPEG only: decodes at 1/2, 1/4 or 1/8
             image.load()
-            _check_size(*image.size, MAX_JPEG_PIXELS)
             upright = _turned_upright(image, _orientation(image))
             return Picture(_reduced(_eight_bits(upright)))
     except (UnusablePicture, PictureTooLarge):
@@ -91,8 +93,6 @@ def _format_of(data: bytes) -> str:
         raise UnsupportedPicture("The file is empty. Send a picture.")
     head = data[:64]
     if head.startswith(b"\xff\xd8\xff"):
-        if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-            raise DamagedPicture("The JPEG file has far too many scans. Save the picture again and send that.")
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
@@ -116,6 +116,7 @@ def _format_of(data: bytes) -> str:
     )
 
 
+_START_OF_SCAN = b"\xff\xda"
 _BMP_HEADER_SIZES = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 
 
@@ -133,6 +134,14 @@ def _check_size(width: int, height: int, most_pixels: int) -> None:
     if long > MAX_ASPECT * short:
         raise UnusablePicture(
             f"The picture has {width} x {height} pixels: too long and thin, more than {MAX_ASPECT} to 1. Crop it."
+        )
+
+
+def _check_scans(scans: int, width: int, height: int) -> None:
+    if scans * width * height > MAX_JPEG_WORK:
+        raise PictureTooLarge(
+            f"The JPEG file has {scans} scans of {width} x {height} pixels. Save the picture again without "
+            "'progressive' and send that."
         )
 
 
