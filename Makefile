@@ -45,8 +45,8 @@ format: .venv/developing ## bring the code into format
 bench: .venv/developing ## measure against the obvious ways; prints ratios
 	@$(BIN)/python -m benchmarks
 
-screenshots: .venv/developing browser index ## take the README's pictures anew
-	@$(BIN)/python docs/screenshots.py '$(CATALOGUE)'
+screenshots: .venv/developing browser ## take the README's pictures anew from a running `make serve`
+	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT)
 
 browser: .venv/developing
 	@$(BIN)/python tests/find_chromium.py --install || true

@@ -12,8 +12,8 @@ class Recipe:
     `width` is the number of channels of the first residual stage; `kind_dim` and `look_dim` the dimensions of the
     vector's two parts and `look_share` (0 to 1) what the second contributes to the cosine; `contrast` the weight of
     the instance-contrastive loss and `contrast_temperature` its temperature; `second_views` the share of each batch
-    that is seen twice for its sake; `erase` the share of images that lose a rectangle; `logit_scale` the factor from cosine
-    to logit; `validation` the number of training images held out.
+    that is seen twice for its sake; `erase` the share of images that lose a rectangle; `logit_scale` the factor from
+    cosine to logit; `validation` the number of training images held out.
     """
 
     name: str
@@ -25,8 +25,8 @@ class Recipe:
     look_share: float = 0.15
     contrast: float = 0.3
     contrast_temperature: float = 0.1
-    second_views: float = 0.25
-    erase: float = 0.2
+    second_views: float = 0.125
+    erase: float = 0.5
     logit_scale: float = 10.0
     label_smoothing: float = 0.05
     peak_learning_rate: float = 0.2
@@ -37,5 +37,5 @@ class Recipe:
     seed: int = 2017
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=17),)})
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=18),)})
 """Recipes by name."""

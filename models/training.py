@@ -184,9 +184,8 @@ class Trainee(keras.Model):
                 y, y_pred["logits"], from_logits=True, label_smoothing=recipe.label_smoothing
             )
         )
-        look, pairs = y_pred["look"], _pairs(recipe)
-        twice = keras.ops.concatenate([look[:pairs], look[recipe.batch_size :]])
-        return class_loss + recipe.contrast * instance_contrastive_loss(twice, recipe.contrast_temperature)
+        look_loss = instance_contrastive_loss(y_pred["look"], _pairs(recipe), recipe.contrast_temperature)
+        return class_loss + recipe.contrast * look_loss
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         del x, sample_weight
@@ -194,16 +193,19 @@ class Trainee(keras.Model):
         return self.get_metrics_result()
 
 
-def instance_contrastive_loss(vectors: Any, temperature: float) -> Any:
+def instance_contrastive_loss(vectors: Any, pairs: int, temperature: float) -> Any:
     """Return NT-Xent (Chen et al., arXiv 2002.05709, eq. 1), a scalar >= 0.
 
-    `vectors` is (2 n, dim) of unit rows; rows i and n + i are two views of one image, all others are different.
+    `vectors` is (n, dim) of unit rows. The last `pairs` rows are second views of the images in the first `pairs`
+    rows, in their order; all other rows are different images, and count as negatives only.
     """
-    total = keras.ops.shape(vectors)[0]
-    similarity = keras.ops.matmul(vectors, keras.ops.transpose(vectors)) / temperature
-    similarity = similarity - 1e9 * keras.ops.eye(total)
-    partner = keras.ops.roll(keras.ops.arange(total), total // 2)
-    return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(partner, similarity, from_logits=True))
+    n = keras.ops.shape(vectors)[0]
+    firsts, seconds = keras.ops.arange(pairs), keras.ops.arange(n - pairs, n)
+    anchors = keras.ops.concatenate([firsts, seconds])
+    partners = keras.ops.concatenate([seconds, firsts])
+    similarity = keras.ops.matmul(keras.ops.take(vectors, anchors, axis=0), keras.ops.transpose(vectors)) / temperature
+    similarity = similarity - 1e9 * keras.ops.one_hot(anchors, n)
+    return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(partners, similarity, from_logits=True))
 
 
 def _compiled(recipe: Recipe, steps: int) -> Trainee:

@@ -1,16 +1,29 @@
-"""What many tests share: the real data, and the shipped model."""
+"""What many tests share: the real data, the shipped model, and a small shop made of both."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
 
 import models
+from indexer import pipeline, sources
+from indexer.catalogue import Catalogue
 from models import fashion_mnist
+from models.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
+from search_api.app import create_app
+from search_api.engine import Engine
+
+SMALL = 300
+"""Items in the small catalogue."""
 
 
 @pytest.fixture(scope="session")
-def test_split() -> fashion_mnist.Split:
+def test_split() -> Split:
     """The official 10,000 test images and labels."""
     return fashion_mnist.load("test")
 
@@ -25,3 +38,47 @@ def embedder() -> LiteRTEmbedder:
 def project() -> Path:
     """The root of the checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def vectors(test_split: Split) -> NDArray[np.float32]:
+    """The test images averaged over blocks of 4x4 pixels: (10000, 49), unit rows. They need no model."""
+    blocks = test_split.images.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, 49).astype(np.float32)
+    unit: NDArray[np.float32] = blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
+    return unit
+
+
+@pytest.fixture(scope="session")
+def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, test_split: Split) -> Path:
+    """A catalogue of the first 300 test images, made by the pipeline. Only for reading."""
+    directory = tmp_path_factory.mktemp("small") / "catalogue"
+    card = embedder.card
+    some = Split(test_split.images[:SMALL], test_split.labels[:SMALL])
+    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+        pipeline.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def engine(small_catalogue: Path, embedder: LiteRTEmbedder) -> Iterator[Engine]:
+    """The engine over the small catalogue."""
+    with Catalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
+        yield Engine(embedder, catalogue)
+
+
+@pytest.fixture(scope="module")
+def app(engine: Engine) -> Flask:
+    """The API over the small catalogue."""
+    return create_app(lambda: engine)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Someone who calls it."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def png(engine: Engine) -> bytes:
+    """The display copy of item 42, which is also a query."""
+    return engine.display("test-00042").data

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer import pipeline, sources
-from indexer.catalogue import Catalogue
 from models.fashion_mnist import FILES, Split, data_directory
 from models.runtime import LiteRTEmbedder
 
@@ -36,17 +34,6 @@ def run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         )
 
     return run
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, test_split: Split) -> Path:
-    """A catalogue of the first 300 test images."""
-    directory = tmp_path_factory.mktemp("shop") / "catalogue"
-    card = embedder.card
-    some = Split(test_split.images[:300], test_split.labels[:300])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as made:
-        pipeline.index(sources.FashionMNIST(some, "test"), embedder, made)
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +71,23 @@ def test_indexing_shows_progress_and_a_second_run_finds_nothing_to_do(run: Run, 
 
 
 def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
-    run: Run, catalogue: Path, photo: Path
+    run: Run, small_catalogue: Path, photo: Path
 ) -> None:
-    table = run("search", photo, "--catalogue", catalogue, "-k", "3")
+    table = run("search", photo, "--catalogue", small_catalogue, "-k", "3")
     assert table.returncode == 0
     assert table.stderr == ""
     rows = [line.split(maxsplit=3) for line in table.stdout.splitlines() if re.match(r" +\d", line)]
     assert rows[0][2] == "test-00007"
     assert len(rows) == 3
-    answer = json.loads(run("search", photo, "--catalogue", catalogue, "-k", "3", "--json").stdout)
+    answer = json.loads(run("search", photo, "--catalogue", small_catalogue, "-k", "3", "--json").stdout)
     assert [hit["item"]["id"] for hit in answer["hits"]] == [row[2] for row in rows]
     assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_picture_comes_from_standard_input_too(project: Path, catalogue: Path, photo: Path) -> None:
+def test_a_picture_comes_from_standard_input_too(project: Path, small_catalogue: Path, photo: Path) -> None:
     with photo.open("rb") as file:
         done = subprocess.run(
-            [sys.executable, "-m", "lookalike", "search", "-", "--catalogue", catalogue, "-k", "1"],
+            [sys.executable, "-m", "lookalike", "search", "-", "--catalogue", small_catalogue, "-k", "1"],
             stdin=file,
             capture_output=True,
             text=True,
@@ -110,21 +97,21 @@ def test_a_picture_comes_from_standard_input_too(project: Path, catalogue: Path,
     assert "test-00007" in done.stdout
 
 
-def test_similar_leaves_the_item_out_and_filters(run: Run, catalogue: Path) -> None:
-    hits = json.loads(run("similar", "test-00007", "--catalogue", catalogue, "-k", "20", "--json").stdout)
+def test_similar_leaves_the_item_out_and_filters(run: Run, small_catalogue: Path) -> None:
+    hits = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json").stdout)
     assert len(hits) == 20
     assert "test-00007" not in {hit["item"]["id"] for hit in hits}
     where = ["--where", "label=Sandal", "--where", "label=Bag"]
-    only = json.loads(run("similar", "test-00007", "--catalogue", catalogue, *where, "--json").stdout)
+    only = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, *where, "--json").stdout)
     assert {hit["item"]["label"] for hit in only} <= {"Sandal", "Bag"}
     assert len(only) == 12
 
 
-def test_info_tells_items_classes_and_model(run: Run, catalogue: Path, embedder: LiteRTEmbedder) -> None:
-    facts = json.loads(run("info", "--catalogue", catalogue, "--json").stdout)
+def test_info_tells_items_classes_and_model(run: Run, small_catalogue: Path, embedder: LiteRTEmbedder) -> None:
+    facts = json.loads(run("info", "--catalogue", small_catalogue, "--json").stdout)
     assert facts["items"] == sum(facts["counts"].values()) == 300
     assert facts["model"] == embedder.card.fingerprint
-    text = run("info", LOOKALIKE_CATALOGUE=str(catalogue)).stdout
+    text = run("info", LOOKALIKE_CATALOGUE=str(small_catalogue)).stdout
     assert "300 items" in text
     assert embedder.card.fingerprint[:12] in text
 
@@ -140,12 +127,12 @@ def test_info_tells_items_classes_and_model(run: Run, catalogue: Path, embedder:
     ],
 )
 def test_a_known_failure_is_one_line_and_exit_code_1(
-    arguments: list[str], says: str, run: Run, catalogue: Path, tmp_path: Path
+    arguments: list[str], says: str, run: Run, small_catalogue: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.png").write_text("I am text, whatever my name says.")
     (tmp_path / "empty.png").touch()
     named = {"TEXT": str(tmp_path / "text.png"), "EMPTY": str(tmp_path / "empty.png")}
-    done = run(*(named.get(argument, argument) for argument in arguments), "--catalogue", catalogue)
+    done = run(*(named.get(argument, argument) for argument in arguments), "--catalogue", small_catalogue)
     assert done.returncode == 1
     assert says in _one_line(done)
 
@@ -204,8 +191,8 @@ def test_a_damaged_data_file_is_named_and_nothing_is_indexed(run: Run, tmp_path:
     assert not (tmp_path / "c").exists()
 
 
-def test_a_damaged_or_missing_model_is_named(run: Run, catalogue: Path, tmp_path: Path) -> None:
-    done = run("info", "--catalogue", catalogue, "--model", tmp_path / "none")
+def test_a_damaged_or_missing_model_is_named(run: Run, small_catalogue: Path, tmp_path: Path) -> None:
+    done = run("info", "--catalogue", small_catalogue, "--model", tmp_path / "none")
     assert done.returncode == 1
     assert "card.json" in _one_line(done)
 
@@ -222,9 +209,9 @@ def test_training_without_tensorflow_says_what_to_install(project: Path, tmp_pat
     assert "lookalike[train]" in _one_line(done)
 
 
-def test_a_reader_that_goes_away_early_is_no_error(project: Path, catalogue: Path) -> None:
+def test_a_reader_that_goes_away_early_is_no_error(project: Path, small_catalogue: Path) -> None:
     done = subprocess.run(
-        f"{sys.executable} -m lookalike similar test-00001 --catalogue {catalogue} -k 100 --json | head -n 1",
+        f"{sys.executable} -m lookalike similar test-00001 --catalogue {small_catalogue} -k 100 --json | head -n 1",
         shell=True,
         capture_output=True,
         text=True,

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
 from indexer.errors import CatalogueMissing
-from models.fashion_mnist import Split
 
 DIM = 49
 CATALOGUES = 8
@@ -105,13 +104,6 @@ class Writers:
     def close(self) -> None:
         self._process.communicate()
         assert self._process.returncode == 0
-
-
-@pytest.fixture(scope="module")
-def vectors(test_split: Split) -> NDArray[np.float32]:
-    """Images averaged over blocks of 4x4 pixels: (10000, 49), unit rows."""
-    blocks = test_split.images.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, DIM).astype(np.float32)
-    return blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
 
 
 @pytest.fixture

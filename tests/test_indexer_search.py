@@ -16,13 +16,6 @@ DIM = 49
 NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
 
 
-@pytest.fixture(scope="module")
-def vectors(test_split: Split) -> NDArray[np.float32]:
-    """Images averaged over blocks of 4x4 pixels: (10000, 49), unit rows."""
-    blocks = test_split.images.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, DIM).astype(np.float32)
-    return blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
-
-
 def record(id_: str, image: int, vectors: NDArray[np.float32], labels: NDArray[np.uint8], size: int) -> Record:
     attributes = {"image": image, "size": size}
     return Record(id_, CLASSES[labels[image]], 0.9, vectors[image], NO_PICTURE, attributes)

@@ -20,18 +20,11 @@ from numpy.typing import NDArray
 from indexer.catalogue import Catalogue
 from indexer.errors import CatalogueNotWritable
 from indexer.records import DisplayCopy, Record
-from models.fashion_mnist import CLASSES, Split
+from models.fashion_mnist import CLASSES
 
 DIM = 49
 PICTURE = DisplayCopy(bytes(600), "image/png", 28, 28)
 NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def vectors(test_split: Split) -> NDArray[np.float32]:
-    """Images averaged over blocks of 4x4 pixels: (10000, 49), unit rows."""
-    blocks = test_split.images.reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, DIM).astype(np.float32)
-    return blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
 
 
 def record(id_: str, image: int, vectors: NDArray[np.float32]) -> Record:

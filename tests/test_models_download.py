@@ -91,8 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if location:
             self.send_header("Location", location)
         self.end_headers()
-        self.wfile.write(body)
         self.server.sent += len(body)
+        self.wfile.write(body)
 
     def part(self, start: int, most: int | None = None, claimed: int | None = None, *, hang: bool = False) -> None:
         body = CONTENT[start:]
@@ -102,8 +102,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[:most])
         self.server.sent += len(body[:most])
+        self.wfile.write(body[:most])
         if hang:
             self.wfile.flush()
             self.server.released.wait(20)

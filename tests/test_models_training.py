@@ -44,10 +44,12 @@ def test_every_recipe_keeps_within_a_million_parameters_and_128_dimensions() -> 
 
 
 def test_the_contrastive_loss_matches_a_case_worked_by_hand() -> None:
-    # Two images, two views each, at right angles: every other view scores 0 but the partner, who scores 1.
-    vectors = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.float32)
-    expected = -np.log(np.exp(1 / 0.5) / (np.exp(1 / 0.5) + 2))
-    assert float(instance_contrastive_loss(vectors, 0.5)) == pytest.approx(expected, rel=1e-5)
+    # Three images, two of them seen twice, all at right angles: each of the other three views scores 0.
+    vectors = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
+    expected = -np.log(np.exp(1 / 0.5) / (np.exp(1 / 0.5) + 3))
+    assert float(instance_contrastive_loss(vectors, 2, 0.5)) == pytest.approx(expected, rel=1e-5)
+    shuffled = vectors[[0, 1, 2, 1, 0]]  # each partner is now another image
+    assert float(instance_contrastive_loss(shuffled, 2, 0.5)) > expected
 
 
 def test_a_run_stopped_between_epochs_ends_like_one_that_was_not(data: TrainingData, tmp_path: Path) -> None:

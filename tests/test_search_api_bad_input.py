@@ -1,7 +1,5 @@
 """What is wrong with a request is told with the right status, the one shape of problems, and a sentence that helps."""
 
-# ruff: noqa: F401, F811 (fixtures come from another test module)
-
 import io
 import json
 import random
@@ -12,17 +10,9 @@ from urllib.parse import quote, quote_from_bytes
 
 import numpy as np
 import pytest
+from api_asserts import assert_problem, assert_well_dressed
 from flask.testing import FlaskClient
 from PIL import Image
-from test_search_api_http import (
-    app,
-    assert_problem,
-    assert_well_dressed,
-    client,
-    engine,
-    png,
-    small_catalogue,
-)
 
 from models.pictures import MAX_BYTES
 from search_api.engine import Engine

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from api_asserts import assert_problem, assert_well_dressed
+from conftest import SMALL
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from PIL import Image
-from werkzeug.test import TestResponse
 
 from indexer import errors as indexer_errors
-from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from indexer.records import DisplayCopy, Record
 from models import errors as model_errors
@@ -32,75 +32,9 @@ from search_api.app import ENGINE, create_app
 from search_api.engine import MAX_K, Engine
 from search_api.problems import STATUSES, Problem
 
-ITEMS = 300
-
-
-@pytest.fixture(scope="session")
-def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, test_split: Split) -> Path:
-    """A catalogue of the first 300 test images, made by the pipeline."""
-    directory = tmp_path_factory.mktemp("small") / "catalogue"
-    card = embedder.card
-    some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def engine(small_catalogue: Path, embedder: LiteRTEmbedder) -> Iterator[Engine]:
-    with Catalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
-        yield Engine(embedder, catalogue)
-
-
-@pytest.fixture(scope="module")
-def app(engine: Engine) -> Flask:
-    return create_app(lambda: engine)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-@pytest.fixture(scope="module")
-def png(engine: Engine) -> bytes:
-    """The display copy of item 42, which is also a query."""
-    return engine.display("test-00042").data
-
 
 def without_time(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in {"took_ms", "query"}}
-
-
-def assert_well_dressed(response: TestResponse, engine: Engine) -> None:
-    """Every answer, right or wrong, says which model and generation answer, and tells browsers to be careful."""
-    headers = response.headers
-    assert headers["Lookalike-Model"] == engine.card.fingerprint
-    assert headers["Lookalike-Generation"] == str(engine.generation)
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    assert headers["Referrer-Policy"] == "same-origin"
-    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-    assert "camera=()" in headers["Permissions-Policy"]
-    assert headers["Cache-Control"]
-    assert "Access-Control-Allow-Origin" not in headers
-
-
-def assert_problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """An error has the one shape of RFC 9457 and a sentence for a person."""
-    assert response.status_code == status, response.get_data(as_text=True)
-    assert response.content_type == "application/problem+json"
-    problem: dict[str, Any] = json.loads(response.data)
-    assert list(problem) == ["type", "title", "status", "detail", "code", "instance"]
-    assert problem["status"] == status
-    assert problem["code"] == code
-    assert problem["type"] == f"urn:lookalike:problem:{code}"
-    assert problem["detail"].endswith(".")
-    assert "Traceback" not in problem["detail"]
-    assert 'File "' not in problem["detail"]
-    return problem
 
 
 # --- searching ---
@@ -176,7 +110,7 @@ def test_an_item_searches_like_its_similar_items_and_never_finds_itself(client: 
 
 
 def test_an_item_query_predicts_what_is_stored(client: FlaskClient) -> None:
-    for number in range(0, ITEMS, 23):
+    for number in range(0, SMALL, 23):
         name = f"test-{number:05d}"
         answer = client.post("/v1/search", json={"item_id": name, "k": 1}).json
         item = client.get(f"/v1/items/{name}").json
@@ -250,16 +184,16 @@ def test_a_picture_is_sent_again_only_when_it_changed(client: FlaskClient, engin
 def test_items_are_listed_in_pages(client: FlaskClient) -> None:
     first = client.get("/v1/items?limit=100").json
     second = client.get("/v1/items?limit=100&offset=100").json
-    assert (first["total"], first["offset"], first["limit"]) == (ITEMS, 0, 100)
+    assert (first["total"], first["offset"], first["limit"]) == (SMALL, 0, 100)
     ids = [item["id"] for item in first["items"] + second["items"]]
     assert ids == [f"test-{number:05d}" for number in range(200)]
-    assert client.get(f"/v1/items?offset={ITEMS}").json["items"] == []
+    assert client.get(f"/v1/items?offset={SMALL}").json["items"] == []
 
 
 def test_items_are_listed_by_predicted_class(client: FlaskClient) -> None:
     counts = client.get("/v1/classes").json["classes"]
     assert [entry["label"] for entry in counts] == list(CLASSES)
-    assert sum(entry["items"] for entry in counts) == ITEMS
+    assert sum(entry["items"] for entry in counts) == SMALL
     for entry in counts:
         page = client.get("/v1/items", query_string={"label": entry["label"], "limit": 100}).json
         assert page["total"] == entry["items"]
@@ -383,7 +317,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
 
 def test_ready_tells_what_is_served(client: FlaskClient, engine: Engine) -> None:
     assert client.get("/readyz").json == {
-        "status": "ready", "items": ITEMS, "model": engine.card.fingerprint, "generation": engine.generation
+        "status": "ready", "items": SMALL, "model": engine.card.fingerprint, "generation": engine.generation
     }  # fmt: skip
 
 

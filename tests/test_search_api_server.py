@@ -1,7 +1,5 @@
 """The real server in processes of its own: it starts, answers many at once, survives, and stops cleanly."""
 
-# ruff: noqa: F401, F811 (fixtures come from another test module)
-
 import http.client
 import io
 import json
@@ -22,7 +20,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_search_api_http import small_catalogue
 
 from indexer.catalogue import Catalogue
 from models.pictures import MAX_BYTES

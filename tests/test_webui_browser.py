@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from find_chromium import find_chromium
 from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
     Page,
-    Playwright,
     Route,
     expect,
     sync_playwright,
@@ -79,27 +78,23 @@ def site(
         assert server.wait(20) == 0
 
 
-def chromium(playwright: Playwright) -> str:
+def chromium() -> str:
     """Return the path of a Chromium, or skip; where one is required, fail."""
-    candidates = [
-        os.environ.get("LOOKALIKE_CHROMIUM"),
-        *(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
-        playwright.chromium.executable_path,
-    ]
-    found = next((path for path in candidates if path and Path(path).is_file()), None)
+    found = find_chromium()
     if found is None:
-        reason = "no Chromium: set LOOKALIKE_CHROMIUM, install chromium, or run `playwright install chromium`"
+        reason = "there is no Chromium: install one, or run: python tests/find_chromium.py --install"
         if os.environ.get("LOOKALIKE_REQUIRE_BROWSER") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    return found
+    return str(found)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    path = chromium()
     with (
         sync_playwright() as playwright,
-        closing(playwright.chromium.launch(executable_path=chromium(playwright), args=FLAGS)) as started,
+        closing(playwright.chromium.launch(executable_path=path, args=FLAGS)) as started,
     ):
         yield started
 
