@@ -84,7 +84,7 @@ def train(
         count = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda step, logs, epoch=epoch: progress(epoch * steps + step + 1, recipe.epochs * steps)
         )
-        fitted = trainee.fit(_Epoch(recipe, data, epoch), verbose=0, callbacks=[count])
+        fitted = trainee.fit(_Epoch(recipe, data, epoch), shuffle=False, verbose=0, callbacks=[count])
         logits = predict(trainee, data.held_out_images)["logits"]
         report = EpochReport(
             epoch=epoch + 1,
