@@ -22,7 +22,7 @@ INTERPOLATIONS = (
 )
 
 TOLERANCE = 6.0
-"""Root mean square, in grey levels, that may stay unexplained: JPEG of quality 75 leaves 1 to 5, most photographs 9 up."""
+"""Root mean square, in grey levels, that may stay unexplained. A JPEG of quality 75 leaves 1 to 5, photographs 9 up."""
 
 _CLEARLY_BETTER = 0.9
 """Ratio of errors needed to prefer a later interpolation: bicubic explains bilinear at twice the size as well."""
