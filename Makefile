@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 export LOOKALIKE_DATA_DIR := $(if $(DATA_DIR),$(abspath $(DATA_DIR)),$(LOOKALIKE_DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve index train test check format bench browser screenshots clean
+.PHONY: help serve index train test check style format bench browser screenshots clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,9 +35,12 @@ train: .venv/developing ## train the quick recipe into MODEL_OUT (about 10 minut
 test: .venv/developing browser ## run all the tests
 	@$(BIN)/python -m pytest
 
-check: .venv/developing ## format, lint, types, tests
-	@$(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet && $(BIN)/mypy --no-error-summary
-	@$(MAKE) --no-print-directory test
+check: style test ## format, lint, types, tests
+
+style: .venv/developing
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy --no-error-summary
 
 format: .venv/developing ## bring the code into format
 	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet
