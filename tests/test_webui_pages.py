@@ -62,11 +62,6 @@ def app(engine: Engine) -> Flask:
     return create_app(lambda: engine)
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
 @pytest.fixture(scope="module")
 def png(test_split: Split) -> bytes:
     """Test image 42 as the product picture that it was."""
