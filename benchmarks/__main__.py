@@ -5,10 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.machine import this_machine
+from benchmarks.machine import OtherPrograms, this_machine
 from benchmarks.measuring import BenchmarkFailed, Say, Section
 from benchmarks.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
@@ -29,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in options.benchmarks or NAMES:
             run: Callable[[Say, bool], Section] = import_module(f"benchmarks.{name}").run
-            sections.append(run(_teller(name), options.quick))
+            others = OtherPrograms()
+            section = run(_teller(name), options.quick)
+            sections.append(replace(section, others_cores=others.cores()))
             _print(["", *section_lines(sections[-1])])
             if options.json:
                 options.json.write_text(json.dumps(as_json(machine, sections), indent=2) + "\n", encoding="utf-8")

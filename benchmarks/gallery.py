@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 import models
@@ -17,7 +18,7 @@ from models.card import KERAS_FILE
 K = 12
 """Hits that every query asks for."""
 
-QUERIES = 64
+QUERIES = 1000
 """Different pictures that are asked in turn."""
 
 OURS, OUR_PATH = "lookalike", "/v1/search"
@@ -63,10 +64,11 @@ def build(directory: Path, say: Say) -> Gallery:
         ids = [item.id for item in opened.browse(limit=len(images)).items]
         np.savez(arrays, ids=np.array(ids), vectors=opened.vectors(ids))
     step = len(images) // QUERIES
-    return Gallery(catalogue, arrays, len(ids), tuple(_png(image) for image in images[::step][:QUERIES]))
+    return Gallery(catalogue, arrays, len(ids), tuple(png_file(image) for image in images[::step][:QUERIES]))
 
 
-def _png(image: np.ndarray) -> bytes:
+def png_file(image: NDArray[np.uint8]) -> bytes:
+    """Return a grey image, uint8 (height, width), as the bytes of a PNG file."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()

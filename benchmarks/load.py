@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from benchmarks.measuring import BenchmarkFailed
+from benchmarks.processes import Server
+from benchmarks.queries import HEAD_END, AnswerHead
 
 CONNECTIONS = 16
-
-# As they are in a head brought to lower case.
-_STATUS_OK = b"http/1.1 200 "
-_LENGTH = b"\r\ncontent-length:"
-_CLOSES = b"\r\nconnection: close\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +28,23 @@ class Load:
         return self.answered / self.seconds
 
 
-def generate(host: str, port: int, messages: Sequence[bytes], seconds: float) -> Load:
+def generate(server: Server, requests: Sequence[bytes], seconds: float) -> Load:
     """Send whole HTTP requests in turn over 16 connections, from a process of its own.
 
     Counting begins after a tenth of the time. Raises BenchmarkFailed when an answer is not 200 or does not come.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own_process:
-        return own_process.submit(_generate, host, port, messages, seconds).result()
+        return own_process.submit(_generate, server, requests, seconds).result()
 
 
-def _generate(host: str, port: int, messages: Sequence[bytes], seconds: float) -> Load:
-    return asyncio.run(_load(host, port, messages, seconds))
+def _generate(server: Server, requests: Sequence[bytes], seconds: float) -> Load:
+    return asyncio.run(_load(server, requests, seconds))
 
 
-async def _load(host: str, port: int, messages: Sequence[bytes], seconds: float) -> Load:
+async def _load(server: Server, requests: Sequence[bytes], seconds: float) -> Load:
     tally = _Tally()
-    turns = itertools.cycle(messages)
-    asking = [asyncio.create_task(_ask(host, port, turns, tally)) for _ in range(CONNECTIONS)]
+    turns = itertools.cycle(requests)
+    asking = [asyncio.create_task(_ask(server, turns, tally)) for _ in range(CONNECTIONS)]
     await _wait(asking, seconds / 10)
     before, started = tally.answered, time.perf_counter()
     await _wait(asking, seconds)
@@ -56,7 +53,7 @@ async def _load(host: str, port: int, messages: Sequence[bytes], seconds: float)
         task.cancel()
     await asyncio.wait(asking)
     if answered == 0:
-        raise BenchmarkFailed(f"{host}:{port} answered nothing within {seconds:.0f} s.")
+        raise BenchmarkFailed(f"{server.host}:{server.port} answered nothing within {seconds:.0f} s.")
     return Load(answered, ended - started)
 
 
@@ -72,25 +69,21 @@ class _Tally:
     answered: int = 0
 
 
-async def _ask(host: str, port: int, messages: Iterator[bytes], tally: _Tally) -> None:
+async def _ask(server: Server, requests: Iterator[bytes], tally: _Tally) -> None:
     """Send one request after another, over a new connection where the server closes the old one."""
     while True:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(server.host, server.port)
         try:
             while True:
-                writer.write(next(messages))
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                if not head.startswith(_STATUS_OK):
-                    raise BenchmarkFailed(f"A request was answered with {head.splitlines()[0].decode()!r}.")
-                await reader.readexactly(_content_length(head))
+                writer.write(next(requests))
+                answer = AnswerHead(await reader.readuntil(HEAD_END))
+                await reader.readexactly(answer.length)
                 tally.answered += 1
-                if _CLOSES in head:
+                if answer.closes:
                     break
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise BenchmarkFailed(f"{host}:{port} closed a connection without an answer: {error!r}.") from error
+            raise BenchmarkFailed(
+                f"{server.host}:{server.port} closed a connection without an answer: {error!r}."
+            ) from error
         finally:
             writer.close()
-
-
-def _content_length(head: bytes) -> int:
-    return int(head.partition(_LENGTH)[2].partition(b"\r\n")[0])

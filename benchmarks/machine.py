@@ -3,6 +3,7 @@
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,14 +25,11 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where a run happened: `memory_gb` in 10^9 bytes; `load` is the mean number of other runnable processes in the
-    minute before, which should be near 0; `files` is the file system of the temporary directory.
-    """
+    """Where a run happened: `memory_gb` in 10^9 bytes; `files` is the file system of the temporary directory."""
 
     processor: str
     cores: int
     memory_gb: float
-    load: float
     system: str
     files: str
     python: str
@@ -44,12 +42,41 @@ def this_machine() -> Machine:
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        load=round(os.getloadavg()[0], 2),
         system=platform.platform(terse=True),
         files=_file_system(Path(tempfile.gettempdir()).resolve()),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages={name: _version(name) for name in PACKAGES},
     )
+
+
+class OtherPrograms:
+    """How much of the machine other programs take from now on.
+
+    On a busy machine ratios mislead: a program that wants all cores suffers more than one that is content with one.
+    """
+
+    def __init__(self) -> None:
+        self._started, self._before = time.perf_counter(), _busy_seconds()
+
+    def cores(self) -> float | None:
+        """Return the mean number of cores that others kept busy; None where the system has no /proc.
+
+        Children count as our own once they have been waited for.
+        """
+        if self._before is None or (busy := _busy_seconds()) is None:
+            return None
+        return max(0.0, (busy - self._before) / (time.perf_counter() - self._started))
+
+
+def _busy_seconds() -> float | None:
+    """Return the processor seconds of the whole machine since its start, less those of this process and children."""
+    try:
+        totals = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, totals)
+    busy = (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
+    return busy - sum(os.times()[:4])
 
 
 def _processor() -> str:

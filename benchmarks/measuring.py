@@ -63,13 +63,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one benchmark found out."""
+    """What one benchmark found out; `others_cores` is the mean number of cores that other programs kept busy."""
 
     name: str
     title: str
     comparisons: tuple[Comparison, ...]
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    others_cores: float | None = None
 
 
 def in_turns(contenders: Mapping[str, Callable[[], T]], rounds: int, say: Say) -> dict[str, list[T]]:

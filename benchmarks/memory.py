@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +10,7 @@ from benchmarks.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, OURS, K, build
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, more
 from benchmarks.processes import Memory, memory_of, serving
-from benchmarks.queries import Client, form
+from benchmarks.queries import Client, search
 
 MOST_MEGABYTES = 180
 """What the project promises, as resident memory of all its processes added up."""
@@ -24,11 +23,10 @@ def run(say: Say, quick: bool) -> Section:
     """Weigh the server's processes, and the obvious server's, after the same 200 queries."""
     with TemporaryDirectory(prefix="lookalike-benchmark-") as directory:
         gallery = build(Path(directory), say)
-        forms = [form(picture, K) for picture in gallery.pictures]
         weighed = in_turns(
             {
-                OURS: partial(_weigh, gallery.serve_command, OUR_PATH, forms),
-                OBVIOUS: partial(_weigh, gallery.obvious_command, OBVIOUS_PATH, forms),
+                OURS: partial(_weigh, gallery.serve_command, OUR_PATH, gallery.pictures),
+                OBVIOUS: partial(_weigh, gallery.obvious_command, OBVIOUS_PATH, gallery.pictures),
             },
             1 if quick else 3,
             say,
@@ -49,17 +47,17 @@ def run(say: Say, quick: bool) -> Section:
     )
 
 
-def _weigh(command: Sequence[str], path: str, forms: Sequence[bytes]) -> Memory:
+def _weigh(command: Sequence[str], path: str, pictures: Sequence[bytes]) -> Memory:
     with serving(command) as server:
 
-        def ask(bodies: Sequence[bytes]) -> None:
-            with Client(server, path) as client:
-                for body in bodies:
-                    client.ask(body)
+        def ask(requests: Sequence[bytes]) -> None:
+            with Client(server) as client:
+                for request in requests:
+                    client.ask(request)
 
-        bodies = list(islice(cycle(forms), QUERIES))
+        requests = [search(server, path, picture, K) for picture in pictures[:QUERIES]]
         with ThreadPoolExecutor(CONNECTIONS) as connections:
-            list(connections.map(ask, (bodies[first::CONNECTIONS] for first in range(CONNECTIONS))))
+            list(connections.map(ask, (requests[first::CONNECTIONS] for first in range(CONNECTIONS))))
         weight = memory_of(server.pid)
     if weight is None:
         raise BenchmarkFailed("Memory is read from /proc, which this system does not have.")

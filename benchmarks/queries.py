@@ -1,7 +1,7 @@
-"""Queries over HTTP: the same form, byte for byte, to both servers."""
+"""Queries over HTTP: the same form, byte for byte, to both servers, by a client that does next to nothing itself."""
 
-import http.client
 import json
+import socket
 import time
 from types import TracebackType
 from typing import Any
@@ -9,13 +9,15 @@ from typing import Any
 from benchmarks.measuring import BenchmarkFailed
 from benchmarks.processes import Server
 
+HEAD_END = b"\r\n\r\n"
+
 _BOUNDARY = "fashion-mnist-boundary"
-_FORM_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
+_TIMEOUT_SECONDS = 60.0
 
 
-def form(picture: bytes, k: int) -> bytes:
-    """Return the body of a form with a PNG file named image and a field k."""
-    return b"".join(
+def search(server: Server, path: str, picture: bytes, k: int) -> bytes:
+    """Return a whole HTTP request that posts a form with a PNG file named image and a field k."""
+    body = b"".join(
         (
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="k"\r\n\r\n{k}\r\n'.encode(),
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="query.png"\r\n'.encode(),
@@ -24,49 +26,77 @@ def form(picture: bytes, k: int) -> bytes:
             f"\r\n--{_BOUNDARY}--\r\n".encode(),
         )
     )
-
-
-def message(server: Server, path: str, body: bytes) -> bytes:
-    """Return a whole HTTP request that posts a form."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nContent-Type: {_FORM_TYPE}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
+        f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def get(server: Server, path: str) -> bytes:
+    """Return a whole HTTP request that asks for what is at a path."""
+    return f"GET {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n\r\n".encode()
+
+
+class AnswerHead:
+    """What must be known of an answer's head to read the rest. Raises BenchmarkFailed unless the status is 200."""
+
+    def __init__(self, head: bytes) -> None:
+        lines = head.lower().split(b"\r\n")
+        if lines[0].split()[1:2] != [b"200"]:
+            raise BenchmarkFailed(f"A request was answered with {lines[0].decode()!r}.")
+        fields = dict(line.split(b": ", 1) for line in lines[1:] if line)
+        self.length = int(fields[b"content-length"])
+        self.closes = fields.get(b"connection") == b"close"
 
 
 class Client:
     """One connection to a server, kept alive as long as the server keeps it."""
 
-    def __init__(self, server: Server, path: str) -> None:
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-        self._path = path
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._socket: socket.socket | None = None
 
-    def ask(self, body: bytes) -> dict[str, Any]:
-        """Post a form and return the answer. Raises BenchmarkFailed unless the status is 200."""
-        answer: dict[str, Any] = json.loads(self._exchange("POST", self._path, body))
+    def ask(self, request: bytes) -> dict[str, Any]:
+        """Send a request and return the JSON answer. Raises BenchmarkFailed unless its status is 200."""
+        answer: dict[str, Any] = json.loads(self._exchange(request))
         return answer
 
-    def seconds(self, body: bytes) -> float:
-        """Return how long it takes to post a form and read the whole answer."""
+    def seconds(self, request: bytes) -> float:
+        """Return how long it takes to send a request and receive the whole answer, a new connection included."""
         started = time.perf_counter()
-        self._exchange("POST", self._path, body)
+        self._exchange(request)
         return time.perf_counter() - started
 
-    def get(self, path: str) -> bytes:
-        """Return what is at a path. Raises BenchmarkFailed unless the status is 200."""
-        return self._exchange("GET", path, None)
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _exchange(self, request: bytes) -> bytes:
         try:
-            self._connection.request(method, path, body, {} if body is None else {"Content-Type": _FORM_TYPE})
-            response = self._connection.getresponse()
-            data = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise BenchmarkFailed(f"{method} {path} was not answered: {error!r}.") from error
-        if response.status != 200:
-            raise BenchmarkFailed(f"{method} {path} was answered with {response.status}: {data[:500]!r}")
-        return data
+            if self._socket is None:
+                address = self._server.host, self._server.port
+                self._socket = socket.create_connection(address, timeout=_TIMEOUT_SECONDS)
+            self._socket.sendall(request)
+            received = b""
+            while HEAD_END not in received:
+                received += self._receive(self._socket)
+            head, _, body = received.partition(HEAD_END)
+            answer = AnswerHead(head)
+            while len(body) < answer.length:
+                body += self._receive(self._socket)
+        except OSError as error:
+            raise BenchmarkFailed(f"{self._server.host}:{self._server.port} did not answer: {error!r}.") from error
+        if answer.closes:
+            self.close()
+        return body
+
+    def _receive(self, connection: socket.socket) -> bytes:
+        if received := connection.recv(1 << 16):
+            return received
+        raise ConnectionResetError("the connection was closed within an answer")
 
     def __enter__(self) -> "Client":
         return self
@@ -74,4 +104,4 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.close()

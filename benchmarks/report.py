@@ -7,6 +7,9 @@ from typing import Any
 from benchmarks.machine import Machine
 from benchmarks.measuring import Comparison, Figure, Measured, Section
 
+QUIET = 0.1
+"""Cores that other programs may use before a run says that it can't be trusted."""
+
 
 def as_json(machine: Machine, sections: Sequence[Section]) -> dict[str, Any]:
     """Return a run as JSON values: dataclasses as objects, and with each figure whether it is met."""
@@ -19,10 +22,7 @@ def as_json(machine: Machine, sections: Sequence[Section]) -> dict[str, Any]:
 
 def machine_lines(machine: Machine) -> Iterator[str]:
     """Yield the lines that say where a run happened."""
-    yield (
-        f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.0f} GB, {machine.system}, "
-        f"{machine.files}; load {machine.load:.2f} at the start"
-    )
+    yield (f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.0f} GB, {machine.system}, {machine.files}")
     yield f"{machine.python}; " + ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     yield "Medians, with the quartiles of the rounds; both sides are measured in turns."
 
@@ -37,6 +37,9 @@ def section_lines(section: Section) -> Iterator[str]:
         yield ""
     yield from (f"  {figure_line(figure)}" for figure in section.figures)
     yield from (f"  {note}" for note in section.notes)
+    if section.others_cores is not None:
+        verdict = "" if section.others_cores <= QUIET else ": too many to trust the ratios"
+        yield f"  Other programs kept {section.others_cores:.2f} cores busy meanwhile{verdict}."
 
 
 def figure_line(figure: Figure) -> str:

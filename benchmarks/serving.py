@@ -1,10 +1,11 @@
 """One small picture through HTTP: how long an answer takes, and how many there are a second."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from benchmarks.measuring import (
     more,
 )
 from benchmarks.processes import Server, serving
-from benchmarks.queries import Client, form, message
+from benchmarks.queries import Client, search
 
 TIMES_FASTER = 30
 """What the project promises for one query."""
@@ -44,22 +45,23 @@ def run(say: Say, quick: bool) -> Section:
 
 
 def _compare(gallery: Gallery, ours: Server, theirs: Server, say: Say, quick: bool) -> Section:
-    forms = [form(picture, K) for picture in gallery.pictures]
+    our_requests = [search(ours, OUR_PATH, picture, K) for picture in gallery.pictures]
+    their_requests = [search(theirs, OBVIOUS_PATH, picture, K) for picture in gallery.pictures]
     say("checking that both give the same hits")
-    agreement = _agreement(ours, theirs, forms[:_WARM_UP])
-    turns = cycle(forms)
+    with Client(ours) as our_client, Client(theirs) as their_client:
+        agreement = _agreement(map(our_client.ask, our_requests[:_WARM_UP]), map(their_client.ask, their_requests))
     queries = in_turns(
         {
-            OURS: partial(_latencies, ours, OUR_PATH, turns, _OUR_QUERIES),
-            OBVIOUS: partial(_latencies, theirs, OBVIOUS_PATH, turns, _THEIR_QUERIES),
+            OURS: partial(_latencies, ours, cycle(our_requests), _OUR_QUERIES),
+            OBVIOUS: partial(_latencies, theirs, cycle(their_requests), _THEIR_QUERIES),
         },
         2 if quick else 12,
         lambda text: say(f"one query at a time, {text}"),
     )
     rates = in_turns(
         {
-            OURS: _rate_of(ours, OUR_PATH, forms, 1 if quick else 3),
-            OBVIOUS: _rate_of(theirs, OBVIOUS_PATH, forms, 2 if quick else 6),
+            OURS: lambda: load.generate(ours, our_requests, 1 if quick else 3).rate,
+            OBVIOUS: lambda: load.generate(theirs, their_requests, 2 if quick else 6).rate,
         },
         2 if quick else 6,
         lambda text: say(f"{load.CONNECTIONS} connections, {text}"),
@@ -79,24 +81,23 @@ def _compare(gallery: Gallery, ours: Server, theirs: Server, say: Say, quick: bo
     )
 
 
-def _agreement(ours: Server, theirs: Server, forms: Sequence[bytes]) -> float:
-    """Return the share of hits that the two servers have in common; they are warm afterwards."""
-    common = 0
-    with Client(ours, OUR_PATH) as our_client, Client(theirs, OBVIOUS_PATH) as their_client:
-        for body in forms:
-            our_ids = {hit["item"]["id"] for hit in our_client.ask(body)["hits"]}
-            common += len(our_ids & {hit["id"] for hit in their_client.ask(body)["hits"]})
-    share = common / (K * len(forms))
+def _agreement(ours: Iterable[Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]) -> float:
+    """Return the share of hits that answers of the two servers have in common."""
+    shares = []
+    for our_answer, their_answer in zip(ours, theirs, strict=False):
+        our_ids = {hit["item"]["id"] for hit in our_answer["hits"]}
+        shares.append(len(our_ids & {hit["id"] for hit in their_answer["hits"]}) / K)
+    share = float(np.mean(shares))
     if share < _SAME_HITS:
         raise BenchmarkFailed(f"The two servers agree on only {share:.0%} of the hits, so their times don't compare.")
     return share
 
 
-def _latencies(server: Server, path: str, forms: Iterator[bytes], queries: int) -> list[float]:
+def _latencies(server: Server, requests: Iterator[bytes], queries: int) -> list[float]:
     """Return the milliseconds of so many queries, one after another, over a connection that is open already."""
-    with Client(server, path) as client:
-        client.ask(next(forms))
-        return [client.seconds(body) * 1000 for body in islice(forms, queries)]
+    with Client(server) as client:
+        client.ask(next(requests))
+        return [client.seconds(request) * 1000 for request in islice(requests, queries)]
 
 
 def _slowest(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> Comparison:
@@ -111,8 +112,3 @@ def _slowest(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]])
         Measured(their_p99 / our_p99),
         "times the speed",
     )
-
-
-def _rate_of(server: Server, path: str, forms: Sequence[bytes], seconds: float) -> Callable[[], float]:
-    messages = [message(server, path, body) for body in forms]
-    return lambda: load.generate(server.host, server.port, messages, seconds).rate

@@ -1,6 +1,5 @@
 """How long it takes until the command answers, and until the server does."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,7 +10,7 @@ from time import perf_counter
 from benchmarks.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, K, build
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
 from benchmarks.processes import run_quietly, serving
-from benchmarks.queries import Client, form
+from benchmarks.queries import Client, get, search
 
 HALF = 0.5
 HELP_SECONDS = 1 / 3
@@ -25,10 +24,10 @@ def run(say: Say, quick: bool) -> Section:
     """Start everything in turns, each from the disk cache that a first, uncounted round has filled."""
     with TemporaryDirectory(prefix="lookalike-benchmark-") as directory:
         gallery = build(Path(directory), say)
-        query = form(gallery.pictures[0], K)
+        picture = gallery.pictures[0]
         launches: dict[str, Callable[[], list[float]]] = {
-            READY: partial(_our_launch, gallery.serve_command, query),
-            OBVIOUS: partial(_their_launch, gallery.obvious_command, query),
+            READY: partial(_our_launch, gallery.serve_command, picture),
+            OBVIOUS: partial(_their_launch, gallery.obvious_command, picture),
             IMPORT: partial(_run, [sys.executable, "-c", "import tensorflow"]),
             HELP: partial(_run, [sys.executable, "-m", "lookalike", "--help"]),
             EMPTY: partial(_run, [sys.executable, "-c", "pass"]),
@@ -54,19 +53,19 @@ def _run(command: Sequence[str]) -> list[float]:
     return [seconds(lambda: run_quietly(command))]
 
 
-def _our_launch(command: Sequence[str], query: bytes) -> list[float]:
+def _our_launch(command: Sequence[str], picture: bytes) -> list[float]:
     """Return the seconds until /readyz is 200, and until a first query is answered."""
-    with serving(command) as server, Client(server, OUR_PATH) as client:
-        status = json.loads(client.get("/readyz"))["status"]
+    with serving(command) as server, Client(server) as client:
+        status = client.ask(get(server, "/readyz"))["status"]
         ready = perf_counter() - server.started
         if status != "ready":
             raise BenchmarkFailed(f"/readyz says {status!r}.")
-        client.ask(query)
+        client.ask(search(server, OUR_PATH, picture, K))
         return [ready, perf_counter() - server.started]
 
 
-def _their_launch(command: Sequence[str], query: bytes) -> list[float]:
+def _their_launch(command: Sequence[str], picture: bytes) -> list[float]:
     """Return the seconds until a first query is answered."""
-    with serving(command) as server, Client(server, OBVIOUS_PATH) as client:
-        client.ask(query)
+    with serving(command) as server, Client(server) as client:
+        client.ask(search(server, OBVIOUS_PATH, picture, K))
         return [perf_counter() - server.started]

@@ -1,0 +1,138 @@
+"""The benchmarks: that they run, compare like with like, and report in their form. No time is asserted."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import load
+from benchmarks.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
+from benchmarks.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
+from benchmarks.obvious_server import create_app
+from benchmarks.processes import Server, memory_of, serving
+from benchmarks.queries import Client, get, search
+from benchmarks.report import section_lines
+from indexer.catalogue import Catalogue
+from models.fashion_mnist import Split
+from search_api.engine import Engine
+
+
+def _run(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=project)
+
+
+@pytest.fixture(scope="module")
+def server(small_catalogue: Path) -> Iterator[Server]:
+    """`lookalike serve` over the small catalogue."""
+    with serving(Gallery(small_catalogue, small_catalogue, 0, ()).serve_command) as server:
+        yield server
+
+
+def test_a_quick_run_reports_machine_ratios_and_figures(project: Path, tmp_path: Path) -> None:
+    done = _run(project, "runtime", "--quick", "--json", tmp_path / "run.json")
+    assert done.returncode == 0, done.stderr
+    assert "round 2 of 2" in done.stderr
+    report = json.loads((tmp_path / "run.json").read_text())
+
+    machine = report["machine"]
+    assert machine["cores"] >= 1
+    assert machine["processor"] in done.stdout
+    assert f"numpy {np.__version__}" in done.stdout
+
+    (section,) = report["benchmarks"]
+    assert f"runtime: {section['title']}" in done.stdout
+    assert [(one["name"], one["against"]) for one in section["comparisons"]] == [
+        (size, other) for size in ("one image", "batch of 256") for other in ("Keras predict", "tf.function")
+    ]
+    for comparison in section["comparisons"]:
+        for side in ("ours", "theirs", "ratio"):
+            measured = comparison[side]
+            assert 0 < measured["low"] <= measured["value"] <= measured["high"]
+        assert comparison["against"] in done.stdout
+    (figure,) = section["figures"]
+    assert figure["met"] is True
+    assert 0.9999 <= figure["measured"] <= 1.00001
+    assert f"met     {figure['claim']}" in done.stdout
+
+
+def test_an_unknown_benchmark_is_a_usage_error(project: Path) -> None:
+    done = _run(project, "serving", "sailing")
+    assert done.returncode == 2
+    assert "sailing" in done.stderr
+    assert done.stdout == ""
+
+
+def test_rounds_are_taken_in_turns_and_each_begins_with_another() -> None:
+    order: list[str] = []
+    contenders = {name: lambda name=name: order.append(name) or len(order) for name in "ab"}
+    assert in_turns(contenders, 3, lambda _: None) == {"a": [1, 4, 5], "b": [2, 3, 6]}
+    assert "".join(order) == "abbaab"
+
+
+def test_ratios_are_of_pairs_taken_in_the_same_round() -> None:
+    slower, costlier = less("x", "s", [1, 2, 4], "y", [30, 20, 80]), more("x", "s", [1, 2, 4], "y", [4, 2, 1])
+    assert slower.ratio == Measured(20, 15, 25)
+    assert (slower.ours.value, slower.theirs.value) == (2, 30)
+    assert costlier.ratio == Measured(1, 0.625, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("measured", "bound", "at_least", "verdict"),
+    [(30, 30, True, "met"), (29.9, 30, True, "MISSED"), (180, 180, False, "met"), (181, 180, False, "MISSED")],
+)
+def test_a_figure_is_said_to_be_met_or_missed(measured: float, bound: float, at_least: bool, verdict: str) -> None:
+    figure = Figure("size", measured, bound, at_least, "MB")
+    comparison = less("size", "MB", [1.5], "the other", [3])
+    *_, table, blank, line, busy = section_lines(Section("name", "title", (comparison,), (figure,), (), 1.2))
+    assert table.split("  ")[-1] == "2.00 times the speed"
+    assert blank == ""
+    assert line.split()[:2] == [verdict, "size:"]
+    assert "1.20 cores busy" in busy
+    assert "trust" in busy
+
+
+def test_client_load_and_scales_work_on_the_real_server(server: Server, png: bytes) -> None:
+    request = search(server, OUR_PATH, png, K)
+    with Client(server) as client:
+        assert client.ask(get(server, "/readyz"))["status"] == "ready"
+        answer = client.ask(request)
+        assert len(answer["hits"]) == K
+        assert client.seconds(request) * 1000 > answer["took_ms"] / 2
+    assert load.generate(server, [request], 0.5).answered >= load.CONNECTIONS
+    memory = memory_of(server.pid)
+    assert memory is None or 20e6 < memory.proportional <= memory.resident
+
+
+def test_answers_that_are_errors_are_not_counted(server: Server) -> None:
+    request = search(server, OUR_PATH, b"no picture", K)
+    with pytest.raises(BenchmarkFailed, match="415"), Client(server) as client:
+        client.ask(request)
+    with pytest.raises(BenchmarkFailed, match="415"):
+        load.generate(server, [request], 0.5)
+
+
+def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    command = Gallery(tmp_path / "missing", tmp_path, 0, ()).serve_command
+    with pytest.raises(BenchmarkFailed, match="no catalogue"), serving(command):
+        pass
+
+
+def test_the_obvious_way_finds_what_the_engine_finds(small_catalogue: Path, engine: Engine, test_split: Split) -> None:
+    with Catalogue.open(small_catalogue) as catalogue:
+        ids = [item.id for item in catalogue.browse(limit=1000).items]
+        vectors = catalogue.vectors(ids)
+    obvious = create_app(keras.models.load_model(CLASSIFIER), np.array(ids), vectors).test_client()
+    for image in test_split.images[1000:1004]:
+        picture = png_file(image)
+        answer = obvious.post("/search", data={"k": "5", "image": (io.BytesIO(picture), "query.png")}).get_json()
+        result = engine.search(picture, k=5)
+        assert answer["label"] == result.predictions[0].label
+        assert [hit["id"] for hit in answer["hits"]] == [hit.item.id for hit in result.hits]
+        assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in result.hits], abs=1e-4)
