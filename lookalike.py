@@ -4,13 +4,14 @@ Rooms are imported inside the commands, so that `--help` and usage errors answer
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -98,11 +99,49 @@ def train(recipe: str, out: Path, data_dir: Path | None) -> None:
     import models
     from models.recipes import RECIPES
 
-    with _progress("step") as progress:
+    with progress_bar("step") as progress:
         card = models.train(RECIPES[recipe], out, data_dir, progress, say=progress.say)
     click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")
     for name in ("accuracy", "precision_at_10", "map_at_r", "looks_mean"):
         click.echo(f"  {name:<16} {card.metrics[name]:.4f}")
+
+
+@main.command(epilog="Example: lookalike evaluate --against pixels --report reports/shipped")
+@_model
+@click.option("--against", metavar="DIR|pixels", help="Another bundle, or the raw pixels, to set beside it.")
+@click.option("--report", type=_directory, help="Also write a page for people to read into this directory.")
+@click.option(
+    "--items",
+    type=click.IntRange(100, 10_000),
+    default=10_000,
+    show_default=True,
+    help="Only the first so many test images: quick, and easier than the real measure.",
+)
+@_data_dir
+@_json
+def evaluate(
+    model: Path | None, against: str | None, report: Path | None, items: int, data_dir: Path | None, as_json: bool
+) -> None:
+    """Measure a model on Fashion-MNIST's 10,000 test images.
+
+    How often it names the class, and how far its probabilities can be believed; whether the items it finds are of
+    the query's class; whether it finds the very item again under nine changes; its speed on this machine, and size.
+    """
+    import models
+    from models import fashion_mnist
+    from models.evaluation_answers import evaluation_answer, evaluation_text
+
+    write_report = models.report_writer() if report else None
+    with progress_bar("B") as progress:
+        test = fashion_mnist.load("test", data_dir, progress).first(items)
+    with progress_bar("step") as progress:
+        evaluations = models.evaluate(model, against, test, progress)
+    if as_json:
+        _print_json(evaluation_answer(evaluations))
+    else:
+        click.echo(evaluation_text(evaluations))
+    if write_report and report:
+        click.echo(f"The report is {write_report(evaluations, report)}", err=True)
 
 
 @main.command(epilog="Example: lookalike index fashion-mnist --catalogue catalogues/demo")
@@ -120,12 +159,12 @@ def index(source: str, data_dir: Path | None, catalogue: Path, model: Path | Non
     from indexer import pipeline, sources
     from indexer.catalogue import Catalogue
 
-    with _progress("B") as progress:
+    with progress_bar("B") as progress:
         items = sources.open_source(source, data_dir, progress)
     embedder = models.load(model)
     card = embedder.card
     with closing(Catalogue.create(catalogue, card.fingerprint, card.dim, card.classes)) as opened:
-        with _progress("item") as progress:
+        with progress_bar("item") as progress:
             report = pipeline.index(items, embedder, opened, progress)
         total = len(opened)
     if report.added or report.updated:
@@ -241,43 +280,6 @@ def _print_hits(hits: Sequence["Hit"]) -> None:
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):
         click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.item.id:<{width}}  {hit.item.label}")
-
-
-class _Progress:
-    """A bar on stderr with rate and remaining time; a line now and then where nobody watches."""
-
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
-        self._bar: Any = None
-
-    def __call__(self, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if self._bar is None:
-            self._bar = tqdm(
-                unit=self._unit,
-                unit_scale=self._unit == "B",
-                dynamic_ncols=True,
-                mininterval=0.1 if sys.stderr.isatty() else 10,
-            )
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        from tqdm import tqdm
-
-        tqdm.write(text, file=sys.stderr)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-@contextmanager
-def _progress(unit: str) -> Iterator[_Progress]:
-    with closing(_Progress(unit)) as progress:
-        yield progress
 
 
 if __name__ == "__main__":

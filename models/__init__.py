@@ -3,17 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import TrainingUnavailable
+from models.errors import ReportUnavailable, TrainingUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from models.card import ModelCard
     from models.embedder import Embedder
+    from models.evaluation import Evaluation
+    from models.fashion_mnist import Split
     from models.recipes import Recipe
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "fashion-mnist"
 """The bundle that ships with the project."""
+
+PIXELS = "pixels"
+"""The name of raw pixels where a bundle is asked for to compare with."""
 
 
 def load(bundle: Path | str | None = None) -> "Embedder":
@@ -44,3 +49,42 @@ def train(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
     return train_bundle(recipe, out, data_dir, progress, say)
+
+
+def evaluate(
+    bundle: Path | str | None,
+    against: Path | str | None,
+    test: "Split",
+    progress: "Callable[[int, int], None]" = lambda done, total: None,
+) -> "tuple[Evaluation, ...]":
+    """Measure a bundle, or the shipped one, on test images, and behind it what it is set `against`, if anything.
+
+    `against` is another bundle, or "pixels" for the cosine of raw pixels. Raises BundleMissing, BundleDamaged or
+    BundleTooNew before anything is measured.
+    """
+    from models import evaluation
+    from models.runtime import LiteRTEmbedder
+
+    embedder = LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
+    other = LiteRTEmbedder(Path(against)) if against is not None and against != PIXELS else None
+    if against is None:
+        return (evaluation.evaluate(embedder, test, progress),)
+    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total))
+
+    def later(done: int, total: int) -> None:
+        progress(total + done, 2 * total)
+
+    if other is None:
+        return first, evaluation.evaluate_pixels(test, embedder.card.classes, later)
+    return first, evaluation.evaluate(other, test, later)
+
+
+def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":
+    """Return `models.report.write_report`. Raises ReportUnavailable when what draws its charts is not installed."""
+    try:
+        from models.report import write_report
+    except ModuleNotFoundError as error:
+        raise ReportUnavailable(
+            f"A report needs {error.name}, which is not installed: pip install 'lookalike[train]'"
+        ) from error
+    return write_report

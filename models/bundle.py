@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from models import fashion_mnist, garment_view, plots
-from models.calibration import expected_calibration_error, fit_temperature
+from models.calibration import fit_temperature
 from models.card import (
     CARD_FILE,
     KERAS_FILE,
@@ -29,12 +29,11 @@ from models.card import (
 from models.changes import Images
 from models.classifier import VIEW_SIDE, build_embedder
 from models.download import Progress
-from models.embedder import Vectors
 from models.errors import BundleDamaged, CheckpointMismatch
+from models.evaluation import evaluate
 from models.fashion_mnist import CLASSES, FILES, Split
 from models.native_output import silenced
 from models.recipes import Recipe
-from models.retrieval import class_retrieval, looks
 from models.runtime import LiteRTEmbedder
 from models.training import EpochReport, Training, TrainingData, predict, train
 
@@ -109,40 +108,21 @@ def write_bundle(
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, data.held_out_images[:512])
         say("measuring on the test images")
-        metrics = measure(embedder, test)
+        found = evaluate(embedder, test)
         card = replace(
             card,
-            metrics={name: round(value, 4) for name, value in metrics.items()},
+            metrics={name: round(value, 4) for name, value in found.figures().items()},
             training={**card.training, "seconds": round(time.monotonic() - started, 1)},
         )
         write_card(card, draft)
-        predicted = embedder.embed(test.images)[1].argmax(axis=1)
-        plots.draw_curves(training.history, draft / "curves.png")
-        plots.draw_confusion(
-            plots.confusion_matrix(test.labels, predicted, len(CLASSES)), CLASSES, draft / "confusion.png"
-        )
+        plots.draw_curves(card.training["history"], draft / "curves.png")
+        if found.recognition is not None:
+            plots.draw_confusion(found.recognition.confusion, CLASSES, draft / "confusion.png")
         out.mkdir(exist_ok=True)
         # The card goes last: a bundle without one is no bundle.
         for file in sorted(draft.iterdir(), key=lambda file: file.name == CARD_FILE):
             shutil.move(file, out / file.name)
     return card
-
-
-def measure(embedder: LiteRTEmbedder, test: Split) -> dict[str, float]:
-    """Return the figures of a bundle on the official test split, as shares between 0 and 1."""
-    vectors, probabilities = embedder.embed(test.images)
-
-    def embed(images: Images) -> Vectors:
-        return embedder.embed(images)[0]
-
-    found = class_retrieval(vectors, test.labels)
-    seen = looks(embed, test.images)
-    return {
-        "accuracy": float((probabilities.argmax(axis=1) == test.labels).mean()),
-        "expected_calibration_error": expected_calibration_error(probabilities, test.labels),
-        **asdict(found),
-        **{f"looks_{name}": value for name, value in seen.items()},
-    }
 
 
 def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: float) -> ModelCard:

@@ -1,7 +1,26 @@
 """Probabilities that mean what they say."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+BINS = 15
+"""Equal-width bins of confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The answers whose confidence lies in (low, high]: how many, how sure on average, and what share is right.
+
+    Both means are 0 in a bin without answers.
+    """
+
+    low: float
+    high: float
+    items: int
+    confidence: float
+    accuracy: float
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer]) -> float:
@@ -28,19 +47,36 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer]) ->
     return float(np.exp(-(low + high) / 2))
 
 
+def reliability(
+    probabilities: NDArray[np.float32], labels: NDArray[np.integer], bins: int = BINS
+) -> tuple[ReliabilityBin, ...]:
+    """Return the reliability diagram's equal-width bins, lowest confidence first (arXiv 1706.04599, sec. 2).
+
+    `probabilities` is (n, classes) with rows that sum to 1, `labels` integer (n,). The confidence of an answer is
+    its highest probability.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    counts, sure, right = (np.bincount(bin_of, weights, bins) for weights in (None, confidence, correct))
+    return tuple(
+        ReliabilityBin(
+            low=index / bins,
+            high=(index + 1) / bins,
+            items=int(counts[index]),
+            confidence=float(sure[index] / max(counts[index], 1)),
+            accuracy=float(right[index] / max(counts[index], 1)),
+        )
+        for index in range(bins)
+    )
+
+
 def expected_calibration_error(
-    probabilities: NDArray[np.float32], labels: NDArray[np.integer], bins: int = 15
+    probabilities: NDArray[np.float32], labels: NDArray[np.integer], bins: int = BINS
 ) -> float:
     """Return the mean gap between confidence and accuracy over equal-width bins, 0 to 1 (arXiv 1706.04599, eq. 3).
 
     `probabilities` is (n, classes) with rows that sum to 1, `labels` integer (n,).
     """
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = [
-        abs(correct[inside].mean() - confidence[inside].mean()) * inside.mean()
-        for inside in (bin_of == index for index in range(bins))
-        if inside.any()
-    ]
-    return float(sum(gaps))
+    found = reliability(probabilities, labels, bins)
+    return sum(abs(one.accuracy - one.confidence) * one.items for one in found) / max(len(labels), 1)

@@ -69,6 +69,12 @@ class TrainingUnavailable(LookalikeError):
     code = "training-unavailable"
 
 
+class ReportUnavailable(LookalikeError):
+    """A report was asked for and what draws its charts is not installed."""
+
+    code = "report-unavailable"
+
+
 class CheckpointMismatch(LookalikeError):
     """A checkpoint belongs to another recipe or to other data."""
 

@@ -103,6 +103,10 @@ class Split:
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
+    def first(self, n: int) -> "Split":
+        """Return the first n images and labels, or all where there are fewer."""
+        return Split(self.images[:n], self.labels[:n])
+
 
 def locate(
     data_dir: Path | str | None = None,

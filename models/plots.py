@@ -1,67 +1,153 @@
-"""Pictures of a training run: learning curves and the confusion matrix."""
+"""Charts of a model: learning curves, the confusion matrix, and how far its confidence can be believed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, Any
 
 import matplotlib as mpl
 import numpy as np
 import seaborn
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from models.training import EpochReport
+from models.calibration import ReliabilityBin
 
 mpl.use("Agg")
 
+Target = Path | IO[bytes]
+"""Where a chart goes, as a PNG."""
 
-def confusion_matrix(labels: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> NDArray[np.int64]:
-    """Return counts (classes, classes): rows are true classes, columns predicted ones."""
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (labels, predicted), 1)
-    return matrix
+_FONTS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "Nimbus Sans", "DejaVu Sans")
+_DPI = 200
 
 
-def draw_curves(history: Sequence["EpochReport"], path: Path) -> None:
-    """Save loss and accuracy by epoch as a PNG."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss_axes, accuracy_axes = figure.subplots(1, 2)
-    epochs = [report.epoch for report in history]
-    loss_axes.plot(epochs, [report.loss for report in history], color="#3a4a8c")
-    loss_axes.set(title="Training loss", xlabel="epoch")
-    accuracy_axes.plot(
-        epochs, [report.accuracy for report in history], color="#9aa3c7", label="changed training images"
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colours of a chart: `accent` for what it is about, `quiet` for what that is held against."""
+
+    paper: str
+    ink: str
+    soft: str
+    line: str
+    panel: str
+    quiet: str
+    accent: str
+
+
+LIGHT = Palette("#fbfaf7", "#1b1a17", "#66625a", "#e3dfd6", "#f3f0ea", "#a39d91", "#b8381a")
+DARK = Palette("#151412", "#f1ede5", "#a8a297", "#302d29", "#1d1b18", "#7d776c", "#f0835f")
+
+
+def draw_curves(history: Sequence[Mapping[str, Any]], target: Target, palette: Palette = LIGHT) -> None:
+    """Save loss and accuracy by epoch. `history` is that of a model card: a mapping for each epoch."""
+    epochs = [epoch["epoch"] for epoch in history]
+    with _style(palette):
+        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+        loss_axes, accuracy_axes = figure.subplots(1, 2)
+        loss_axes.plot(epochs, [epoch["loss"] for epoch in history], color=palette.accent)
+        loss_axes.set_title("Loss on the changed training images", loc="left")
+        for key, color, label in (
+            ("accuracy", palette.quiet, "changed training images"),
+            ("held_out_accuracy", palette.accent, "held-out images"),
+        ):
+            accuracy_axes.plot(epochs, [100 * epoch[key] for epoch in history], color=color, label=label)
+        accuracy_axes.set_title("Accuracy, %", loc="left")
+        accuracy_axes.legend(frameon=False, loc="lower right")
+        for axes in (loss_axes, accuracy_axes):
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(axis="y")
+            seaborn.despine(ax=axes, left=True)
+        _save(figure, target)
+
+
+def draw_confusion(
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], target: Target, palette: Palette = LIGHT
+) -> None:
+    """Save a heat map of a confusion matrix in per cent of each true class; shares below half a per cent are blank."""
+    counts = np.asarray(matrix)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    texts = np.array([[f"{share:.0f}" if share >= 0.5 else "" for share in row] for row in shares])
+    with _style(palette):
+        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        axes = figure.subplots()
+        seaborn.heatmap(
+            shares,
+            ax=axes,
+            annot=texts,
+            fmt="",
+            cmap=LinearSegmentedColormap.from_list("accent", [palette.panel, palette.accent]),
+            vmin=0,
+            vmax=100,
+            square=True,
+            linewidths=1,
+            linecolor=palette.paper,
+            cbar=False,
+            xticklabels=list(classes),
+            yticklabels=list(classes),
+        )
+        axes.tick_params(length=0)
+        axes.set(xlabel="predicted", ylabel="true")
+        axes.set_xticks(axes.get_xticks(), list(classes), rotation=40, ha="right", rotation_mode="anchor")
+        _save(figure, target)
+
+
+def draw_reliability(bins: Sequence[ReliabilityBin], target: Target, palette: Palette = LIGHT) -> None:
+    """Save a reliability diagram: accuracy against confidence, and below it where the answers lie."""
+    filled = [one for one in bins if one.items]
+    width = bins[0].high - bins[0].low
+    with _style(palette):
+        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        axes.bar([one.low for one in filled], [one.accuracy for one in filled], width * 0.92, align="edge",
+                 color=palette.accent)  # fmt: skip
+        axes.plot([0, 1], [0, 1], color=palette.ink, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot([one.confidence for one in filled], [one.accuracy for one in filled], "o", markersize=4,
+                  color=palette.ink)  # fmt: skip
+        axes.set(ylim=(0, 1.02), xlim=(0, 1), ylabel="share that is right")
+        below.bar([one.low for one in filled], [one.items for one in filled], width * 0.92, align="edge",
+                  color=palette.quiet)  # fmt: skip
+        below.set(xlabel="confidence", ylabel="answers")
+        for part in (axes, below):
+            _plain(part)
+        _save(figure, target)
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    seaborn.despine(ax=axes, left=True)
+
+
+def _style(palette: Palette) -> Any:
+    there = set(font_manager.get_font_names())
+    return mpl.rc_context(
+        {
+            "font.family": [name for name in _FONTS if name in there],
+            "font.size": 10,
+            "text.color": palette.ink,
+            "axes.labelcolor": palette.soft,
+            "axes.titlesize": 10,
+            "axes.titlepad": 10,
+            "axes.edgecolor": palette.line,
+            "axes.facecolor": palette.paper,
+            "figure.facecolor": palette.paper,
+            "xtick.color": palette.line,
+            "ytick.color": palette.line,
+            "xtick.labelcolor": palette.soft,
+            "ytick.labelcolor": palette.soft,
+            "ytick.major.size": 0,
+            "grid.color": palette.line,
+            "grid.linewidth": 0.8,
+            "lines.linewidth": 1.8,
+            "lines.solid_capstyle": "round",
+            "legend.labelcolor": palette.soft,
+        }
     )
-    accuracy_axes.plot(
-        epochs, [report.held_out_accuracy for report in history], color="#c2553a", label="held-out images"
-    )
-    accuracy_axes.set(title="Accuracy", xlabel="epoch")
-    accuracy_axes.legend(frameon=False)
-    for axes in (loss_axes, accuracy_axes):
-        axes.grid(alpha=0.25)
-        seaborn.despine(ax=axes)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
-def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
-    """Save a heat map of a confusion matrix in per cent of each true class as a PNG."""
-    shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(7.2, 6.2), layout="constrained")
-    axes = figure.subplots()
-    seaborn.heatmap(
-        shares,
-        ax=axes,
-        annot=True,
-        fmt=".0f",
-        cmap="Blues",
-        vmin=0,
-        vmax=100,
-        square=True,
-        linewidths=0.5,
-        xticklabels=list(classes),
-        yticklabels=list(classes),
-        cbar_kws={"label": "% of the true class", "shrink": 0.8},
-    )
-    axes.set(xlabel="predicted", ylabel="true")
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+def _save(figure: Figure, target: Target) -> None:
+    figure.savefig(target, dpi=_DPI, format="png", metadata={"Software": None})

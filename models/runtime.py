@@ -51,6 +51,11 @@ class LiteRTEmbedder:
         """The card of the loaded bundle."""
         return self._card
 
+    @property
+    def graph_bytes(self) -> int:
+        """Size of the graph file."""
+        return len(self._graph)
+
     def prepare(self, picture: Picture) -> View:
         """Return the 28x28 view of a picture by Fashion-MNIST's own conversion."""
         return garment_view.prepare(picture)

@@ -1,0 +1,150 @@
+"""The report of an evaluation: one page that needs nothing beside it, for people to read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from models.changes import LOOKS, Images
+from models.evaluation import LOOK_QUERIES, Evaluation
+from models.evaluation_answers import titles
+from models.inline_png import data_uri, garment_uri
+from models.item_map import COLOURS, draw_map
+from models.plots import DARK, LIGHT, Palette, draw_confusion, draw_curves, draw_reliability
+from models.retrieval_sheets import Sheet, choose_sheets
+
+PAGE = "index.html"
+
+
+class Draw(Protocol):
+    """Saves one chart."""
+
+    def __call__(self, target: IO[bytes], *, palette: Palette) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart in the colours of light and of dark pages, as data URIs; `title` says whose it is."""
+
+    title: str
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One item as a data URI, its class, and whether that is the query's."""
+
+    picture: str
+    label: str
+    right: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A query and, for each evaluation, its ten nearest."""
+
+    query: Tile
+    nearest: tuple[tuple[str, tuple[Tile, ...]], ...]
+
+
+def write_report(evaluations: Sequence[Evaluation], directory: Path) -> Path:
+    """Write the page into a directory, made if need be, and return its path.
+
+    The first evaluation is what the page is about; a second one, on the same test images, is set beside it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    page = directory / PAGE
+    page.write_text(render_report(evaluations), encoding="utf-8")
+    return page
+
+
+def render_report(evaluations: Sequence[Evaluation]) -> str:
+    """Return the page as HTML that refers to nothing outside itself."""
+    first = evaluations[0]
+    environment = Environment(
+        loader=PackageLoader("models"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(percent=_percent, thousands=lambda number: f"{number:,}")
+    return environment.get_template("report.html").render(
+        subject=first.subject,
+        items=len(first.test.labels),
+        look_queries=min(LOOK_QUERIES, len(first.test.labels)),
+        speed=first.speed,
+        compared=tuple(zip(titles(evaluations), evaluations, strict=True)),
+        figures=tuple(evaluation.figures() for evaluation in evaluations),
+        looks=_looks(first.test.images),
+        sheets=tuple((sheet, _found(sheet, evaluations)) for sheet in choose_sheets(first)),
+        confusions=_charts(evaluations, _confusion),
+        reliabilities=_charts(evaluations, _reliability),
+        curves=_charts(evaluations, _curves),
+        maps=tuple(
+            (title, data_uri(partial(draw_map, one.vectors, one.test.images, one.test.labels)))
+            for title, one in zip(titles(evaluations), evaluations, strict=True)
+        ),
+        legend=tuple(zip(first.subject.classes, np.resize(COLOURS, len(first.subject.classes)), strict=True)),
+    )
+
+
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def _charts(evaluations: Sequence[Evaluation], chart_of: Callable[[Evaluation], Draw | None]) -> tuple[Chart, ...]:
+    drawn = ((title, chart_of(evaluation)) for title, evaluation in zip(titles(evaluations), evaluations, strict=True))
+    return tuple(
+        Chart(title, *(data_uri(partial(draw, palette=palette)) for palette in (LIGHT, DARK)))
+        for title, draw in drawn
+        if draw is not None
+    )
+
+
+def _confusion(evaluation: Evaluation) -> Draw | None:
+    found = evaluation.recognition
+    return partial(draw_confusion, found.confusion, evaluation.subject.classes) if found else None
+
+
+def _reliability(evaluation: Evaluation) -> Draw | None:
+    found = evaluation.recognition
+    return partial(draw_reliability, found.reliability) if found else None
+
+
+def _curves(evaluation: Evaluation) -> Draw | None:
+    history = evaluation.subject.history
+    return partial(draw_curves, history) if history else None
+
+
+def _looks(images: Images) -> tuple[tuple[str, str], ...]:
+    """Return the changes, each with one and the same garment changed by it: the one of the most ink, easiest to see."""
+    garment = images[[int(images.sum(axis=(1, 2), dtype=np.int64).argmax())]]
+    return tuple(
+        (name, garment_uri(change(garment, np.random.default_rng(seed))[0]))
+        for seed, (name, change) in enumerate(LOOKS.items())
+    )
+
+
+def _found(sheet: Sheet, evaluations: Sequence[Evaluation]) -> tuple[Found, ...]:
+    test, classes = evaluations[0].test, evaluations[0].subject.classes
+
+    def tile(item: int, query: int) -> Tile:
+        same = test.labels[item] == test.labels[query]
+        return Tile(garment_uri(test.images[item]), classes[test.labels[item]], bool(same))
+
+    return tuple(
+        Found(
+            tile(query, query),
+            tuple(
+                (title, tuple(tile(int(item), query) for item in evaluation.rankings.nearest[query]))
+                for title, evaluation in zip(titles(evaluations), evaluations, strict=True)
+            ),
+        )
+        for query in sheet.queries
+    )
