@@ -98,7 +98,7 @@ def describe(evaluation: Evaluation) -> str:
 
 
 def _row(title: str, *cells: str) -> str:
-    return f"{title:<28}" + "".join(f"{cell:>22}" for cell in cells)
+    return f"{title:<26}" + "".join(f"  {cell:>12}" for cell in cells)
 
 
 def _share(value: float | None) -> str:

@@ -23,8 +23,10 @@ COLOURS = (
 )
 """A colour for each class that reads on white as well as on black; more classes begin again."""
 
-_CELL = 24
-_COLUMNS, _ROWS = 60, 40
+_CELL = 30
+"""Pixels from one picture to the next, a little more than its side."""
+
+_COLUMNS, _ROWS = 56, 36
 _LEVELS = 16
 """Grey levels of a drawn picture: with ten colours they fit a palette."""
 
@@ -61,15 +63,11 @@ def choose_cells(plane: NDArray[np.float64], columns: int, rows: int) -> dict[tu
 def draw_map(vectors: Vectors, images: Images, labels: NDArray[np.integer], target: IO[bytes]) -> None:
     """Save a map of items as a PNG with a clear background; each is tinted in the colour of its class."""
     height, width = images.shape[1:]
-    canvas = np.zeros((_ROWS * _CELL + height, _COLUMNS * _CELL + width), np.uint8)
-    drawn = np.zeros_like(canvas)
+    canvas = np.zeros((_ROWS * _CELL, _COLUMNS * _CELL), np.uint8)
     for (row, column), item in choose_cells(principal_plane(vectors), _COLUMNS, _ROWS).items():
-        place = np.s_[row * _CELL : row * _CELL + height, column * _CELL : column * _CELL + width]
-        colour = int(labels[item]) % len(COLOURS)
+        top, left = row * _CELL, column * _CELL
         ink = images[item] // (256 // _LEVELS)
-        covered = ink > drawn[place]
-        drawn[place][covered] = ink[covered]
-        canvas[place][covered] = colour * _LEVELS + ink[covered]
+        canvas[top : top + height, left : left + width] = int(labels[item]) % len(COLOURS) * _LEVELS + ink
     picture = Image.fromarray(canvas, "P")
     picture.putpalette([part for colour in COLOURS for _ in range(_LEVELS) for part in bytes.fromhex(colour[1:])])
     alphas = bytes(round(255 * level / (_LEVELS - 1)) for level in range(_LEVELS)) * len(COLOURS)

@@ -41,26 +41,35 @@ LIGHT = Palette("#fbfaf7", "#1b1a17", "#66625a", "#e3dfd6", "#f3f0ea", "#a39d91"
 DARK = Palette("#151412", "#f1ede5", "#a8a297", "#302d29", "#1d1b18", "#7d776c", "#f0835f")
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], target: Target, palette: Palette = LIGHT) -> None:
-    """Save loss and accuracy by epoch. `history` is that of a model card: a mapping for each epoch."""
-    epochs = [epoch["epoch"] for epoch in history]
-    with _style(palette):
-        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
-        loss_axes, accuracy_axes = figure.subplots(1, 2)
-        loss_axes.plot(epochs, [epoch["loss"] for epoch in history], color=palette.accent)
-        loss_axes.set_title("Loss on the changed training images", loc="left")
-        for key, color, label in (
+def draw_curves(
+    history: Sequence[Mapping[str, Any]],
+    target: Target,
+    palette: Palette = LIGHT,
+    parts: Sequence[str] = ("loss", "accuracy"),
+) -> None:
+    """Save loss and accuracy by epoch, or one of them. `history` is a model card's: a mapping for each epoch."""
+    lines = {
+        "loss": (("loss", palette.accent, "changed training images"),),
+        "accuracy": (
             ("accuracy", palette.quiet, "changed training images"),
             ("held_out_accuracy", palette.accent, "held-out images"),
-        ):
-            accuracy_axes.plot(epochs, [100 * epoch[key] for epoch in history], color=color, label=label)
-        accuracy_axes.set_title("Accuracy, %", loc="left")
-        accuracy_axes.legend(frameon=False, loc="lower right")
-        for axes in (loss_axes, accuracy_axes):
+        ),
+    }
+    titles = {"loss": "Loss on the changed training images", "accuracy": "Accuracy"}
+    epochs = [epoch["epoch"] for epoch in history]
+    marker = "o" if len(epochs) == 1 else None
+    with _style(palette):
+        figure = Figure(figsize=(4.7 * len(parts), 3.2), layout="constrained")
+        for axes, part in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
+            for key, color, label in lines[part]:
+                axes.plot(epochs, [epoch[key] for epoch in history], color=color, label=label, marker=marker)
+            axes.set_title(titles[part], loc="left")
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.grid(axis="y")
-            seaborn.despine(ax=axes, left=True)
+            axes.yaxis.get_major_locator().set_params(nbins=5)
+            if len(lines[part]) > 1:
+                axes.legend(frameon=False, loc="lower right")
+            _plain(axes)
         _save(figure, target)
 
 
@@ -72,7 +81,7 @@ def draw_confusion(
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = np.array([[f"{share:.0f}" if share >= 0.5 else "" for share in row] for row in shares])
     with _style(palette):
-        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        figure = Figure(figsize=(4.7, 4.4), layout="constrained")
         axes = figure.subplots()
         seaborn.heatmap(
             shares,
@@ -100,13 +109,13 @@ def draw_reliability(bins: Sequence[ReliabilityBin], target: Target, palette: Pa
     filled = [one for one in bins if one.items]
     width = bins[0].high - bins[0].low
     with _style(palette):
-        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        figure = Figure(figsize=(4.7, 4.4), layout="constrained")
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         axes.bar([one.low for one in filled], [one.accuracy for one in filled], width * 0.92, align="edge",
-                 color=palette.accent)  # fmt: skip
-        axes.plot([0, 1], [0, 1], color=palette.ink, linewidth=1, linestyle=(0, (4, 3)))
-        axes.plot([one.confidence for one in filled], [one.accuracy for one in filled], "o", markersize=4,
-                  color=palette.ink)  # fmt: skip
+                 color=palette.line)  # fmt: skip
+        axes.plot([0, 1], [0, 1], color=palette.soft, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot([one.confidence for one in filled], [one.accuracy for one in filled], "o-", markersize=5,
+                  color=palette.accent)  # fmt: skip
         axes.set(ylim=(0, 1.02), xlim=(0, 1), ylabel="share that is right")
         below.bar([one.low for one in filled], [one.items for one in filled], width * 0.92, align="edge",
                   color=palette.quiet)  # fmt: skip
@@ -127,10 +136,10 @@ def _style(palette: Palette) -> Any:
     return mpl.rc_context(
         {
             "font.family": [name for name in _FONTS if name in there],
-            "font.size": 10,
+            "font.size": 9,
             "text.color": palette.ink,
             "axes.labelcolor": palette.soft,
-            "axes.titlesize": 10,
+            "axes.titlesize": 9,
             "axes.titlepad": 10,
             "axes.edgecolor": palette.line,
             "axes.facecolor": palette.paper,

@@ -19,6 +19,19 @@ from models.retrieval_sheets import Sheet, choose_sheets
 
 PAGE = "index.html"
 
+CHANGES = {
+    "shift": ("Shift", "up to 3 pixels"),
+    "rotate": ("Rotate", "up to 10 degrees"),
+    "scale": ("Scale", "up to 15 %"),
+    "tone": ("Tone", "0.6 to 1.3 times"),
+    "jpeg": ("JPEG", "quality 30, 4 times the size"),
+    "flip": ("Flip", "left and right"),
+    "occlude": ("Occlude", "a square of 8 pixels"),
+    "blur": ("Blur", "sigma 1 pixel"),
+    "noise": ("Noise", "sigma 20 levels"),
+}
+"""What people call each change, and how much it changes."""
+
 
 class Draw(Protocol):
     """Saves one chart."""
@@ -85,7 +98,8 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
         sheets=tuple((sheet, _found(sheet, evaluations)) for sheet in choose_sheets(first)),
         confusions=_charts(evaluations, _confusion),
         reliabilities=_charts(evaluations, _reliability),
-        curves=_charts(evaluations, _curves),
+        losses=_charts(evaluations, partial(_curves, part="loss")),
+        accuracies=_charts(evaluations, partial(_curves, part="accuracy")),
         maps=tuple(
             (title, data_uri(partial(draw_map, one.vectors, one.test.images, one.test.labels)))
             for title, one in zip(titles(evaluations), evaluations, strict=True)
@@ -117,16 +131,15 @@ def _reliability(evaluation: Evaluation) -> Draw | None:
     return partial(draw_reliability, found.reliability) if found else None
 
 
-def _curves(evaluation: Evaluation) -> Draw | None:
+def _curves(evaluation: Evaluation, part: str) -> Draw | None:
     history = evaluation.subject.history
-    return partial(draw_curves, history) if history else None
+    return partial(draw_curves, history, parts=(part,)) if history else None
 
 
-def _looks(images: Images) -> tuple[tuple[str, str], ...]:
-    """Return the changes, each with one and the same garment changed by it: the one of the most ink, easiest to see."""
-    garment = images[[int(images.sum(axis=(1, 2), dtype=np.int64).argmax())]]
+def _looks(images: Images) -> tuple[tuple[str, str, str, str], ...]:
+    """Return each change, its words, and one and the same item changed by it."""
     return tuple(
-        (name, garment_uri(change(garment, np.random.default_rng(seed))[0]))
+        (name, *CHANGES[name], garment_uri(change(images[:1], np.random.default_rng(seed))[0]))
         for seed, (name, change) in enumerate(LOOKS.items())
     )
 
