@@ -89,9 +89,9 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
     environment.filters.update(percent=_percent, thousands=lambda number: f"{number:,}")
     return environment.get_template("report.html").render(
         subject=first.subject,
+        facts=_facts(evaluations),
         items=len(first.test.labels),
         look_queries=min(LOOK_QUERIES, len(first.test.labels)),
-        speed=first.speed,
         compared=tuple(zip(titles(evaluations), evaluations, strict=True)),
         figures=tuple(evaluation.figures() for evaluation in evaluations),
         looks=_looks(first.test.images),
@@ -110,6 +110,29 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def _facts(evaluations: Sequence[Evaluation]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what else there is to know of the first evaluation, by name: a text for it and for each other."""
+    first, *others = (_facts_of(evaluation) for evaluation in evaluations)
+    return tuple((name, (text, *(other.get(name, "–") for other in others))) for name, text in first.items())
+
+
+def _facts_of(evaluation: Evaluation) -> dict[str, str]:
+    figures, subject, speed = evaluation.figures(), evaluation.subject, evaluation.speed
+    facts = {
+        "P@1": f"{_percent(figures['precision_at_1'])} %",
+        "mAP@100": f"{_percent(figures['map_at_100'])} %",
+        "Vector": f"{subject.dim} dimensions",
+    }
+    if subject.parameters is not None:
+        facts["Parameters"] = f"{subject.parameters:,}"
+    if subject.bytes is not None:
+        facts["Runtime graph"] = f"{subject.bytes / 1e6:.2f} MB"
+    if speed is not None:
+        facts["One image"] = f"{speed.one_image_ms:.2f} ms"
+        facts["Batch of 256"] = f"{speed.batch_of_256_ms:.0f} ms"
+    return facts
 
 
 def _charts(evaluations: Sequence[Evaluation], chart_of: Callable[[Evaluation], Draw | None]) -> tuple[Chart, ...]:

@@ -116,6 +116,9 @@ def test_the_page_shows_the_figures(pages: dict[str, str], evaluation: Evaluatio
             assert f"{100 * figures[name]:.1f}" in text
     assert f"{100 * evaluation.figures()['expected_calibration_error']:.2f}%" in text
     assert f"{evaluation.subject.parameters:,}" in text
+    assert evaluation.speed is not None
+    assert f"{evaluation.speed.one_image_ms:.2f} ms" in text
+    assert "784 dimensions" in text
     assert all(label in text for label in CLASSES)
 
 
