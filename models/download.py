@@ -44,7 +44,7 @@ class DownloadFailed(LookalikeError):
 
 
 class NotWritable(LookalikeError):
-    """The place for a download can't be written: read-only, not a folder, or full."""
+    """The place for a file can't be written: read-only, not a folder, or full."""
 
     code = "not-writable"
 
@@ -76,7 +76,7 @@ def download(
     Raises DownloadFailed with every address and its reason, or NotWritable. Only http and https are spoken.
     """
     part = target.with_name(target.name + ".part")
-    with _writing(target.parent):
+    with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("a+b", buffering=0)
     with file:
@@ -92,7 +92,7 @@ def download(
             except _MirrorFailed as failure:
                 attempts.append((url, str(failure)))
                 continue
-            with _writing(target.parent):
+            with writing(target.parent):
                 os.fsync(file.fileno())
                 part.replace(target)
                 _flush_directory(target.parent)
@@ -182,7 +182,7 @@ def _append(
         if done > size:
             _restart(file)
             raise _MirrorFailed(f"it sends more than the file's {size} bytes", retry=False)
-        with _writing(Path(file.name).parent):
+        with writing(Path(file.name).parent):
             _write_all(file, chunk)
         if progress:
             progress(done, size)
@@ -211,7 +211,8 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 @contextlib.contextmanager
-def _writing(directory: Path) -> Iterator[None]:
+def writing(directory: Path) -> Iterator[None]:
+    """Turn what the system says when a directory can't be written into NotWritable."""
     try:
         yield
     except OSError as error:
@@ -228,7 +229,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def _restart(file: BinaryIO) -> None:
-    with _writing(Path(file.name).parent):
+    with writing(Path(file.name).parent):
         file.truncate(0)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.changes import LOOKS, Images
+from models.download import writing
 from models.evaluation import LOOK_QUERIES, Evaluation
 from models.evaluation_answers import titles
 from models.inline_png import data_uri, garment_uri
@@ -69,10 +70,13 @@ def write_report(evaluations: Sequence[Evaluation], directory: Path) -> Path:
     """Write the page into a directory, made if need be, and return its path.
 
     The first evaluation is what the page is about; a second one, on the same test images, is set beside it.
+    Raises NotWritable.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     page = directory / PAGE
-    page.write_text(render_report(evaluations), encoding="utf-8")
+    text = render_report(evaluations)
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, encoding="utf-8")
     return page
 
 

@@ -55,7 +55,7 @@ def _one_line(done: subprocess.CompletedProcess[str]) -> str:
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     listed = run("--help").stdout
     names = re.findall(r"^  ([a-z-]+) ", listed.partition("Commands:")[2], re.MULTILINE)
-    assert set(names) >= {"train", "index", "search", "similar", "serve", "info"}
+    assert set(names) >= {"train", "evaluate", "index", "search", "similar", "serve", "info"}
     for name in names:
         done = run(name, "--help")
         assert done.returncode == 0

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from sklearn.decomposition import PCA
 
+from models.download import NotWritable
 from models.evaluation import Evaluation, evaluate, evaluate_pixels
 from models.fashion_mnist import CLASSES, Split
 from models.item_map import COLOURS, choose_cells, draw_map, principal_plane
@@ -101,7 +102,7 @@ def test_every_picture_is_a_png_with_a_text_in_its_place(which: str, pages: dict
         with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix(PNG), validate=True))) as picture:
             assert picture.format == "PNG"
             picture.load()
-            assert len(picture.convert("RGBA").getcolors(1 << 24) or ()) > 1, "it shows something"
+            assert any(low < high for low, high in picture.convert("RGBA").getextrema()), "it shows something"
 
 
 def test_ids_and_headings_are_those_of_the_sections_in_order(pages: dict[str, str]) -> None:
@@ -246,6 +247,12 @@ def test_the_command_writes_the_page_and_keeps_stdout_for_figures(project: Path,
     assert str(directory / PAGE) in done.stderr
     assert "mAP@R" in done.stdout
     assert "first 100 of Fashion-MNIST" in Parsed((directory / PAGE).read_text(encoding="utf-8")).text
+
+
+def test_a_place_that_can_not_be_written_is_named(evaluation: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotWritable, match="file"):
+        write_report([evaluation], tmp_path / "file" / "report")
 
 
 def test_a_browser_shows_it_from_a_file_on_phones_and_desks_in_light_and_dark(
