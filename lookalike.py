@@ -80,9 +80,7 @@ _query = _together(
         metavar="FIELD=VALUE",
         help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
     ),
-    click.option(
-        "--look", type=click.FloatRange(0, 1), help="From 0, same kind, to 1, same look (default: the model's)."
-    ),
+    click.option("--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."),
     _catalogue,
     _model,
     _json,
