@@ -167,6 +167,26 @@ def test_scores_that_are_clipped_tie_and_come_in_order_of_id(
     assert [(hit.item.id, hit.score) for hit in hits] == [(id_, sign) for id_ in ids[:30]]
 
 
+def test_a_long_query_whose_terms_cancel_is_answered_exactly(
+    tmp_path: Path, vectors: NDArray[np.float32], test_split: Split
+) -> None:
+    """All but orthogonal to the query, items differ by less than FAISS's float32 sums err by."""
+    centred = vectors[:3001].astype(np.float64) - vectors[:3001].mean(axis=0)
+    direction = centred[0] / np.linalg.norm(centred[0])
+    across = centred[1:] - np.outer(centred[1:] @ direction, direction)
+    near = (across / np.linalg.norm(across, axis=1, keepdims=True)).astype(np.float32)
+    live = {f"{n:04}": record(f"{n:04}", n, near, test_split.labels, 1) for n in range(len(near))}
+    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+        catalogue.upsert(list(live.values()))
+        for length in (1, 30, 900):
+            query = (length * direction).astype(np.float32)
+            for k in (1, 5, 40):
+                hits = catalogue.search(query[np.newaxis], k)[0]
+                expected = brute_force(live, query, k, lambda _: True, [])
+                assert [hit.item.id for hit in hits] == [id_ for id_, _ in expected]
+                np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-11)
+
+
 def test_a_thousand_equal_items_come_in_order_of_id(
     tmp_path: Path, vectors: NDArray[np.float32], test_split: Split
 ) -> None:
