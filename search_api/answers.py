@@ -1,6 +1,5 @@
 """The JSON shapes of the API's answers."""
 
-import io
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -8,7 +7,8 @@ from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from models.png import encode_png
 
 if TYPE_CHECKING:
     from indexer.records import Hit, Item
@@ -90,9 +90,7 @@ def info_answer(info: "EngineInfo") -> Json:
 
 def png_data_uri(pixels: NDArray[np.uint8]) -> str:
     """Return an image, uint8 (height, width) or (height, width, 3), as a `data:` URI of a PNG."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    return f"data:image/png;base64,{b64encode(encode_png(pixels)).decode()}"
 
 
 def _share(value: float) -> float:
