@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from models.fashion_mnist import FILES, Split, data_directory
+from models.parts import look_share
 from models.runtime import LiteRTEmbedder
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -107,14 +108,16 @@ def test_similar_leaves_the_item_out_and_filters(run: Run, small_catalogue: Path
     assert len(only) == 12
 
 
-def test_a_look_moves_the_hits_and_json_says_which_was_used(run: Run, small_catalogue: Path, photo: Path) -> None:
+def test_a_look_moves_the_hits_and_json_says_which_was_used(
+    run: Run, small_catalogue: Path, photo: Path, embedder: LiteRTEmbedder
+) -> None:
     def hits(*look: str) -> list[str]:
         done = run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json", *look)
         return [hit["item"]["id"] for hit in json.loads(done.stdout)]
 
     plain, by_look = hits(), hits("--look", "1")
     assert plain != by_look
-    assert hits("--look", "0.15") == plain, "the shipped model's own share"
+    assert hits("--look", str(look_share(embedder.card.parts))) == plain
     searched = json.loads(run("search", photo, "--catalogue", small_catalogue, "--look", "1", "--json").stdout)
     assert searched["look"] == 1
     assert searched["hits"][0]["item"]["id"] == "test-00007"

@@ -317,9 +317,10 @@ def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
     standard = engine.look_share
     assert standard is not None
     stops = stops_of(plain)
-    assert [title.partition(" ")[0] for _, title, _ in stops] == ["100%", "85%", "57%", "28%", "0%"]
     assert [here for _, _, here in stops] == [False, True, False, False, False]
-    assert "Same kind Balanced 43% look 72% look Same look 85% kind, 15% look" in plain.words
+    looks = [words.percent(share) for share in (0, standard, (1 + 2 * standard) / 3, (2 + standard) / 3, 1)]
+    assert [title.rpartition(", ")[2] for _, title, _ in stops] == [f"{look} look" for look in looks]
+    assert f"Same kind Balanced {looks[2]} look {looks[3]} look Same look {stops[1][1]}" in plain.words
     for number, (address, title, _) in enumerate(stops):
         page = read(client.get(address))
         (look,) = parse_qs(urlsplit(address).query).get("look", [None])
@@ -343,11 +344,11 @@ def view_in(address: str) -> np.ndarray:
     return from_address(parse_qs(urlsplit(address).query)["view"][0], (28, 28))
 
 
-def test_a_look_between_the_steps_has_a_place_of_its_own(client: FlaskClient) -> None:
-    stops = stops_of(read(client.get("/items/test-00007?look=0.6")))
-    assert [title.partition(" ")[0] for _, title, _ in stops] == ["100%", "85%", "57%", "40%", "28%", "0%"]
-    assert [here for _, _, here in stops] == [False, False, False, True, False, False]
-    for same in ("0.15", ""):
+def test_a_look_between_the_steps_has_a_place_of_its_own(client: FlaskClient, engine: Engine) -> None:
+    stops = stops_of(read(client.get("/items/test-00007?look=0.99")))
+    assert [title for _, title, here in stops if here] == ["1% kind, 99% look"]
+    assert [here for _, _, here in stops] == [False, False, False, False, True, False]
+    for same in (engine.look_share, ""):
         assert len(stops_of(read(client.get(f"/items/test-00007?look={same}")))) == 5
 
 
