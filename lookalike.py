@@ -81,6 +81,7 @@ _query = _together(
         metavar="FIELD=VALUE",
         help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
     ),
+    click.option("--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."),
     _catalogue,
     _model,
     _json,
@@ -176,12 +177,20 @@ def index(source: str, data_dir: Path | None, catalogue: Path, model: Path | Non
 @main.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
 @click.argument("image", type=click.File("rb"))
 @_query
-def search(image: Any, k: int, conditions: Sequence[str], catalogue: Path, model: Path | None, as_json: bool) -> None:
+def search(
+    image: Any,
+    k: int,
+    conditions: Sequence[str],
+    look: float | None,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
+) -> None:
     """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
     from search_api.answers import search_answer
 
     with closing(_open_engine(catalogue, model)) as engine:
-        result = engine.search(image.read(), k, _where(conditions))
+        result = engine.search(image.read(), k, _where(conditions), look)
     if as_json:
         _print_json(search_answer(result))
         return
@@ -196,13 +205,19 @@ def search(image: Any, k: int, conditions: Sequence[str], catalogue: Path, model
 @click.argument("item_id", metavar="ID")
 @_query
 def similar(
-    item_id: str, k: int, conditions: Sequence[str], catalogue: Path, model: Path | None, as_json: bool
+    item_id: str,
+    k: int,
+    conditions: Sequence[str],
+    look: float | None,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
 ) -> None:
     """Find the items that look like the item ID; never the item itself."""
     from search_api.answers import hit_answer
 
     with closing(_open_engine(catalogue, model)) as engine:
-        hits = engine.similar(item_id, k, _where(conditions))
+        hits = engine.similar(item_id, k, _where(conditions), look)
     if as_json:
         _print_json([hit_answer(hit) for hit in hits])
     else:

@@ -23,7 +23,8 @@ from models.embedder import Vectors
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
 
-_LENGTH_TOLERANCE = 1e-3
+SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
+"""Lengths that a query may have: beyond them float32 would round too much away."""
 
 
 class Catalogue:
@@ -178,16 +179,19 @@ class Catalogue:
     ) -> list[list[Hit]]:
         """Return the k items most like each query, best first, ties by id; all there are when there are fewer.
 
-        `queries` is float32 (n, dim), unit rows. The search is exact: it compares with every live item that `where`
-        allows and whose id is not among `exclude`. A score is the cosine, summed in float64, rounded to float32.
+        `queries` is float32 (n, dim), rows of length 0.001 to 1000. The search is exact: it compares with every live
+        item that `where` allows and whose id is not among `exclude`. A score is the inner product of the query and
+        the item's unit vector, so a cosine for a unit query: summed in float64, clipped to -1 to 1, rounded to
+        float32.
 
-        Raises InvalidFilter; ValueError for k < 1 or queries of another shape, type or length.
+        Raises InvalidFilter; ValueError for k < 1 or queries of another shape, type or length, or not finite.
         """
         queries = np.ascontiguousarray(queries)
         if queries.ndim != 2 or queries.shape[1] != self.dim or queries.dtype != np.float32:
             raise ValueError(f"Queries are float32 (n, {self.dim}), not {queries.dtype} {queries.shape}.")
-        if not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _LENGTH_TOLERANCE):
-            raise ValueError("Queries are vectors of length 1.")
+        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        if not np.all((lengths >= SHORTEST_QUERY) & (lengths <= LONGEST_QUERY)):
+            raise ValueError(f"Queries are finite vectors of length {SHORTEST_QUERY:g} to {LONGEST_QUERY:g}.")
         if k < 1:
             raise ValueError("k is at least 1.")
         with self._pinned() as (connection, state):

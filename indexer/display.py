@@ -6,6 +6,7 @@ from PIL import Image
 
 from indexer.records import DisplayCopy
 from models.pictures import Picture
+from models.png import encode_png
 
 LOSSLESS_SIDE = 64
 """Pictures with no side longer than this (pixels) are kept exactly: they are drawn enlarged."""
@@ -21,13 +22,11 @@ def display_copy(picture: Picture) -> DisplayCopy:
 
     Encoded from pixels alone, so nothing of the original file's metadata gets into it.
     """
+    height, width = picture.pixels.shape[:2]
+    if max(height, width) <= LOSSLESS_SIDE:
+        return DisplayCopy(encode_png(picture.pixels), "image/png", width, height)
     image = Image.fromarray(picture.pixels)
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     encoded = io.BytesIO()
-    if max(image.size) <= LOSSLESS_SIDE:
-        image.save(encoded, "PNG")
-        media_type = "image/png"
-    else:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-        image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
-        media_type = "image/jpeg"
-    return DisplayCopy(encoded.getvalue(), media_type, *image.size)
+    image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    return DisplayCopy(encoded.getvalue(), "image/jpeg", *image.size)

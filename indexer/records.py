@@ -66,7 +66,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An item found, and the cosine of its vector with the query's, -1 to 1."""
+    """An item found, and the inner product of its vector with the query, -1 to 1: the cosine for a unit query."""
 
     item: Item
     score: float

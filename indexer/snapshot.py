@@ -17,7 +17,7 @@ from models.embedder import Vectors
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
 Found = tuple[Rows, Scores]
-"""Rows and their cosines to one query, in no order."""
+"""Rows and their scores for one query, in no order."""
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _QUERIES_AT_ONCE = 256
@@ -88,8 +88,8 @@ class Snapshot:
         return found
 
 
-def cosines(query: NDArray[np.float32], vectors: Vectors) -> Scores:
-    """Return the cosines of one unit vector (dim,) with others (n, dim): summed in float64, -1 to 1."""
+def scores_of(query: NDArray[np.float32], vectors: Vectors) -> Scores:
+    """Return the inner products of a query (dim,) with vectors (n, dim): summed in float64, clipped to -1 to 1."""
     products = np.einsum("ij,j->i", vectors.astype(np.float64), query.astype(np.float64))
     return np.asarray(np.clip(products, -1, 1), dtype=np.float32)
 
@@ -158,7 +158,7 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Fo
     unsure = np.zeros(len(queries), dtype=np.bool_)
     if together.shape[1] > k:
         kth = np.partition(together, -k, axis=1)[:, -k]
-        rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps)
+        rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps) * np.linalg.norm(queries, axis=1)
         unsure = np.maximum(*rests) >= kth - rounding
     found: list[Found] = []
     for at, query in enumerate(queries):
@@ -167,7 +167,7 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Fo
             continue
         chosen = [(part.index, best[at]) for part, best in zip(parts, positions, strict=True)]
         candidates = np.concatenate([index.rows[best] for index, best in chosen])
-        exact = cosines(query, np.concatenate([index.vectors[best] for index, best in chosen]))
+        exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
         if len(exact) > k:
             is_best = exact >= np.partition(exact, -k)[-k]
             candidates, exact = candidates[is_best], exact[is_best]
@@ -183,6 +183,7 @@ def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], 
         positions, scores = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     else:
         positions, scores = part.index.nearest(queries, count, part.alive)
+        scores = np.clip(scores, -1, 1)  # as the final ones are, so that what ties there ties here
     rest = scores[:, -1] if count < available else np.full(len(queries), -np.inf, np.float32)
     return positions, scores, rest
 

@@ -33,6 +33,7 @@ from models.errors import BundleDamaged, CheckpointMismatch
 from models.evaluation import evaluate
 from models.fashion_mnist import CLASSES, FILES, Split
 from models.native_output import silenced
+from models.parts import LOOK, VectorPart
 from models.recipes import Recipe
 from models.runtime import LiteRTEmbedder
 from models.training import EpochReport, Training, TrainingData, predict, train
@@ -140,7 +141,6 @@ def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: floa
             "recipe": asdict(recipe),
             "parameters": training.network.count_params(),
             "temperature": temperature,
-            "vector_parts": {"kind": recipe.kind_dim, "look": recipe.look_dim},
             "epoch_seconds": round(sum(report.seconds for report in training.history), 1),
             "history": [asdict(report) for report in training.history],
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -150,7 +150,15 @@ def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: floa
             },
             "data": {name: spec.sha256 for name, spec in FILES.items()},
         },
+        parts=_parts_of(recipe),
     )
+
+
+def _parts_of(recipe: Recipe) -> tuple[VectorPart, ...]:
+    share = recipe.look_share
+    if not 0 < share < 1:  # one part is all zeros, and nothing can weigh it anew
+        return ()
+    return VectorPart("kind", recipe.kind_dim, 1 - share), VectorPart(LOOK, recipe.look_dim, share)
 
 
 def _check_agreement(embedder: LiteRTEmbedder, model: keras.Model, images: Images) -> None:

@@ -2,26 +2,30 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models.errors import BundleDamaged, BundleMissing, BundleTooNew
+from models.parts import VectorPart
 
 CARD_FILE = "card.json"
 CARD_FORMAT = 1
 KERAS_FILE = "classifier.keras"
 RUNTIME_FILE = "embedder.tflite"
 
+_SHARE_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """Everything that is known of a bundle without opening its weights.
 
-    `input_shape` is (height, width) for grey or (height, width, 3) for colour views; `files` maps file names to
-    their SHA-256; `metrics` are shares between 0 and 1 on the official test split; `training` holds recipe, seeds,
-    versions, data checksums and seconds.
+    `parts` are those of the vector in their order, none where it is undivided; `input_shape` is (height, width) for
+    grey or (height, width, 3) for colour views; `files` maps file names to their SHA-256; `metrics` are shares
+    between 0 and 1 on the official test split; `training` holds recipe, seeds, versions, data checksums and seconds.
     """
 
     name: str
@@ -34,6 +38,7 @@ class ModelCard:
     trained_at: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[VectorPart, ...] = ()
 
 
 def file_sha256(path: Path) -> str:
@@ -97,11 +102,34 @@ def _parse(raw: Any, path: Path) -> ModelCard:
             trained_at=str(raw["trained_at"]),
             metrics=dict(raw["metrics"]),
             training=dict(raw["training"]),
+            parts=tuple(_part(entry) for entry in raw.get("parts", ())),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleDamaged(f"{path} lacks or garbles {error}. Train the model again or restore the file.") from error
     if any(Path(name).name != name for name in files) or RUNTIME_FILE not in files:
         raise BundleDamaged(f"{path} names files outside the bundle, or no {RUNTIME_FILE}.")
     if card.fingerprint != fingerprint_of(files, card.preprocessing):
         raise BundleDamaged(f"{path} has a fingerprint that does not fit its own file list.")
+    _check_parts(card, path)
     return card
+
+
+def _part(entry: Mapping[str, Any]) -> VectorPart:
+    name, dim, share = entry["name"], entry["dim"], entry["share"]
+    if not isinstance(name, str) or not isinstance(dim, int) or not isinstance(share, int | float):
+        raise TypeError("parts")
+    return VectorPart(name, dim, float(share))
+
+
+def _check_parts(card: ModelCard, path: Path) -> None:
+    parts = card.parts
+    are_sound = (
+        len({part.name for part in parts}) == len(parts)
+        and all(part.name and part.dim > 0 and part.share > 0 for part in parts)
+        and sum(part.dim for part in parts) == card.dim
+        and math.isclose(sum(part.share for part in parts), 1, abs_tol=_SHARE_TOLERANCE)
+    )
+    if parts and not are_sound:
+        raise BundleDamaged(
+            f"{path} has parts that don't make up its vector: dimensions must add up to {card.dim}, shares to 1."
+        )

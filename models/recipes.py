@@ -25,7 +25,7 @@ class Recipe:
     look_share: float = 0.15
     contrast: float = 0.3
     contrast_temperature: float = 0.1
-    second_views: float = 0.125
+    second_views: float = 0.25
     erase: float = 0.5
     logit_scale: float = 10.0
     label_smoothing: float = 0.05
@@ -37,5 +37,5 @@ class Recipe:
     seed: int = 2017
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=18),)})
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=17),)})
 """Recipes by name."""

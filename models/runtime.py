@@ -4,6 +4,7 @@ An interpreter is fixed to one batch size and must not be shared between threads
 when first needed.
 """
 
+import math
 import os
 import threading
 from pathlib import Path
@@ -22,6 +23,8 @@ from models.pictures import Picture
 _BATCH_SIZES = (256, 16, 1)
 _PARALLEL_FROM = 16
 """Batches of at least this size use every core; smaller ones leave the cores to other requests."""
+
+_SHARE_TOLERANCE = 1e-3
 
 
 class LiteRTEmbedder:
@@ -43,6 +46,7 @@ class LiteRTEmbedder:
             # The runtime announces its delegate once in a process's life, from C++.
             with silenced():
                 self._interpreter(1)
+                self._check_parts()
         except (ValueError, RuntimeError, KeyError) as error:
             raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
 
@@ -79,6 +83,19 @@ class LiteRTEmbedder:
             vectors[rows], probabilities[rows] = self._interpreter(size).run(views[rows])
             start += size
         return vectors, probabilities
+
+    def _check_parts(self) -> None:
+        """Raise ValueError when the parts of a vector don't have the shares that the card says."""
+        parts = self._card.parts
+        if not parts:
+            return
+        shape = self._card.input_shape
+        view = np.arange(math.prod(shape)).astype(np.uint8).reshape(1, *shape)
+        vector = self._interpreter(1).run(view)[0][0]
+        pieces = np.split(vector, np.cumsum([part.dim for part in parts])[:-1])
+        shares = [float(piece @ piece) for piece in pieces]
+        if not np.allclose(shares, [part.share for part in parts], rtol=0, atol=_SHARE_TOLERANCE):
+            raise ValueError(f"the parts of its vector have the shares {[round(share, 4) for share in shares]}")
 
     def _interpreter(self, size: int) -> "_FixedBatch":
         interpreters: dict[int, _FixedBatch] = self._of_thread.__dict__.setdefault("interpreters", {})

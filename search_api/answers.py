@@ -1,6 +1,5 @@
 """The JSON shapes of the API's answers."""
 
-import io
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -8,7 +7,8 @@ from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from models.png import encode_png
 
 if TYPE_CHECKING:
     from indexer.records import Hit, Item
@@ -37,6 +37,7 @@ def search_answer(result: "SearchResult", query: Json | None = None, url: Pictur
         "view": png_data_uri(result.view.pixels),
         "notes": list(result.notes),
         "hits": [hit_answer(hit, url) for hit in result.hits],
+        "look": result.look,
         "exact": result.exact,
         "model": result.model,
         "generation": result.generation,
@@ -79,6 +80,7 @@ def info_answer(info: "EngineInfo") -> Json:
         "trained_at": card.trained_at,
         "preprocessing": card.preprocessing,
         "dim": card.dim,
+        "parts": [{"name": part.name, "dim": part.dim, "share": part.share} for part in card.parts],
         "classes": list(card.classes),
         "metrics": dict(card.metrics),
         "items": info.items,
@@ -88,9 +90,7 @@ def info_answer(info: "EngineInfo") -> Json:
 
 def png_data_uri(pixels: NDArray[np.uint8]) -> str:
     """Return an image, uint8 (height, width) or (height, width, 3), as a `data:` URI of a PNG."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    return f"data:image/png;base64,{b64encode(encode_png(pixels)).decode()}"
 
 
 def _share(value: float) -> float:

@@ -93,11 +93,11 @@ def search() -> Response:
     question = requests.read_search(request)
     engine = _engine()
     if question.item_id is not None:
-        result = engine.search_item(question.item_id, question.k, question.where)
+        result = engine.search_item(question.item_id, question.k, question.where, question.look)
         source: answers.Json = {"source": "item", "item_id": question.item_id}
     else:
         assert question.image is not None
-        result = engine.search(question.image, question.k, question.where)
+        result = engine.search(question.image, question.k, question.where, question.look)
         source = {"source": "image", "bytes": len(question.image)}
     return jsonify(answers.search_answer(result, source, picture_url))
 
@@ -135,9 +135,11 @@ def item_image(item_id: str) -> Response:
 @api.get("/v1/items/<item_id:item_id>/similar")
 def similar(item_id: str) -> Response:
     """Answer the items most like an item."""
-    k, where = requests.read_similar(request)
-    hits = _engine().similar(item_id, k, where)
-    return jsonify({"item_id": item_id, "hits": [answers.hit_answer(hit, picture_url) for hit in hits]} | _signature())
+    k, where, look = requests.read_similar(request)
+    engine = _engine()
+    hits = [answers.hit_answer(hit, picture_url) for hit in engine.similar(item_id, k, where, look)]
+    look = engine.look_share if look is None else look
+    return jsonify({"item_id": item_id, "hits": hits, "look": look} | _signature())
 
 
 @api.get("/v1/classes")

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedder import Embedder, Vectors, View
+from models.parts import look_share, with_look
 from models.pictures import decode
-from search_api.errors import Busy, KOutOfRange, PageOutOfRange
+from search_api.errors import Busy, KOutOfRange, LookNotAvailable, LookOutOfRange, PageOutOfRange
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
@@ -42,6 +43,7 @@ class SearchResult:
     """The answer to one query.
 
     `predictions` holds every class, best first, and their probabilities sum to 1; `hits` are best first;
+    `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
     `view` is what the model saw, with `notes` about how it was made; `exact` says that no better hit can
     exist; `model` is the model's fingerprint and `generation` the catalogue's; `took_ms` is the whole time in
     milliseconds.
@@ -49,6 +51,7 @@ class SearchResult:
 
     predictions: tuple[Prediction, ...]
     hits: "tuple[Hit, ...]"
+    look: float | None
     view: View
     notes: tuple[str, ...]
     exact: bool
@@ -69,6 +72,10 @@ class EngineInfo:
 class Engine:
     """Answers every question of the command line, the API and the pages. Safe to use from several threads.
 
+    Wherever there is a `look`, 0 to 1, a hit's score is `(1 - look) * cosine of the kind + look * cosine of the
+    look`: 0 asks for the same kind of thing, 1 for the same look, and None for the model's own share. It raises
+    LookOutOfRange for any other number, and LookNotAvailable for a model whose vectors have no such parts.
+
     At most `decoders` pictures (by default as many as there are processors) are decoded at once, whatever the
     number of threads: the largest picture accepted takes hundreds of megabytes while it is open.
     """
@@ -85,7 +92,9 @@ class Engine:
         self._decoders = BoundedSemaphore(decoders or os.cpu_count() or 1)
         self._max_wait = max_wait
 
-    def search(self, data: bytes, k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+    def search(
+        self, data: bytes, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
+    ) -> SearchResult:
         """Answer an encoded picture.
 
         `k` is 1 to 100; `where` filters the hits, never the predictions. Raises UnsupportedPicture,
@@ -93,19 +102,27 @@ class Engine:
         Busy when too many pictures are being decoded.
         """
         started = time.perf_counter()
-        _check_k(k)
-        return self._answer(self._view(data), started, k, where)
+        self._check(k, look)
+        return self._answer(self._view(data), started, k, where, look)
 
-    def search_view(self, pixels: NDArray[np.uint8], k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+    def search_view(
+        self,
+        pixels: NDArray[np.uint8],
+        k: int = DEFAULT_K,
+        where: "Where | None" = None,
+        look: float | None = None,
+    ) -> SearchResult:
         """Answer a view: uint8 in the shape of one row of the embedder's input.
 
         Raises KOutOfRange, InvalidFilter, and ValueError for another shape or dtype.
         """
         started = time.perf_counter()
-        _check_k(k)
-        return self._answer(View(pixels), started, k, where)
+        self._check(k, look)
+        return self._answer(View(pixels), started, k, where, look)
 
-    def search_item(self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None) -> SearchResult:
+    def search_item(
+        self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
+    ) -> SearchResult:
         """Answer an item of the catalogue; the item itself is not among the hits.
 
         The hits come from the stored vector, so they equal those of `similar`. Only the best class is stored,
@@ -113,19 +130,21 @@ class Engine:
         InvalidFilter.
         """
         started = time.perf_counter()
-        _check_k(k)
+        self._check(k, look)
         vector = self._catalogue.vectors([item_id])
         view = self._view(self._catalogue.display(item_id).data)
-        return self._answer(view, started, k, where, vector=vector, exclude=(item_id,))
+        return self._answer(view, started, k, where, look, vector=vector, exclude=(item_id,))
 
-    def similar(self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None) -> "list[Hit]":
+    def similar(
+        self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
+    ) -> "list[Hit]":
         """Return the k items most like an item, best first, never the item itself.
 
         Raises UnknownItem, KOutOfRange, InvalidFilter.
         """
-        _check_k(k)
-        vector = self._catalogue.vectors([item_id])
-        return self._catalogue.search(vector, k, where, exclude=(item_id,))[0]
+        self._check(k, look)
+        query = self._weighted(self._catalogue.vectors([item_id]), look)
+        return self._catalogue.search(query, k, where, exclude=(item_id,))[0]
 
     def item(self, item_id: str) -> "Item":
         """Return one item. Raises UnknownItem."""
@@ -156,6 +175,11 @@ class Engine:
         return self._embedder.card
 
     @property
+    def look_share(self) -> float | None:
+        """What the look contributes to a score where nothing else is asked for; None where there is no such part."""
+        return look_share(self.card.parts)
+
+    @property
     def generation(self) -> int:
         """The generation of the catalogue that answers now."""
         return self._catalogue.generation
@@ -181,23 +205,40 @@ class Engine:
         finally:
             self._decoders.release()
 
+    def _check(self, k: int, look: float | None) -> None:
+        if not 1 <= k <= MAX_K:
+            raise KOutOfRange(f"k must be between 1 and {MAX_K}, not {k}.")
+        if look is None:
+            return
+        if not 0 <= look <= 1:  # nor is NaN
+            raise LookOutOfRange(f"look must be between 0 (same kind) and 1 (same look), not {look}.")
+        if self.look_share is None:
+            raise LookNotAvailable(
+                f"The model {self.card.name} does not tell the look of an item from its kind. Search without look."
+            )
+
+    def _weighted(self, vectors: Vectors, look: float | None) -> Vectors:
+        return vectors if look is None else with_look(vectors, self.card.parts, look)
+
     def _answer(
         self,
         view: View,
         started: float,
         k: int,
         where: "Where | None",
+        look: float | None,
         *,
         vector: Vectors | None = None,
         exclude: tuple[str, ...] = (),
     ) -> SearchResult:
         vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
         generation = self._catalogue.generation
-        query = vectors if vector is None else vector
+        query = self._weighted(vectors if vector is None else vector, look)
         hits = self._catalogue.search(query, k, where, exclude=exclude)[0]
         return SearchResult(
             predictions=_predictions(self.card.classes, probabilities[0]),
             hits=tuple(hits),
+            look=self.look_share if look is None else float(look),
             view=view,
             notes=view.notes,
             exact=True,
@@ -205,11 +246,6 @@ class Engine:
             generation=generation,
             took_ms=(time.perf_counter() - started) * 1000,
         )
-
-
-def _check_k(k: int) -> None:
-    if not 1 <= k <= MAX_K:
-        raise KOutOfRange(f"k must be between 1 and {MAX_K}, not {k}.")
 
 
 def _predictions(classes: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Prediction, ...]:

@@ -9,6 +9,18 @@ class KOutOfRange(LookalikeError):
     code = "k-out-of-range"
 
 
+class LookOutOfRange(LookalikeError):
+    """The share of the look in the comparison is not between 0 and 1."""
+
+    code = "look-out-of-range"
+
+
+class LookNotAvailable(LookalikeError):
+    """The model's vectors don't tell the look of an item from its kind."""
+
+    code = "look-not-available"
+
+
 class PageOutOfRange(LookalikeError):
     """The offset or the limit of a listing is out of range."""
 

@@ -75,12 +75,22 @@ def _search() -> Json:
     picture = {"type": "string", "format": "binary"}
     form = {
         "type": "object",
-        "properties": {"image": picture, "item_id": _TEXT, "k": _K, "where": {**_TEXT, "description": "JSON"}},
+        "properties": {
+            "image": picture,
+            "item_id": _TEXT,
+            "k": _K,
+            "where": {**_TEXT, "description": "JSON"},
+            "look": _LOOK,
+        },
     }
-    by_item = {"type": "object", "required": ["item_id"], "properties": {"item_id": _TEXT, "k": _K, "where": _WHERE}}
+    by_item = {
+        "type": "object",
+        "required": ["item_id"],
+        "properties": {"item_id": _TEXT, "k": _K, "where": _WHERE, "look": _LOOK},
+    }
     return {
         "summary": "The class of a picture or an item, and the items that look like it",
-        "description": "Exactly one of a picture and an item. k and where go into the form or the JSON object; "
+        "description": "Exactly one of a picture and an item. k, where and look go into the form or the JSON object; "
         "with a bare picture they go into the address.",
         "parameters": _QUERY,
         "requestBody": {
@@ -101,6 +111,14 @@ _NUMBER: Json = {"type": "number"}
 _WHOLE: Json = {"type": "integer"}
 _SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
 _K: Json = {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K}
+_LOOK: Json = {
+    **_SHARE,
+    "description": "From 0, the same kind, to 1, the same look. Without it, the model's own share of the look.",
+}
+_LOOK_USED: Json = {
+    "type": ["number", "null"],
+    "description": "The share of the look in the scores, 0 to 1; null for a model that does not tell it apart",
+}
 _WHERE: Json = {
     "type": "object",
     "description": 'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
@@ -111,6 +129,7 @@ _ITEM_ID = _parameter("item_id", _TEXT, "Slashes in it may be written as %2F.", 
 _QUERY = [
     _parameter("k", _K, "How many items to answer."),
     _parameter("where", {**_TEXT, "contentMediaType": "application/json", "contentSchema": _WHERE}, "A filter."),
+    _parameter("look", _SHARE, _LOOK["description"]),
 ]
 _PAGING = [
     _parameter("label", _TEXT, "Only items of this predicted class."),
@@ -136,7 +155,7 @@ _ITEM: Json = {
 _SCHEMAS: Json = {
     "Item": _object(**_ITEM),
     "SignedItem": _object(**_ITEM, **_SIGNATURE),
-    "Hit": _object(item=_ref("Item"), score={**_NUMBER, "description": "Cosine, -1 to 1"}),
+    "Hit": _object(item=_ref("Item"), score={**_NUMBER, "description": "Weighted cosine, -1 to 1"}),
     "Prediction": _object(label=_TEXT, probability=_SHARE),
     "Search": _object(
         query={"type": "object"},
@@ -146,12 +165,13 @@ _SCHEMAS: Json = {
         view={**_TEXT, "description": "What the model saw, a PNG as data: URI"},
         notes=_array(_TEXT),
         hits=_array(_ref("Hit")),
+        look=_LOOK_USED,
         exact={"type": "boolean"},
         **_SIGNATURE,
         took_ms=_NUMBER,
     ),
     "Page": _object(items=_array(_ref("Item")), total=_WHOLE, offset=_WHOLE, limit=_WHOLE, **_SIGNATURE),
-    "Similar": _object(item_id=_TEXT, hits=_array(_ref("Hit")), **_SIGNATURE),
+    "Similar": _object(item_id=_TEXT, hits=_array(_ref("Hit")), look=_LOOK_USED, **_SIGNATURE),
     "Classes": _object(classes=_array(_object(label=_TEXT, items=_WHOLE)), **_SIGNATURE),
     "Problem": _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT, code=_TEXT, instance=_TEXT),
 }

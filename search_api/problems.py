@@ -35,6 +35,8 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.DamagedPicture: (422, "The picture is damaged"),
     model_errors.UnusablePicture: (422, "The picture can't be searched with"),
     api_errors.KOutOfRange: (422, "k is out of range"),
+    api_errors.LookOutOfRange: (422, "The look is out of range"),
+    api_errors.LookNotAvailable: (422, "The model has no look of its own"),
     api_errors.PageOutOfRange: (422, "The page is out of range"),
     api_errors.Busy: (503, "Too many searches at once"),
 }

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
@@ -36,8 +37,9 @@ MAX_FORM_FIELD = 128 * 1024
 holds the piece in hand to the same limit."""
 
 SOURCES = ("image", "item_id")
-OPTIONS = ("k", "where")
+OPTIONS = ("k", "where", "look")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
+DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
 
 class ApiRequest(Request):
@@ -68,6 +70,7 @@ class Search:
     item_id: str | None
     k: int
     where: "Where | None"
+    look: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ def read_search(request: Request) -> Search:
     )
 
 
-def read_similar(request: Request) -> tuple[int, "Where | None"]:
-    """Read k and the filter of a question about similar items from its address."""
+def read_similar(request: Request) -> tuple[int, "Where | None", float | None]:
+    """Read k, the filter and the look of a question about similar items from its address."""
     fields = _once(request.args, OPTIONS, "query parameter")
-    return _k(fields), _where(fields)
+    return _k(fields), _where(fields), read_look(fields)
 
 
 def read_browse(request: Request) -> Browse:
@@ -173,7 +176,7 @@ def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any])
         raise NoQuery("There is nothing to search with. Send a picture named image, or an item_id.")
     if image is not None and not image:
         raise NoQuery("The picture is empty. Choose a file that is not, and send it again.")
-    return Search(image, item_id, _k(fields), _where(fields))
+    return Search(image, item_id, _k(fields), _where(fields), read_look(fields))
 
 
 def _several() -> SeveralQueries:
@@ -191,6 +194,18 @@ def _whole(fields: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value):
         return int(value)
     raise InvalidField(f"{name} must be a whole number.")
+
+
+def read_look(fields: Mapping[str, Any]) -> float | None:
+    """Read the look, any number, from fields of text or JSON; None where there is none. Raises InvalidField."""
+    value = fields.get("look")
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and DECIMAL_NUMBER.fullmatch(value)):
+        with suppress(OverflowError):
+            return float(value)
+    raise InvalidField("look must be a number, 0 to 1.")
 
 
 def _where(fields: Mapping[str, Any]) -> "Where | None":

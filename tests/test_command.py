@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from models.fashion_mnist import FILES, Split, data_directory
+from models.parts import look_share
 from models.runtime import LiteRTEmbedder
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -107,10 +108,27 @@ def test_similar_leaves_the_item_out_and_filters(run: Run, small_catalogue: Path
     assert len(only) == 12
 
 
+def test_a_look_moves_the_hits_and_json_says_which_was_used(
+    run: Run, small_catalogue: Path, photo: Path, embedder: LiteRTEmbedder
+) -> None:
+    def hits(*look: str) -> list[str]:
+        done = run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json", *look)
+        return [hit["item"]["id"] for hit in json.loads(done.stdout)]
+
+    plain, by_look = hits(), hits("--look", "1")
+    assert plain != by_look
+    assert hits("--look", str(look_share(embedder.card.parts))) == plain
+    searched = json.loads(run("search", photo, "--catalogue", small_catalogue, "--look", "1", "--json").stdout)
+    assert searched["look"] == 1
+    assert searched["hits"][0]["item"]["id"] == "test-00007"
+    assert [hit["item"]["id"] for hit in searched["hits"][1:]] == by_look[:11]
+
+
 def test_info_tells_items_classes_and_model(run: Run, small_catalogue: Path, embedder: LiteRTEmbedder) -> None:
     facts = json.loads(run("info", "--catalogue", small_catalogue, "--json").stdout)
     assert facts["items"] == sum(facts["counts"].values()) == 300
     assert facts["model"] == embedder.card.fingerprint
+    assert [part["name"] for part in facts["parts"]] == ["kind", "look"]
     text = run("info", LOOKALIKE_CATALOGUE=str(small_catalogue)).stdout
     assert "300 items" in text
     assert embedder.card.fingerprint[:12] in text
@@ -124,6 +142,7 @@ def test_info_tells_items_classes_and_model(run: Run, small_catalogue: Path, emb
         (["similar", "test-00001", "--where", "colour=red"], "colour"),
         (["search", "TEXT"], "no picture"),
         (["search", "EMPTY"], "empty"),
+        (["similar", "test-00001", "--look", "nan"], "between 0"),
     ],
 )
 def test_a_known_failure_is_one_line_and_exit_code_1(
@@ -147,6 +166,9 @@ def test_a_known_failure_is_one_line_and_exit_code_1(
         ["similar", "x", "-k", "0"],
         ["similar", "x", "-k", "1000000000"],
         ["similar", "x", "-k", "many"],
+        ["similar", "x", "--look", "1.5"],
+        ["search", "x", "--look", "-1"],
+        ["similar", "x", "--look", "much"],
         ["similar", "x", "--unknown"],
         ["train"],
         ["train", "--recipe", "unknown", "--out", "x"],

@@ -166,9 +166,19 @@ def test_an_unsound_record_is_refused_with_all_that_came_along(
 
 @pytest.mark.parametrize(
     "queries",
-    [np.ones(DIM), np.ones((1, DIM)), np.zeros((1, DIM), np.float32), np.full((1, DIM), np.nan, np.float32)],
+    [
+        np.ones(DIM, np.float32),
+        np.ones((1, DIM)),
+        np.ones((1, DIM + 1), np.float32),
+        np.zeros((1, DIM), np.float32),
+        np.full((1, DIM), 1e-5, np.float32),
+        np.full((1, DIM), 1e3, np.float32),
+        np.full((1, DIM), 3e38, np.float32),
+        np.full((1, DIM), np.nan, np.float32),
+        np.full((1, DIM), -np.inf, np.float32),
+    ],
 )
-def test_queries_that_are_no_unit_vectors_are_refused(catalogue: Catalogue, queries: np.ndarray) -> None:
+def test_queries_of_another_shape_type_or_length_are_refused(catalogue: Catalogue, queries: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"[Qq]ueries"):
         catalogue.search(queries, 3)
 

@@ -34,6 +34,9 @@ def brute_force(
     return [(id_, -score) for score, id_ in ranked[:k]]
 
 
+QUERY_LENGTHS = [1, 1, 1, 0.002, 2.6, -2.6, 900]
+"""A query that weighs its parts anew is longer than 1, and where scores pass 1 they are clipped, and tie."""
+
 FIRST_STEPS = ["upsert", "publish", "delete", "add", "publish", "add"]
 
 FILTERS: list[tuple[dict[str, Any] | None, Any]] = [
@@ -97,6 +100,7 @@ def test_search_equals_brute_force_whatever_happened_before(
             exclude = [f"item-{number}" for number in random.integers(400, size=random.choice([0, 1, 50]))]
             queries = vectors[random.choice(10_000, random.choice([1, 2, 30]))]
             queries[0] = vectors[pool[0]]
+            queries[1:] *= random.choice(QUERY_LENGTHS, (len(queries) - 1, 1)).astype(np.float32)
             for catalogue in (writer, reader):
                 assert len(catalogue) == len(live)
                 answers = catalogue.search(queries, k, where, exclude)
@@ -143,6 +147,44 @@ def test_answers_do_not_depend_on_where_items_lie_or_on_how_many_are_asked_at_on
         assert [catalogue.search(queries[n : n + 1], 10)[0] for n in range(300)] == new
         catalogue.upsert(records[::2])
         assert catalogue.search(queries, 10) == new
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_that_are_clipped_tie_and_come_in_order_of_id(
+    tmp_path: Path, vectors: NDArray[np.float32], test_split: Split, sign: int
+) -> None:
+    """Far more items than FAISS is asked for score beyond 1, or below -1, each differently before it is clipped."""
+    query = np.float32(3 * sign) * vectors[:1]
+    beyond = np.flatnonzero(3 * (vectors[:3000] @ vectors[0]) > 1.01)[::-1]
+    assert len(beyond) > 200
+    ids = [f"{n:04}" for n in range(len(beyond))]
+    records = [record(id_, int(n), vectors, test_split.labels, 1) for id_, n in zip(ids, beyond, strict=True)]
+    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+        catalogue.upsert(records[:150])
+        catalogue.publish()
+        catalogue.upsert(records[150:])
+        hits = catalogue.search(query, 30)[0]
+    assert [(hit.item.id, hit.score) for hit in hits] == [(id_, sign) for id_ in ids[:30]]
+
+
+def test_a_long_query_whose_terms_cancel_is_answered_exactly(
+    tmp_path: Path, vectors: NDArray[np.float32], test_split: Split
+) -> None:
+    """All but orthogonal to the query, items differ by less than FAISS's float32 sums err by."""
+    centred = vectors[:3001].astype(np.float64) - vectors[:3001].mean(axis=0)
+    direction = centred[0] / np.linalg.norm(centred[0])
+    across = centred[1:] - np.outer(centred[1:] @ direction, direction)
+    near = (across / np.linalg.norm(across, axis=1, keepdims=True)).astype(np.float32)
+    live = {f"{n:04}": record(f"{n:04}", n, near, test_split.labels, 1) for n in range(len(near))}
+    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+        catalogue.upsert(list(live.values()))
+        for length in (1, 30, 900):
+            query = (length * direction).astype(np.float32)
+            for k in (1, 5, 40):
+                hits = catalogue.search(query[np.newaxis], k)[0]
+                expected = brute_force(live, query, k, lambda _: True, [])
+                assert [hit.item.id for hit in hits] == [id_ for id_, _ in expected]
+                np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-11)
 
 
 def test_a_thousand_equal_items_come_in_order_of_id(

@@ -141,7 +141,7 @@ def test_a_card_that_is_no_card_is_refused(text: str, copy: Path) -> None:
 
 
 def test_a_card_whose_shapes_are_not_the_graphs_is_refused(copy: Path) -> None:
-    for wrong in ({"dim": 64}, {"classes": ["a", "b"]}, {"input_shape": [32, 32]}):
+    for wrong in ({"dim": 64, "parts": []}, {"classes": ["a", "b"]}, {"input_shape": [32, 32]}):
         shutil.copy(models.PRETRAINED / CARD_FILE, copy)
         _edit(copy, **wrong)
         with pytest.raises(BundleDamaged, match=RUNTIME_FILE):

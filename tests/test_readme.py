@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from models.fashion_mnist import Split
+from models.runtime import LiteRTEmbedder
 
 ADDRESS = "http://127.0.0.1:8000"
 ROOT = Path(__file__).parent.parent
@@ -107,3 +108,17 @@ def test_every_file_that_the_readme_points_at_exists(project: Path) -> None:
     targets = {target for target in re.findall(r"\]\(([^)#]+)\)", README) if not target.startswith("http")}
     assert targets
     assert not [target for target in targets if not (project / target).exists()]
+
+
+@pytest.mark.parametrize(
+    ("row", "metric"),
+    [
+        ("right class", "accuracy"),
+        ("P@10", "precision_at_10"),
+        ("mAP@R", "map_at_r"),
+        ("R@1", "looks_mean"),
+    ],
+)
+def test_the_readme_gives_the_shipped_models_own_figures(row: str, metric: str, embedder: LiteRTEmbedder) -> None:
+    line = next(line for line in README.splitlines() if line.startswith("|") and row in line)
+    assert line.endswith(f"| **{embedder.card.metrics[metric]:.3f}** |")

@@ -197,6 +197,26 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "k=3.0": (by_json({"item_id": ITEM, "k": 3.0}), 400, "invalid-field"),
     "k=null": (by_json({"item_id": ITEM, "k": None}), 400, "invalid-field"),
     "k=[3]": (by_json({"item_id": ITEM, "k": [3]}), 400, "invalid-field"),
+    # look
+    "look=1.01": (bare("?look=1.01"), 422, "look-out-of-range"),
+    "look=-0.5": (bare("?look=-0.5"), 422, "look-out-of-range"),
+    "look=1e999": (bare("?look=1e999"), 422, "look-out-of-range"),
+    "look=2 in a form": (form(("image", PNG), ("look", 2)), 422, "look-out-of-range"),
+    "look=2 for similar items": (get(f"/v1/items/{ITEM}/similar?look=2"), 422, "look-out-of-range"),
+    "look=2 for an item": (by_json({"item_id": ITEM, "look": 2}), 422, "look-out-of-range"),
+    "look=NaN": (bare("?look=NaN"), 400, "invalid-field"),
+    "look=inf": (bare("?look=inf"), 400, "invalid-field"),
+    "look=half": (bare("?look=half"), 400, "invalid-field"),
+    "look empty": (bare("?look="), 400, "invalid-field"),
+    "look=.": (bare("?look=."), 400, "invalid-field"),
+    "look=0,5": (bare("?look=0,5"), 400, "invalid-field"),
+    "look in other digits": (bare("?look=" + quote("０.５")), 400, "invalid-field"),
+    "look twice": (bare("?look=0&look=1"), 400, "invalid-field"),
+    "look as a file": (form(("image", PNG), ("look", b"1")), 400, "invalid-field"),
+    "look=true": (by_json({"item_id": ITEM, "look": True}), 400, "invalid-field"),
+    "look=[1]": (by_json({"item_id": ITEM, "look": [1]}), 400, "invalid-field"),
+    "look=10**400": (by_json({"item_id": ITEM, "look": 10**400}), 400, "invalid-field"),
+    "JSON look NaN": (by_json(b'{"item_id": "x", "look": NaN}'), 400, "invalid-field"),
     # JSON
     "not JSON": (by_json(b"{item_id: 3"), 400, "invalid-field"),
     "not UTF-8": (by_json(b'{"item_id": "\xff"}'), 400, "invalid-field"),
@@ -301,7 +321,7 @@ def mangled(data: bytes, chance: random.Random) -> bytes:
 def mangled_request(chance: random.Random) -> dict[str, Any]:
     request = chance.choice(
         [
-            bare("?k=3"),
+            bare("?k=3&look=0.7"),
             bare('?where={"label":"Bag"}', encoded(garment(), "JPEG")),
             form(("image", PNG), ("k", 3), ("where", '{"label": ["Bag", "Coat"]}')),
             by_json({"item_id": ITEM, "k": 3, "where": {"split": "test", "label": "Bag"}}),

@@ -311,6 +311,49 @@ def test_the_class_filter_and_the_number_of_items(open_page: Open, picture: Path
     expect(page.get_by_alt_text("Your picture")).to_be_visible()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_look_is_moved_with_the_mouse_and_the_keyboard_and_is_kept(
+    open_page: Open, picture: Path, scripts: bool
+) -> None:
+    page = open_page()
+    search(page, picture)
+    page = open_page(page.url, java_script_enabled=scripts)
+    control = page.get_by_role("navigation", name="Same kind or same look")
+    expect(control.get_by_role("link")).to_have_count(5)
+    expect(control.get_by_role("link", name="Balanced")).to_have_attribute("aria-current", "true")
+    hrefs = "cards => cards.map(card => card.pathname)"
+    shown = [page.locator("main .grid .card").evaluate_all(hrefs)]
+    control.get_by_role("link", name="Same look").click()
+    expect(control.get_by_role("link", name="Same look")).to_have_attribute("aria-current", "true")
+    expect(control).to_contain_text("0% kind, 100% look")
+    shown.append(page.locator("main .grid .card").evaluate_all(hrefs))
+    control.get_by_role("link").nth(2).focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(control.get_by_role("link", name="Same kind")).to_have_attribute("aria-current", "true")
+    shown.append(page.locator("main .grid .card").evaluate_all(hrefs))
+    assert len({tuple(cards) for cards in shown}) == 3
+    assert {cards[0] for cards in shown[:2]} == {f"/items/test-{QUERY:05}"}
+    page.get_by_role("link", name="48", exact=True).click()
+    expect(page.locator("main .grid .card")).to_have_count(48)
+    expect(control.get_by_role("link", name="Same kind")).to_have_attribute("aria-current", "true")
+    page.locator("main .grid .card").nth(1).click()
+    page.wait_for_url("**/items/*?look=0")
+    expect(control.get_by_role("link", name="Same kind")).to_have_attribute("aria-current", "true")
+
+
+def test_on_a_phone_the_look_is_moved_without_losing_the_place(open_page: Open) -> None:
+    phone = open_page("/items/test-00007", **PHONE)
+    control = phone.get_by_role("navigation", name="Same kind or same look")
+    for place in (4, 3, 1):
+        link = control.get_by_role("link").nth(place)
+        link.tap()
+        expect(link).to_have_attribute("aria-current", "true")
+        expect(link).to_be_in_viewport()
+        expect(phone.locator("main .grid .card").first).to_be_in_viewport()
+
+
 def test_browsing_page_by_page(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("link", name="Browse", exact=True).click()
@@ -539,7 +582,7 @@ def test_a_screen_reader_finds_landmarks_headings_and_names(open_page: Open, pic
     search(page, picture)
     for landmark in ("banner", "main", "contentinfo"):
         expect(page.get_by_role(landmark)).to_have_count(1)
-    for name in ("Main", "Class of the items", "Number of items"):
+    for name in ("Main", "Class of the items", "Number of items", "Same kind or same look"):
         expect(page.get_by_role("navigation", name=name)).to_have_count(1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("heading", level=2)).to_have_text("24 lookalikes")

@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
@@ -18,9 +19,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+import models
 from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from indexer.sources import SourceItem
+from models.card import ModelCard
 from models.embedder import View
 from models.fashion_mnist import CLASSES, Split
 from models.pictures import MAX_BYTES, Picture
@@ -294,6 +297,77 @@ def test_results_can_be_narrowed_to_a_class_and_widened(client: FlaskClient, res
     assert f"{results}&label=Bag&k=96" in page.links, "more, of the same class"
 
 
+def stops_of(page: Page) -> list[tuple[str, str, bool]]:
+    """Return the places of the control from the same kind to the same look: address, title, whether it is here."""
+    links = [link for link in page.of("a") if str(link["href"]).endswith("#found")]
+    return [(str(link["href"]), str(link["title"]), link.get("aria-current") == "true") for link in links]
+
+
+def cards_of(page: Page) -> list[str]:
+    return [str(link["href"]) for link in page.of("a") if link.get("class") == "card"]
+
+
+@pytest.mark.parametrize("at", ["results", "/items/test-00007"])
+def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
+    client: FlaskClient, results: str, engine: Engine, at: str
+) -> None:
+    base = results if at == "results" else at
+    rest = f"{base}{'&' if '?' in base else '?'}label=Shirt&k=12"
+    plain = read(client.get(rest))
+    standard = engine.look_share
+    assert standard is not None
+    stops = stops_of(plain)
+    assert [here for _, _, here in stops] == [False, True, False, False, False]
+    looks = [words.percent(share) for share in (0, standard, (1 + 2 * standard) / 3, (2 + standard) / 3, 1)]
+    assert [title.rpartition(", ")[2] for _, title, _ in stops] == [f"{look} look" for look in looks]
+    assert f"Same kind Balanced {looks[2]} look {looks[3]} look Same look {stops[1][1]}" in plain.words
+    for number, (address, title, _) in enumerate(stops):
+        page = read(client.get(address))
+        (look,) = parse_qs(urlsplit(address).query).get("look", [None])
+        assert [stop[:2] for stop in stops_of(page)] == [stop[:2] for stop in stops], "the way back is the same"
+        assert [here for _, _, here in stops_of(page)].index(True) == number
+        assert title in page.words
+        share = standard if look is None else float(look)
+        expected = (
+            engine.search_view(view_in(results), 12, {"label": "Shirt"}, share).hits
+            if at == "results"
+            else engine.similar("test-00007", 12, {"label": "Shirt"}, share)
+        )
+        kept = "" if look is None else f"?look={look}"
+        assert cards_of(page) == [item_path(hit.item.id) + kept for hit in expected]
+        others = [link for link in page.links if "k=96" in link or link.startswith(f"{base}&k=12")]
+        assert others
+        assert all(look is None or f"look={look}" in link for link in others)
+
+
+def view_in(address: str) -> np.ndarray:
+    return from_address(parse_qs(urlsplit(address).query)["view"][0], (28, 28))
+
+
+def test_a_look_between_the_steps_has_a_place_of_its_own(client: FlaskClient, engine: Engine) -> None:
+    stops = stops_of(read(client.get("/items/test-00007?look=0.99")))
+    assert [title for _, title, here in stops if here] == ["1% kind, 99% look"]
+    assert [here for _, _, here in stops] == [False, False, False, False, True, False]
+    for same in (engine.look_share, ""):
+        assert len(stops_of(read(client.get(f"/items/test-00007?look={same}")))) == 5
+
+
+def test_a_model_of_one_part_has_no_such_control(embedder: LiteRTEmbedder, engine: Engine, results: str) -> None:
+    class Undivided(LiteRTEmbedder):
+        @property
+        def card(self) -> ModelCard:
+            return replace(super().card, parts=())
+
+    client = create_app(lambda: Engine(Undivided(models.PRETRAINED), engine._catalogue)).test_client()
+    for path in ("/items/test-00007", results):
+        page = read(client.get(path))
+        assert stops_of(page) == []
+        assert len(cards_of(page)) == 24
+    refused = client.get("/items/test-00007?look=1", headers=AS_BROWSER)
+    assert refused.status_code == 422
+    assert "Search without look" in read(refused).words
+
+
 def test_an_item_page_shows_its_attributes_and_never_itself_among_the_similar(
     client: FlaskClient, engine: Engine
 ) -> None:
@@ -385,6 +459,10 @@ def test_a_bad_form_is_explained_beside_the_form(
         ("/items/test-00000?k=1000000000", 422),
         ("/items/test-00000?k=many", 400),
         ("/items/test-00000?label=Hat", 400),
+        ("/items/test-00000?look=1.1", 422),
+        ("/items/test-00000?look=-1", 422),
+        ("/items/test-00000?look=nan", 400),
+        ("/items/test-00000?look=more", 400),
         ("/browse?label=Hat", 400),
         ("/browse?page=0", 422),
         ("/browse?page=-1", 422),
@@ -409,7 +487,14 @@ def test_bad_addresses_answer_with_a_page_that_leads_on(client: FlaskClient, pat
 
 def test_k_and_label_are_checked_on_results_too(client: FlaskClient, results: str) -> None:
     assert client.get(f"{results}&k={MAX_K}").status_code == 200
-    for wrong, status in (("k=101", 422), ("k=0", 422), ("k=1.5", 400), ("label=Hat", 400)):
+    for wrong, status in (
+        ("k=101", 422),
+        ("k=0", 422),
+        ("k=1.5", 400),
+        ("label=Hat", 400),
+        ("look=7", 422),
+        ("look=x", 400),
+    ):
         response = client.get(f"{results}&{wrong}", headers=AS_BROWSER)
         assert response.status_code == status
         read(response)

@@ -25,6 +25,7 @@ ACCEPT = "image/*"
 DEFAULT_COUNT = 24
 COUNTS = (12, 24, 48, 96)
 EXAMPLE_HITS = 8
+_STOP_NAMES = {0.0: "Same kind", 1.0: "Same look"}
 EXAMPLES_LOOKED_AT = 24
 """How many items of a class are looked at for the clearest examples of it."""
 
@@ -54,6 +55,16 @@ class Shelf:
     label: str
     count: int
     item: "Item"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One place on the way from the same kind to the same look: a link, and the share of the look there."""
+
+    share: float
+    name: str
+    url: str
+    current: bool
 
 
 @pages.app_context_processor
@@ -100,9 +111,9 @@ def results() -> "str | BaseResponse":
     address = request.args.get("view")
     if not address:
         return redirect(url_for("pages.home"), 303)
-    engine, k, label = _engine(), _whole("k", DEFAULT_COUNT), _label()
+    engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
     pixels = from_address(address, engine.card.input_shape)
-    result = engine.search_view(pixels, k, _where(label))
+    result = engine.search_view(pixels, k, _where(label), look)
     return render_template(
         "results.html",
         result=result,
@@ -113,20 +124,22 @@ def results() -> "str | BaseResponse":
         view_width=pixels.shape[1],
         filters=_filters(result.predictions[0].label, label),
         counts=_counts(k),
+        stops=_stops(look),
     )
 
 
 @pages.get("/items/<item_id:item_id>")
 def item(item_id: str) -> str:
     """One item and what looks like it."""
-    engine, k, label = _engine(), _whole("k", DEFAULT_COUNT), _label()
+    engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
     shown = engine.item(item_id)
     return render_template(
         "item.html",
         item=shown,
-        hits=engine.similar(item_id, k, _where(label)),
+        hits=engine.similar(item_id, k, _where(label), look),
         filters=_filters(shown.label, label),
         counts=_counts(k),
+        stops=_stops(look),
     )
 
 
@@ -200,15 +213,34 @@ def _counts(current: int) -> list[Option]:
     return [Option(str(count), _here(k=count), count == current) for count in COUNTS]
 
 
+def _stops(look: float | None) -> list[Stop]:
+    """Return the model's own share of the look, the ends, two between, and the present one where it is none of them."""
+    standard = _engine().look_share
+    if standard is None:
+        return []
+    current = standard if look is None else look
+    between = {round(standard + part * (1 - standard), 2) for part in (1 / 3, 2 / 3)}
+    stops = []
+    for share in sorted({0.0, standard, *between, 1.0, current}):
+        name = _STOP_NAMES.get(share, "Balanced" if share == standard else f"{words.percent(share)} look")
+        url = _here(look=None if share == standard else f"{share:g}", _anchor="found")
+        stops.append(Stop(share, name, url, share == current))
+    return stops
+
+
 def _here(**changes: str | int | None) -> str:
     """Return the address of this page with some of its parameters changed, or left out where None."""
-    known = {name: value for name in ("view", "label", "k", "page") if (value := request.args.get(name))}
+    known = {name: value for name in ("view", "label", "k", "look", "page") if (value := request.args.get(name))}
     values: dict[str, Any] = {**(request.view_args or {}), **known, **changes}
     return url_for(cast("str", request.endpoint), **values)
 
 
 def _label() -> str | None:
     return request.args.get("label") or None
+
+
+def _look() -> float | None:
+    return requests.read_look({"look": request.args.get("look") or None})
 
 
 def _where(label: str | None) -> dict[str, str] | None:

@@ -1,12 +1,11 @@
 """How numbers, names and pictures are put on a page."""
 
-import base64
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from search_api.answers import png_data_uri
 
 if TYPE_CHECKING:
     from indexer.records import Item, PictureInfo
@@ -43,6 +42,4 @@ def is_small(picture: "PictureInfo") -> bool:
 
 def view_picture(pixels: NDArray[np.uint8]) -> str:
     """Return a view as a `data:` address, dark on white as the catalogue's pictures are shown."""
-    png = io.BytesIO()
-    Image.fromarray(np.invert(pixels)).save(png, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+    return png_data_uri(np.invert(pixels))
