@@ -111,13 +111,7 @@ def train(recipe: str, out: Path, data_dir: Path | None) -> None:
 @_model
 @click.option("--against", metavar="DIR|pixels", help="Another bundle, or the raw pixels, to set beside it.")
 @click.option("--report", type=_directory, help="Also write a page for people to read into this directory.")
-@click.option(
-    "--items",
-    type=click.IntRange(100, 10_000),
-    default=10_000,
-    show_default=True,
-    help="Only the first so many test images: quick, and easier than the real measure.",
-)
+@click.option("--items", type=click.IntRange(100, 10_000), default=10_000, help="Only the first: quick, but easier.")
 @_data_dir
 @_json
 def evaluate(

@@ -13,7 +13,7 @@ from models.changes import LOOKS, Images
 from models.download import writing
 from models.evaluation import LOOK_QUERIES, Evaluation
 from models.evaluation_answers import titles
-from models.inline_png import data_uri, garment_uri
+from models.inline_png import drawn_uri, garment_uri
 from models.item_map import COLOURS, draw_map
 from models.plots import DARK, LIGHT, Palette, draw_confusion, draw_curves, draw_reliability
 from models.retrieval_sheets import Sheet, choose_sheets
@@ -105,7 +105,7 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
         losses=_charts(evaluations, partial(_curves, part="loss")),
         accuracies=_charts(evaluations, partial(_curves, part="accuracy")),
         maps=tuple(
-            (title, data_uri(partial(draw_map, one.vectors, one.test.images, one.test.labels)))
+            (title, drawn_uri(partial(draw_map, one.vectors, one.test.images, one.test.labels)))
             for title, one in zip(titles(evaluations), evaluations, strict=True)
         ),
         legend=tuple(zip(first.subject.classes, np.resize(COLOURS, len(first.subject.classes)), strict=True)),
@@ -142,7 +142,7 @@ def _facts_of(evaluation: Evaluation) -> dict[str, str]:
 def _charts(evaluations: Sequence[Evaluation], chart_of: Callable[[Evaluation], Draw | None]) -> tuple[Chart, ...]:
     drawn = ((title, chart_of(evaluation)) for title, evaluation in zip(titles(evaluations), evaluations, strict=True))
     return tuple(
-        Chart(title, *(data_uri(partial(draw, palette=palette)) for palette in (LIGHT, DARK)))
+        Chart(title, *(drawn_uri(partial(draw, palette=palette)) for palette in (LIGHT, DARK)))
         for title, draw in drawn
         if draw is not None
     )
