@@ -20,25 +20,33 @@ NAMES = ("serving", "startup", "memory", "indexing", "runtime")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benchmarks and print what they found; return 0 whether or not the figures are met.
 
-    The report goes to stdout, progress to stderr. Returns 1 when a benchmark can't be run.
+    The report goes to stdout, progress to stderr. Returns 1 when a benchmark can't be run, 130 when interrupted.
     """
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     machine = this_machine()
     _print(machine_lines(machine))
     sections: list[Section] = []
+
+    def write() -> None:
+        if options.json:
+            options.json.write_text(json.dumps(as_json(machine, sections), indent=2) + "\n", encoding="utf-8")
+
     try:
+        write()  # a place that can't be written to is found out first
         for name in options.benchmarks or NAMES:
             run: Callable[[Say, bool], Section] = import_module(f"benchmarks.{name}").run
             others = OtherPrograms()
             section = run(_teller(name), options.quick)
             sections.append(replace(section, others_cores=others.cores()))
             _print(["", *section_lines(sections[-1])])
-            if options.json:
-                options.json.write_text(json.dumps(as_json(machine, sections), indent=2) + "\n", encoding="utf-8")
-    except (BenchmarkFailed, LookalikeError, ModuleNotFoundError) as error:
+            write()
+    except (BenchmarkFailed, LookalikeError, ModuleNotFoundError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted.", file=sys.stderr)
+        return 130
     return 0
 
 

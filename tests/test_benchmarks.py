@@ -69,6 +69,13 @@ def test_an_unknown_benchmark_is_a_usage_error(project: Path) -> None:
     assert done.stdout == ""
 
 
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_measured(project: Path, tmp_path: Path) -> None:
+    done = _run(project, "serving", "--json", tmp_path / "missing" / "run.json")
+    assert done.returncode == 1
+    assert done.stderr.startswith("benchmarks: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_rounds_are_taken_in_turns_and_each_begins_with_another() -> None:
     order: list[str] = []
     contenders = {name: lambda name=name: order.append(name) or len(order) for name in "ab"}

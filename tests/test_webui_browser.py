@@ -123,6 +123,8 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
         context.on("weberror", lambda error: hear(str(error.error)))
         page = context.new_page()
         page.set_default_timeout(15_000)
+        # Whoever begins to listen with the click itself may be too late for the dialog.
+        page.on("filechooser", lambda chooser: None)
         page.goto(path)
         return page
 
