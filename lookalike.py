@@ -3,7 +3,6 @@
 Rooms are imported inside the commands, so that `--help` and usage errors answer at once.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from progress_bar import progress_bar
+from terminal import print_hits, print_json, print_result, progress_bar
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from indexer.records import Hit
     from search_api.engine import Engine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -89,7 +87,9 @@ _query = _together(
 
 
 @main.command(epilog="Example: lookalike train --recipe quick --out my-model")
-@click.option("--recipe", type=click.Choice(["quick"]), default="quick", show_default=True, help="How to train.")
+@click.option(
+    "--recipe", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How to train."
+)
 @click.option("--out", type=_directory, required=True, help="Where the model bundle goes.")
 @_data_dir
 def train(recipe: str, out: Path, data_dir: Path | None) -> None:
@@ -110,17 +110,25 @@ def train(recipe: str, out: Path, data_dir: Path | None) -> None:
 @main.command(epilog="Example: lookalike evaluate --against pixels --report reports/shipped")
 @_model
 @click.option("--against", metavar="DIR|pixels", help="Another bundle, or the raw pixels, to set beside it.")
+@click.option("--strangers", type=_directory, help="Pictures of other things, a sub-folder a kind, to be noticed.")
 @click.option("--report", type=_directory, help="Also write a page for people to read into this directory.")
 @click.option("--items", type=click.IntRange(100, 10_000), default=10_000, help="Only the first: quick, but easier.")
 @_data_dir
 @_json
 def evaluate(
-    model: Path | None, against: str | None, report: Path | None, items: int, data_dir: Path | None, as_json: bool
+    model: Path | None,
+    against: str | None,
+    strangers: Path | None,
+    report: Path | None,
+    items: int,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure a model on Fashion-MNIST's 10,000 test images.
 
-    How often it names the class, and how far its probabilities can be believed; whether the items it finds are of
-    the query's class; whether it finds the very item again under nine changes; its speed on this machine, and size.
+    How often it names the class, and how far its probabilities can be believed; whether it notices what is none of
+    its classes; whether the items it finds are of the query's class; whether it finds the very item again under nine
+    changes; its speed on this machine, and size.
     """
     import models
     from models import fashion_mnist
@@ -130,9 +138,9 @@ def evaluate(
     with progress_bar("B") as progress:
         test = fashion_mnist.load("test", data_dir, progress).first(items)
     with progress_bar("step") as progress:
-        evaluations = models.evaluate(model, against, test, progress)
+        evaluations = models.evaluate(model, against, test, progress, strangers)
     if as_json:
-        _print_json(evaluation_answer(evaluations))
+        print_json(evaluation_answer(evaluations))
     else:
         click.echo(evaluation_text(evaluations))
     if write_report and report:
@@ -186,13 +194,9 @@ def search(
     with closing(_open_engine(catalogue, model)) as engine:
         result = engine.search(image.read(), k, _where(conditions), look)
     if as_json:
-        _print_json(search_answer(result))
-        return
-    best = result.predictions[0]
-    click.echo(f"{best.label} ({best.probability:.0%})")
-    for note in result.notes:
-        click.echo(f"  {note}")
-    _print_hits(result.hits)
+        print_json(search_answer(result))
+    else:
+        print_result(result)
 
 
 @main.command(epilog="Example: lookalike similar test-00042 --json")
@@ -213,9 +217,9 @@ def similar(
     with closing(_open_engine(catalogue, model)) as engine:
         hits = engine.similar(item_id, k, _where(conditions), look)
     if as_json:
-        _print_json([hit_answer(hit) for hit in hits])
+        print_json([hit_answer(hit) for hit in hits])
     else:
-        _print_hits(hits)
+        print_hits(hits)
 
 
 @main.command(epilog="Example: lookalike serve --port 8000")
@@ -255,7 +259,7 @@ def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
         facts = info_answer(engine.info())
         counts = engine.counts()
     if as_json:
-        _print_json({**facts, "counts": counts})
+        print_json({**facts, "counts": counts})
         return
     click.echo(f"catalogue  {catalogue}: {facts['items']} items, generation {facts['generation']}")
     for label, items in counts.items():
@@ -279,16 +283,6 @@ def _where(conditions: Sequence[str]) -> dict[str, Any] | None:
     from indexer.conditions import parse_conditions
 
     return parse_conditions(conditions) or None
-
-
-def _print_json(answer: Any) -> None:
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-def _print_hits(hits: Sequence["Hit"]) -> None:
-    width = max((len(hit.item.id) for hit in hits), default=0)
-    for rank, hit in enumerate(hits, 1):
-        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.item.id:<{width}}  {hit.item.label}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ PIXELS = "pixels"
 def load(bundle: Path | str | None = None) -> "Embedder":
     """Return the embedder of a bundle directory, or of the shipped one.
 
-    Raises BundleMissing, BundleDamaged or BundleTooNew.
+    Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld.
     """
     from models.runtime import LiteRTEmbedder
 
@@ -56,27 +56,31 @@ def evaluate(
     against: Path | str | None,
     test: "Split",
     progress: "Callable[[int, int], None]" = lambda done, total: None,
+    strangers: Path | None = None,
 ) -> "tuple[Evaluation, ...]":
     """Measure a bundle, or the shipped one, on test images, and behind it what it is set `against`, if anything.
 
-    `against` is another bundle, or "pixels" for the cosine of raw pixels. Raises BundleMissing, BundleDamaged or
-    BundleTooNew before anything is measured.
+    `against` is another bundle, or "pixels" for the cosine of raw pixels; `strangers` a folder with pictures of other
+    things, a sub-folder a kind. Raises BundleMissing, BundleDamaged, BundleTooNew, BundleTooOld or DatasetMissing
+    before anything is measured.
     """
     from models import evaluation
     from models.runtime import LiteRTEmbedder
+    from models.trust import photographed
 
     embedder = LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
     other = LiteRTEmbedder(Path(against)) if against is not None and against != PIXELS else None
+    others = photographed(embedder, strangers) if strangers is not None else {}
     if against is None:
-        return (evaluation.evaluate(embedder, test, progress),)
-    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total))
+        return (evaluation.evaluate(embedder, test, progress, others),)
+    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total), others)
 
     def later(done: int, total: int) -> None:
         progress(total + done, 2 * total)
 
     if other is None:
         return first, evaluation.evaluate_pixels(test, embedder.card.classes, later)
-    return first, evaluation.evaluate(other, test, later)
+    return first, evaluation.evaluate(other, test, later, others)
 
 
 def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":

@@ -18,6 +18,8 @@ from models import fashion_mnist, garment_view, plots
 from models.calibration import fit_temperature
 from models.card import (
     CARD_FILE,
+    CONFIDENCE_FILE,
+    FAMILIARITY_FILE,
     KERAS_FILE,
     RUNTIME_FILE,
     ModelCard,
@@ -28,20 +30,29 @@ from models.card import (
 )
 from models.changes import Images
 from models.classifier import VIEW_SIDE, build_embedder
+from models.confidence import MatchConfidence
 from models.download import Progress
+from models.embedder import Probabilities
 from models.errors import BundleDamaged, CheckpointMismatch
 from models.evaluation import evaluate
+from models.familiarity import Familiarity
 from models.fashion_mnist import CLASSES, FILES, Split
 from models.native_output import silenced
 from models.parts import LOOK, VectorPart
 from models.recipes import Recipe
 from models.runtime import LiteRTEmbedder
+from models.teaching import taught_by
 from models.training import EpochReport, Training, TrainingData, predict, train
 
 AGREEMENT = 0.9999
 """The least cosine between the runtime's vector and Keras's for one image."""
 
 CHECKPOINTS = "checkpoints"
+
+_FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
+
+_KNOWN = 20_000
+"""Training images that say where known vectors lie."""
 
 
 def train_bundle(
@@ -73,10 +84,34 @@ def train_bundle(
             f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
         )
 
-    training = train(recipe, data, out / CHECKPOINTS, progress, on_epoch)
+    taught = None
+    if recipe.teacher_epochs:
+        taught = _taught(recipe.teacher(), data, out / CHECKPOINTS, progress, on_epoch, say)
+    training = train(recipe, data, out / CHECKPOINTS, progress, on_epoch, taught)
     card = write_bundle(training, recipe, data, test, started, out, say)
     shutil.rmtree(out / CHECKPOINTS)
     return card
+
+
+def _taught(
+    recipe: Recipe,
+    data: TrainingData,
+    checkpoints: Path,
+    progress: Progress,
+    on_epoch: Callable[[EpochReport], None],
+    say: Callable[[str], None],
+) -> Probabilities:
+    """Train a teacher, or go on with it, and return what it says of the images to learn from."""
+    kept = checkpoints / "taught.npy"
+    if not kept.exists():
+        say("training the teacher")
+        teacher = train(recipe, data, checkpoints / "teacher", progress, on_epoch)
+        say("asking the teacher")
+        draft = checkpoints / "draft.npy"
+        np.save(draft, taught_by(teacher.network, data.images))
+        draft.replace(kept)
+    taught: Probabilities = np.load(kept)
+    return taught
 
 
 def write_bundle(
@@ -104,6 +139,7 @@ def write_bundle(
         model.save(draft / KERAS_FILE)
         with silenced():
             model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
+        fit_answers(model, data, draft)
         card = _card_of(draft, recipe, training, temperature)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
@@ -126,8 +162,18 @@ def write_bundle(
     return card
 
 
+def fit_answers(model: keras.Model, data: TrainingData, bundle: Path) -> None:
+    """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
+    known = predict(model, data.images[:_KNOWN])["vector"]
+    held_out = predict(model, data.held_out_images)
+    Familiarity.fit(known, data.labels[:_KNOWN], held_out["vector"]).save(bundle / FAMILIARITY_FILE)
+    predicted = held_out["probabilities"].argmax(axis=1)
+    confidence = MatchConfidence.fit(held_out["vector"], data.held_out_labels, predicted, len(CLASSES))
+    confidence.save(bundle / CONFIDENCE_FILE)
+
+
 def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: float) -> ModelCard:
-    files = {name: file_sha256(bundle / name) for name in (KERAS_FILE, RUNTIME_FILE)}
+    files = {name: file_sha256(bundle / name) for name in _FILES}
     return ModelCard(
         name="fashion-mnist",
         fingerprint=fingerprint_of(files, garment_view.PREPROCESSING),

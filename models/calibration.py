@@ -1,5 +1,6 @@
 """Probabilities that mean what they say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +56,16 @@ def reliability(
     `probabilities` is (n, classes) with rows that sum to 1, `labels` integer (n,). The confidence of an answer is
     its highest probability.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    counts, sure, right = (np.bincount(bin_of, weights, bins) for weights in (None, confidence, correct))
+    return binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
+
+
+def binned(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = BINS
+) -> tuple[ReliabilityBin, ...]:
+    """Return equal-width bins of n answers by their stated confidence (n,), 0 to 1, and whether each is right (n,)."""
+    stated = confidence.astype(np.float64)
+    bin_of = np.clip(np.ceil(stated * bins).astype(int) - 1, 0, bins - 1)
+    counts, sure, right = (np.bincount(bin_of, weights, bins) for weights in (None, stated, correct))
     return tuple(
         ReliabilityBin(
             low=index / bins,
@@ -78,5 +85,10 @@ def expected_calibration_error(
 
     `probabilities` is (n, classes) with rows that sum to 1, `labels` integer (n,).
     """
-    found = reliability(probabilities, labels, bins)
-    return sum(abs(one.accuracy - one.confidence) * one.items for one in found) / max(len(labels), 1)
+    return mean_gap(reliability(probabilities, labels, bins))
+
+
+def mean_gap(bins: Sequence[ReliabilityBin]) -> float:
+    """Return the mean gap between confidence and accuracy, each bin counted by its answers, 0 to 1."""
+    answers = sum(one.items for one in bins)
+    return sum(abs(one.accuracy - one.confidence) * one.items for one in bins) / max(answers, 1)

@@ -8,13 +8,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.errors import BundleDamaged, BundleMissing, BundleTooNew
+from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld
 from models.parts import VectorPart
 
 CARD_FILE = "card.json"
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 KERAS_FILE = "classifier.keras"
 RUNTIME_FILE = "embedder.tflite"
+FAMILIARITY_FILE = "familiarity.npz"
+CONFIDENCE_FILE = "confidence.npz"
+
+_NEEDED = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
 
 _SHARE_TOLERANCE = 1e-6
 
@@ -62,8 +66,8 @@ def write_card(card: ModelCard, bundle: Path) -> None:
 def read_card(bundle: Path) -> ModelCard:
     """Read a bundle's card and check every file that it names.
 
-    Raises BundleMissing when the card or a file is not there, BundleTooNew for a later format, BundleDamaged when
-    the card is not a card or a file's SHA-256 is another.
+    Raises BundleMissing when the card or a file is not there, BundleTooNew for a later format and BundleTooOld for
+    an earlier one, BundleDamaged when the card is not a card or a file's SHA-256 is another.
     """
     path = bundle / CARD_FILE
     try:
@@ -89,6 +93,10 @@ def _parse(raw: Any, path: Path) -> ModelCard:
         raise BundleTooNew(
             f"{path} has format {raw['format']}; this version reads up to {CARD_FORMAT}. Upgrade lookalike."
         )
+    if raw["format"] < CARD_FORMAT:
+        raise BundleTooOld(
+            f"{path} has format {raw['format']}, which does not say what is familiar. Train the model again."
+        )
     try:
         files = {str(name): str(digest) for name, digest in raw["files"].items()}
         card = ModelCard(
@@ -106,8 +114,8 @@ def _parse(raw: Any, path: Path) -> ModelCard:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleDamaged(f"{path} lacks or garbles {error}. Train the model again or restore the file.") from error
-    if any(Path(name).name != name for name in files) or RUNTIME_FILE not in files:
-        raise BundleDamaged(f"{path} names files outside the bundle, or no {RUNTIME_FILE}.")
+    if any(Path(name).name != name for name in files) or not files.keys() >= set(_NEEDED):
+        raise BundleDamaged(f"{path} names files outside the bundle, or not all of {', '.join(_NEEDED)}.")
     if card.fingerprint != fingerprint_of(files, card.preprocessing):
         raise BundleDamaged(f"{path} has a fingerprint that does not fit its own file list.")
     _check_parts(card, path)

@@ -48,3 +48,18 @@ class Embedder(Protocol):
         Raises ValueError when the shape or dtype is not the card's.
         """
         ...
+
+    def familiarity(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return the share of pictures of known classes that are as strange as each of n vectors or more.
+
+        Float32 (n,), 0 to 1. `models.familiarity.is_familiar` says from where on it is enough.
+        """
+        ...
+
+    def confidence(self, predicted: NDArray[np.integer], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the chance that hits are of the same true class as their query, float32 (n, k), 0 to 1.
+
+        `predicted` is the number of the class that each of n queries is taken for, `cosines` float32 (n, k) those of
+        whole vectors.
+        """
+        ...

@@ -63,6 +63,12 @@ class BundleTooNew(LookalikeError):
     code = "model-too-new"
 
 
+class BundleTooOld(LookalikeError):
+    """A model card lacks what this version needs to answer."""
+
+    code = "model-too-old"
+
+
 class TrainingUnavailable(LookalikeError):
     """Training was asked for and its dependencies are not installed."""
 

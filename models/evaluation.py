@@ -13,6 +13,8 @@ from models.download import Progress
 from models.embedder import Probabilities, Vectors
 from models.recognition import Recognition, recognition
 from models.retrieval import Rankings, looks, rank_all
+from models.strangers import strangers
+from models.trust import Trust, measure_trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +54,8 @@ class Subject:
 class Evaluation:
     """The findings of one subject on the images and labels of `test`.
 
-    `looks` maps each change to its recall@1; `vectors` are those of the test images. `recognition` and `speed` are
-    None for raw pixels, which name no class.
+    `looks` maps each change to its recall@1; `vectors` are those of the test images. `recognition`, `trust` and
+    `speed` are None for raw pixels, which name no class.
     """
 
     subject: Subject
@@ -62,6 +64,7 @@ class Evaluation:
     rankings: Rankings
     looks: "Mapping[str, float]"
     recognition: Recognition | None = None
+    trust: Trust | None = None
     speed: Speed | None = None
 
     def figures(self) -> dict[str, float]:
@@ -76,11 +79,20 @@ class Evaluation:
             **named,
             **asdict(self.rankings.means()),
             **{f"looks_{name}": value for name, value in self.looks.items()},
+            **({} if self.trust is None else self.trust.figures()),
         }
 
 
-def evaluate(embedder: "LiteRTEmbedder", test: "Split", progress: Progress = lambda done, total: None) -> Evaluation:
-    """Measure a bundle on test images, 11 at least; `progress` counts steps."""
+def evaluate(
+    embedder: "LiteRTEmbedder",
+    test: "Split",
+    progress: Progress = lambda done, total: None,
+    others: "Mapping[str, Images] | None" = None,
+) -> Evaluation:
+    """Measure a bundle on test images, 11 at least; `progress` counts steps.
+
+    Whether it notices strangers is measured on those that `models.strangers` draws, and on `others`, views by kind.
+    """
     card = embedder.card
     subject = Subject(
         name=card.name,
@@ -93,11 +105,15 @@ def evaluate(embedder: "LiteRTEmbedder", test: "Split", progress: Progress = lam
         history=tuple(card.training.get("history", ())),
     )
     vectors, probabilities = embedder.embed(test.images)
+    rankings, found_looks = _found(vectors, lambda images: embedder.embed(images)[0], test, progress)
+    kinds = {**strangers(test.images), **(others or {})}
     return Evaluation(
         subject,
         test,
         vectors,
-        *_found(vectors, lambda images: embedder.embed(images)[0], test, progress),
+        rankings,
+        found_looks,
+        trust=measure_trust(embedder, vectors, probabilities, test.labels, rankings, kinds),
         recognition=recognition(probabilities, test.labels),
         speed=measure_speed(embedder.embed, test.images),
     )

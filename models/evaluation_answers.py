@@ -13,9 +13,18 @@ NAMES = {
     "precision_at_10": "P@10",
     "map_at_100": "mAP@100",
     "map_at_r": "mAP@R",
+    "hit_confidence_error": "hits' confidence error",
+    "familiar_share": "test images familiar",
+    "unfamiliar_worst": "unfamiliar, worst AUROC",
     "looks_mean": "looks, mean R@1",
 }
-"""What people call the figures, in the order in which they read them; a single look is called by its change."""
+"""What people call the figures, in the order in which they read them.
+
+A single look is called by its change, a single kind of stranger by its name.
+"""
+
+_FAMILIES = {"unfamiliar_worst": "unfamiliar_", "looks_mean": "looks_"}
+"""Figures that sum up others, whose names begin like this."""
 
 
 def evaluation_answer(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
@@ -45,6 +54,8 @@ def _one_answer(evaluation: Evaluation) -> dict[str, Any]:
         ]
         answer["confusion"] = found.confusion
         answer["reliability"] = [_rounded(asdict(one)) for one in found.reliability]
+    if evaluation.trust is not None:
+        answer["hit_reliability"] = [_rounded(asdict(one)) for one in evaluation.trust.hits]
     if evaluation.speed is not None:
         answer["speed"] = _rounded(asdict(evaluation.speed))
     return answer
@@ -57,8 +68,12 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
 def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
     """Return the evaluations side by side as lines for a terminal."""
     every = [evaluation.figures() for evaluation in evaluations]
-    looks = [name for name in every[0] if name.startswith("looks_") and name not in NAMES]
-    named = {**NAMES, **{name: f"  {name.removeprefix('looks_')}" for name in looks}}
+    named = {}
+    for name, title in NAMES.items():
+        named[name] = title
+        if (family := _FAMILIES.get(name)) is not None:
+            members = [member for member in every[0] if member.startswith(family) and member not in NAMES]
+            named |= {member: f"  {member.removeprefix(family)}" for member in members}
     blocks = [
         *(describe(evaluation) for evaluation in evaluations),
         "",

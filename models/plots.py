@@ -1,4 +1,4 @@
-"""Charts of a model: learning curves, the confusion matrix, and how far its confidence can be believed."""
+"""Charts of a model: how it learned, what it takes for what, how far it can be believed, what it finds strange."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, ScalarFormatter
+from numpy.typing import NDArray
 
 from models.calibration import ReliabilityBin
 
@@ -122,6 +125,39 @@ def draw_reliability(bins: Sequence[ReliabilityBin], target: Target, palette: Pa
         below.set(xlabel="confidence", ylabel="answers")
         for part in (axes, below):
             _plain(part)
+        _save(figure, target)
+
+
+def draw_strangers(
+    known: NDArray[np.floating],
+    strangers: Mapping[str, NDArray[np.floating]],
+    limit: float,
+    target: Target,
+    palette: Palette = LIGHT,
+) -> None:
+    """Save histograms of distances on a logarithmic axis: known pictures (n,), and below them each kind of stranger.
+
+    A line marks the `limit` up to which a picture counts as familiar.
+    """
+    rows = {"Test images": known, **{name[:1].upper() + name[1:]: values for name, values in strangers.items()}}
+    low, high = (np.quantile(np.concatenate(list(rows.values())), [0.001, 0.999])).tolist()
+    edges = np.geomspace(max(low, 1e-3), high, 70)
+    with _style(palette):
+        layout = ConstrainedLayoutEngine(h_pad=0, hspace=0)
+        figure = Figure(figsize=(4.7, 0.5 + 0.42 * len(rows)), layout=layout)
+        for number, (axes, (name, values)) in enumerate(
+            zip(figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0], rows.items(), strict=True)
+        ):
+            counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+            axes.stairs(counts, edges, fill=True, color=palette.accent if number == 0 else palette.quiet)
+            axes.axvline(limit, color=palette.soft, linewidth=1, linestyle=(0, (4, 3)))
+            axes.set(xscale="log", yticks=[], ylim=(0, counts.max() * 1.1))
+            axes.set_ylabel(name, rotation=0, ha="right", va="bottom", y=0)
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.minorticks_off()
+            seaborn.despine(ax=axes, left=True)
+        axes.set_xlabel("distance (dashed: the limit of what is familiar)")
         _save(figure, target)
 
 

@@ -1,7 +1,7 @@
 """Recipes: everything about a training run that a person chooses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 
@@ -29,13 +29,30 @@ class Recipe:
     erase: float = 0.5
     logit_scale: float = 10.0
     label_smoothing: float = 0.05
-    peak_learning_rate: float = 0.2
+    peak_learning_rate: float = 0.02
+    others_rate: float = 2.0
     warm_up_epochs: float = 1.0
-    weight_decay: float = 5e-4
     precision: str = "mixed_bfloat16"
     validation: int = 5_000
     seed: int = 2017
+    teacher_epochs: int = 0
+    teacher_width: int = 48
+    teacher_share: float = 0.7
+
+    def teacher(self) -> "Recipe":
+        """Return the recipe of the network that this one's learns from."""
+        return replace(
+            self, name=f"{self.name}-teacher", epochs=self.teacher_epochs, width=self.teacher_width, teacher_epochs=0
+        )
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in (Recipe("quick", epochs=17),)})
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe("quick", epochs=17),
+            Recipe("full", epochs=100, validation=2_500, teacher_epochs=40),
+        )
+    }
+)
 """Recipes by name."""

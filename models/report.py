@@ -15,7 +15,7 @@ from models.evaluation import LOOK_QUERIES, Evaluation
 from models.evaluation_answers import titles
 from models.inline_png import drawn_uri, garment_uri
 from models.item_map import COLOURS, draw_map
-from models.plots import DARK, LIGHT, Palette, draw_confusion, draw_curves, draw_reliability
+from models.plots import DARK, LIGHT, Palette, draw_confusion, draw_curves, draw_reliability, draw_strangers
 from models.retrieval_sheets import Sheet, choose_sheets
 
 PAGE = "index.html"
@@ -102,6 +102,8 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
         sheets=tuple((sheet, _found(sheet, evaluations)) for sheet in choose_sheets(first)),
         confusions=_charts(evaluations, _confusion),
         reliabilities=_charts(evaluations, _reliability),
+        hit_reliabilities=_charts(evaluations, _hit_reliability),
+        familiarities=_charts(evaluations, _familiarity),
         losses=_charts(evaluations, partial(_curves, part="loss")),
         accuracies=_charts(evaluations, partial(_curves, part="accuracy")),
         maps=tuple(
@@ -156,6 +158,15 @@ def _confusion(evaluation: Evaluation) -> Draw | None:
 def _reliability(evaluation: Evaluation) -> Draw | None:
     found = evaluation.recognition
     return partial(draw_reliability, found.reliability) if found else None
+
+
+def _hit_reliability(evaluation: Evaluation) -> Draw | None:
+    return partial(draw_reliability, evaluation.trust.hits) if evaluation.trust else None
+
+
+def _familiarity(evaluation: Evaluation) -> Draw | None:
+    found = evaluation.trust
+    return partial(draw_strangers, found.known, found.strangers, found.limit) if found else None
 
 
 def _curves(evaluation: Evaluation, part: str) -> Draw | None:

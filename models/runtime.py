@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 
 from models import garment_view
-from models.card import RUNTIME_FILE, ModelCard, read_card
+from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
+from models.confidence import MatchConfidence
 from models.embedder import Probabilities, Vectors, View, Views
 from models.errors import BundleDamaged, BundleTooNew
+from models.familiarity import Familiarity
 from models.native_output import silenced
 from models.pictures import Picture
 
@@ -30,7 +33,7 @@ _SHARE_TOLERANCE = 1e-3
 class LiteRTEmbedder:
     """An `Embedder` over a bundle directory.
 
-    Raises BundleMissing, BundleDamaged or BundleTooNew.
+    Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld.
     """
 
     def __init__(self, bundle: Path) -> None:
@@ -49,11 +52,22 @@ class LiteRTEmbedder:
                 self._check_parts()
         except (ValueError, RuntimeError, KeyError) as error:
             raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
+        classes = len(self._card.classes)
+        try:
+            self._known = Familiarity.load(bundle / FAMILIARITY_FILE, classes, self._card.dim)
+            self._confidence = MatchConfidence.load(bundle / CONFIDENCE_FILE, classes)
+        except (ValueError, OSError) as error:
+            raise BundleDamaged(f"What {bundle} knows of its own answers can't be read: {error}") from error
 
     @property
     def card(self) -> ModelCard:
         """The card of the loaded bundle."""
         return self._card
+
+    @property
+    def known(self) -> Familiarity:
+        """Where the vectors of known classes lie."""
+        return self._known
 
     @property
     def graph_bytes(self) -> int:
@@ -83,6 +97,14 @@ class LiteRTEmbedder:
             vectors[rows], probabilities[rows] = self._interpreter(size).run(views[rows])
             start += size
         return vectors, probabilities
+
+    def familiarity(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return the share of known pictures that are as strange as each of n vectors or more, float32 (n,)."""
+        return self._known.of(vectors)
+
+    def confidence(self, predicted: NDArray[np.integer], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the chance of the same class, float32 (n, k), for queries of predicted classes (n,)."""
+        return self._confidence.of(predicted, cosines)
 
     def _check_parts(self) -> None:
         """Raise ValueError when the parts of a vector don't have the shares that the card says."""

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from numpy.typing import NDArray
 from models import changes
 from models.changes import Images
 from models.classifier import Normalization, build_network
+from models.embedder import Probabilities
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import CLASSES
+from models.muon import Muon
 from models.recipes import Recipe
 
 Labels = NDArray[np.uint8]
@@ -30,7 +33,10 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One finished epoch: training loss and accuracy as the batches saw them, accuracy on the held-out images."""
+    """One finished epoch: training loss and accuracy as the batches saw them, accuracy on the held-out images.
+
+    The training accuracy is measured against the class that the loss aims at most.
+    """
 
     epoch: int
     epochs: int
@@ -71,29 +77,32 @@ def train(
     checkpoints: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    taught: Probabilities | None = None,
 ) -> Training:
     """Train by the recipe, keeping a checkpoint of every finished epoch in the directory `checkpoints`.
 
-    A run stopped at any moment goes on after the last finished epoch when called again. `progress` counts steps of
-    the whole run; `on_epoch` hears of each epoch as it ends. Raises CheckpointMismatch when the directory holds a
-    run by another recipe.
+    `taught`, float32 (n, classes), is what a teacher says of each image to learn from. A run stopped at any moment
+    goes on after the last finished epoch when called again. `progress` counts steps of the whole run; `on_epoch`
+    hears of each epoch as it ends. Raises CheckpointMismatch when the directory holds a run by another recipe.
     """
     keras.utils.set_random_seed(recipe.seed)
     steps = len(data.images) // recipe.batch_size
     trainee = _compiled(recipe, steps)
     history = _restore(trainee, recipe, checkpoints)
+    lesson = _Lesson(data.images, _targets(recipe, data.labels, taught))
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
-        count = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda step, logs, epoch=epoch: progress(epoch * steps + step + 1, recipe.epochs * steps)
-        )
-        fitted = trainee.fit(_Epoch(recipe, data, epoch), shuffle=False, verbose=0, callbacks=[count])
+        sums = {"loss": 0.0, "accuracy": 0.0}
+        for step, (views, targets) in enumerate(_batches(recipe, lesson, epoch), start=1):
+            found = trainee.train_on_batch(views, targets, return_dict=True)
+            sums = {name: total + float(found[name]) for name, total in sums.items()}
+            progress(epoch * steps + step, recipe.epochs * steps)
         logits = predict(trainee, data.held_out_images)["logits"]
         report = EpochReport(
             epoch=epoch + 1,
             epochs=recipe.epochs,
-            loss=float(fitted.history["loss"][0]),
-            accuracy=float(fitted.history["accuracy"][0]),
+            loss=sums["loss"] / steps,
+            accuracy=sums["accuracy"] / steps,
             held_out_accuracy=float((logits.argmax(axis=1) == data.held_out_labels).mean()),
             seconds=time.monotonic() - started,
         )
@@ -114,30 +123,51 @@ def predict(network: keras.Model, images: Images) -> dict[str, NDArray[np.float3
     return outputs
 
 
-class _Epoch(keras.utils.PyDataset):
-    """One pass over the training images: every pass its own order and changes.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lesson:
+    """Images uint8 (n, 28, 28), and what the class loss aims at for each, float32 (n, classes), rows that sum to 1."""
 
-    Each batch is gently changed, as the class loss likes it; behind it stand second views of its first images,
+    images: Images
+    targets: Probabilities
+
+
+def _targets(recipe: Recipe, labels: Labels, taught: Probabilities | None) -> Probabilities:
+    sure = np.eye(len(CLASSES), dtype=np.float32)[labels]
+    targets = (1 - recipe.label_smoothing) * sure + np.float32(recipe.label_smoothing / len(CLASSES))
+    if taught is None:
+        return targets
+    mixed: Probabilities = (1 - recipe.teacher_share) * targets + recipe.teacher_share * taught
+    return mixed
+
+
+def _batches(
+    recipe: Recipe, lesson: "_Lesson", epoch: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Make the batches of one pass over the training images, each while the one before is learned from."""
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(lesson.images))
+    steps = len(order) // recipe.batch_size
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(_batch, recipe, lesson, epoch, 0, order)]
+        for step in range(steps):
+            if step + 1 < steps:
+                coming.append(ahead.submit(_batch, recipe, lesson, epoch, step + 1, order))
+            yield coming.pop(0).result()
+
+
+def _batch(
+    recipe: Recipe, lesson: "_Lesson", epoch: int, step: int, order: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return views, float32 (n, 28, 28, 1), and what the class loss aims at, float32 (n, classes).
+
+    The images are gently changed, as the class loss likes it; behind them stand second views of the first of them,
     changed in all the ways under which an item must still be recognised.
     """
-
-    def __init__(self, recipe: Recipe, data: TrainingData, epoch: int) -> None:
-        super().__init__(workers=1, max_queue_size=8)
-        self._recipe, self._data, self._epoch = recipe, data, epoch
-        self._order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data.images))
-
-    def __len__(self) -> int:
-        return len(self._order) // self._recipe.batch_size
-
-    def __getitem__(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        size = self._recipe.batch_size
-        chosen = self._order[step * size : (step + 1) * size]
-        rng = np.random.default_rng([self._recipe.seed, self._epoch, step])
-        images, labels = self._data.images[chosen], self._data.labels[chosen]
-        pairs = _pairs(self._recipe)
-        views = np.concatenate([gently_changed(images, rng, self._recipe.erase), strongly_changed(images[:pairs], rng)])
-        targets = np.eye(len(CLASSES), dtype=np.float32)[np.concatenate([labels, labels[:pairs]])]
-        return views[..., None].astype(np.float32), targets
+    size, pairs = recipe.batch_size, _pairs(recipe)
+    chosen = order[step * size : (step + 1) * size]
+    rng = np.random.default_rng([recipe.seed, epoch, step])
+    images, targets = lesson.images[chosen], lesson.targets[chosen]
+    views = np.concatenate([gently_changed(images, rng, recipe.erase), strongly_changed(images[:pairs], rng)])
+    return views[..., None].astype(np.float32), np.concatenate([targets, targets[:pairs]])
 
 
 def gently_changed(images: Images, rng: np.random.Generator, erase: float) -> Images:
@@ -182,11 +212,7 @@ class Trainee(keras.Model):
     ) -> Any:
         del x, sample_weight, training
         recipe = self.recipe
-        class_loss = keras.ops.mean(
-            keras.losses.categorical_crossentropy(
-                y, y_pred["logits"], from_logits=True, label_smoothing=recipe.label_smoothing
-            )
-        )
+        class_loss = keras.ops.mean(keras.losses.categorical_crossentropy(y, y_pred["logits"], from_logits=True))
         look, pairs = y_pred["look"], _pairs(recipe)
         twice = keras.ops.concatenate([look[:pairs], look[-pairs:]])
         look_loss = instance_contrastive_loss(twice, pairs, recipe.contrast_temperature)
@@ -226,7 +252,7 @@ def _compiled(recipe: Recipe, steps: int) -> Trainee:
         warmup_target=recipe.peak_learning_rate,
         warmup_steps=warm_up,
     )
-    trainee.compile(keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay))
+    trainee.compile(Muon(rate, others=recipe.others_rate))
     trainee.optimizer.build(trainee.trainable_variables)
     return trainee
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.png import encode_png
 
 if TYPE_CHECKING:
-    from indexer.records import Hit, Item
-    from search_api.engine import EngineInfo, SearchResult
+    from indexer.records import Item
+    from search_api.results import EngineInfo, Match, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
@@ -36,7 +36,10 @@ def search_answer(result: "SearchResult", query: Json | None = None, url: Pictur
         ],
         "view": png_data_uri(result.view.pixels),
         "notes": list(result.notes),
+        "familiar": result.familiar,
+        "familiarity": _share(result.familiarity),
         "hits": [hit_answer(hit, url) for hit in result.hits],
+        "no_good_match": result.no_good_match,
         "look": result.look,
         "exact": result.exact,
         "model": result.model,
@@ -45,9 +48,13 @@ def search_answer(result: "SearchResult", query: Json | None = None, url: Pictur
     }
 
 
-def hit_answer(hit: "Hit", url: PictureUrl = picture_path) -> Json:
-    """Return one hit: its item and score."""
-    return {"item": item_answer(hit.item, url), "score": _share(hit.score)}
+def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:
+    """Return one hit: its item, its score, and the chance that it is of the query's class."""
+    return {
+        "item": item_answer(hit.item, url),
+        "score": _share(hit.score),
+        "confidence": _share(hit.confidence),
+    }
 
 
 def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:

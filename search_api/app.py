@@ -13,6 +13,7 @@ from models.pictures import MAX_BYTES
 from search_api import answers, openapi, requests
 from search_api.engine import Engine
 from search_api.problems import Problem, problem_of, problem_response
+from search_api.results import no_good_match
 from search_api.routing import ItemIdConverter, KeepEncodedSlashes
 from search_api.security import secure
 
@@ -137,9 +138,14 @@ def similar(item_id: str) -> Response:
     """Answer the items most like an item."""
     k, where, look = requests.read_similar(request)
     engine = _engine()
-    hits = [answers.hit_answer(hit, picture_url) for hit in engine.similar(item_id, k, where, look)]
-    look = engine.look_share if look is None else look
-    return jsonify({"item_id": item_id, "hits": hits, "look": look} | _signature())
+    matches = engine.similar(item_id, k, where, look)
+    found: answers.Json = {
+        "item_id": item_id,
+        "hits": [answers.hit_answer(match, picture_url) for match in matches],
+        "no_good_match": no_good_match(matches),
+        "look": engine.look_share if look is None else look,
+    }
+    return jsonify(found | _signature())
 
 
 @api.get("/v1/classes")

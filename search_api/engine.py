@@ -3,22 +3,23 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.errors import UnknownItem
 from models.embedder import Embedder, Vectors, View
 from models.parts import look_share, with_look
 from models.pictures import decode
 from search_api.errors import Busy, KOutOfRange, LookNotAvailable, LookOutOfRange, PageOutOfRange
+from search_api.results import EngineInfo, Match, Prediction, SearchResult
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
-    from indexer.records import DisplayCopy, Hit, Item, Page, Where
+    from indexer.records import DisplayCopy, Item, Page, Where
     from models.card import ModelCard
 
 DEFAULT_K = 12
@@ -28,45 +29,6 @@ MAX_LIMIT = 100
 MAX_OFFSET = 2**31
 MAX_WAIT = 10.0
 """Seconds that a picture waits for its turn to be decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One class and the model's probability for it, 0 to 1."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SearchResult:
-    """The answer to one query.
-
-    `predictions` holds every class, best first, and their probabilities sum to 1; `hits` are best first;
-    `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
-    `view` is what the model saw, with `notes` about how it was made; `exact` says that no better hit can
-    exist; `model` is the model's fingerprint and `generation` the catalogue's; `took_ms` is the whole time in
-    milliseconds.
-    """
-
-    predictions: tuple[Prediction, ...]
-    hits: "tuple[Hit, ...]"
-    look: float | None
-    view: View
-    notes: tuple[str, ...]
-    exact: bool
-    model: str
-    generation: int
-    took_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What is being served: the model's card, the catalogue's number of items and its generation."""
-
-    card: "ModelCard"
-    items: int
-    generation: int
 
 
 class Engine:
@@ -137,14 +99,15 @@ class Engine:
 
     def similar(
         self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
-    ) -> "list[Hit]":
+    ) -> list[Match]:
         """Return the k items most like an item, best first, never the item itself.
 
         Raises UnknownItem, KOutOfRange, InvalidFilter.
         """
         self._check(k, look)
-        query = self._weighted(self._catalogue.vectors([item_id]), look)
-        return self._catalogue.search(query, k, where, exclude=(item_id,))[0]
+        vector = self._catalogue.vectors([item_id])
+        label = self.card.classes.index(self._catalogue.get([item_id])[0].label)
+        return self._matches(vector, label, k, where, look, exclude=(item_id,))
 
     def item(self, item_id: str) -> "Item":
         """Return one item. Raises UnknownItem."""
@@ -233,10 +196,11 @@ class Engine:
     ) -> SearchResult:
         vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
         generation = self._catalogue.generation
-        query = self._weighted(vectors if vector is None else vector, look)
-        hits = self._catalogue.search(query, k, where, exclude=exclude)[0]
+        query = vectors if vector is None else vector
+        hits = self._matches(query, int(probabilities[0].argmax()), k, where, look, exclude)
         return SearchResult(
             predictions=_predictions(self.card.classes, probabilities[0]),
+            familiarity=float(self._embedder.familiarity(query)[0]),
             hits=tuple(hits),
             look=self.look_share if look is None else float(look),
             view=view,
@@ -246,6 +210,24 @@ class Engine:
             generation=generation,
             took_ms=(time.perf_counter() - started) * 1000,
         )
+
+    def _matches(
+        self,
+        vector: Vectors,
+        predicted: int,
+        k: int,
+        where: "Where | None",
+        look: float | None,
+        exclude: tuple[str, ...],
+    ) -> list[Match]:
+        hits = self._catalogue.search(self._weighted(vector, look), k, where, exclude=exclude)[0]
+        cosines = np.array([hit.score for hit in hits], np.float32)
+        if look is not None:
+            # An item that has been deleted just now keeps its weighted cosine instead.
+            with suppress(UnknownItem):
+                cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vector[0]
+        confidence = self._embedder.confidence(np.array([predicted]), cosines[np.newaxis])[0]
+        return [Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True)]
 
 
 def _predictions(classes: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Prediction, ...]:

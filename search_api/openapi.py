@@ -119,6 +119,10 @@ _LOOK_USED: Json = {
     "type": ["number", "null"],
     "description": "The share of the look in the scores, 0 to 1; null for a model that does not tell it apart",
 }
+_NO_GOOD_MATCH: Json = {
+    "type": "boolean",
+    "description": "Whether no hit has a confidence of 0.5 or more: then hits are the nearest there are, and far off",
+}
 _WHERE: Json = {
     "type": "object",
     "description": 'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
@@ -155,7 +159,14 @@ _ITEM: Json = {
 _SCHEMAS: Json = {
     "Item": _object(**_ITEM),
     "SignedItem": _object(**_ITEM, **_SIGNATURE),
-    "Hit": _object(item=_ref("Item"), score={**_NUMBER, "description": "Weighted cosine, -1 to 1"}),
+    "Hit": _object(
+        item=_ref("Item"),
+        score={**_NUMBER, "description": "Weighted cosine, -1 to 1"},
+        confidence={
+            **_SHARE,
+            "description": "The chance that the item is of the query's class, as counted on held-out pictures",
+        },
+    ),
     "Prediction": _object(label=_TEXT, probability=_SHARE),
     "Search": _object(
         query={"type": "object"},
@@ -164,14 +175,25 @@ _SCHEMAS: Json = {
         predictions=_array(_ref("Prediction")),
         view={**_TEXT, "description": "What the model saw, a PNG as data: URI"},
         notes=_array(_TEXT),
+        familiar={
+            "type": "boolean",
+            "description": "Whether the picture is like those of the model's classes; 95 % of them count as such",
+        },
+        familiarity={
+            **_SHARE,
+            "description": "The share of pictures of the model's classes that are as strange as this one or more",
+        },
         hits=_array(_ref("Hit")),
+        no_good_match=_NO_GOOD_MATCH,
         look=_LOOK_USED,
         exact={"type": "boolean"},
         **_SIGNATURE,
         took_ms=_NUMBER,
     ),
     "Page": _object(items=_array(_ref("Item")), total=_WHOLE, offset=_WHOLE, limit=_WHOLE, **_SIGNATURE),
-    "Similar": _object(item_id=_TEXT, hits=_array(_ref("Hit")), look=_LOOK_USED, **_SIGNATURE),
+    "Similar": _object(
+        item_id=_TEXT, hits=_array(_ref("Hit")), no_good_match=_NO_GOOD_MATCH, look=_LOOK_USED, **_SIGNATURE
+    ),
     "Classes": _object(classes=_array(_object(label=_TEXT, items=_WHOLE)), **_SIGNATURE),
     "Problem": _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT, code=_TEXT, instance=_TEXT),
 }

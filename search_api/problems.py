@@ -52,6 +52,7 @@ OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.BundleMissing: (503, "The model is missing"),
     model_errors.BundleDamaged: (503, "The model is damaged"),
     model_errors.BundleTooNew: (503, "The model needs a newer version"),
+    model_errors.BundleTooOld: (503, "The model must be trained again"),
 }
 """What only the operator can mend: the sentence, which may name directories, goes to the log."""
 

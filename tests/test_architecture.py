@@ -18,7 +18,7 @@ def _modules(project: Path) -> Iterator[tuple[str, Path]]:
     for room in ROOMS[:-1]:
         for path in sorted((project / room).rglob("*.py")):
             yield room, path
-    yield ROOMS[-1], project / "progress_bar.py"
+    yield ROOMS[-1], project / "terminal.py"
     yield ROOMS[-1], project / "lookalike.py"
 
 

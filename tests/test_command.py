@@ -77,11 +77,13 @@ def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
     table = run("search", photo, "--catalogue", small_catalogue, "-k", "3")
     assert table.returncode == 0
     assert table.stderr == ""
-    rows = [line.split(maxsplit=3) for line in table.stdout.splitlines() if re.match(r" +\d", line)]
-    assert rows[0][2] == "test-00007"
+    rows = [line.split(maxsplit=4) for line in table.stdout.splitlines() if re.match(r" +\d", line)]
+    assert rows[0][3] == "test-00007"
     assert len(rows) == 3
     answer = json.loads(run("search", photo, "--catalogue", small_catalogue, "-k", "3", "--json").stdout)
-    assert [hit["item"]["id"] for hit in answer["hits"]] == [row[2] for row in rows]
+    assert [hit["item"]["id"] for hit in answer["hits"]] == [row[3] for row in rows]
+    assert [f"{hit['confidence']:.0%}" for hit in answer["hits"]] == [row[2] for row in rows]
+    assert answer["familiar"] is True
     assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-4)
 
 

@@ -107,7 +107,7 @@ def test_every_picture_is_a_png_with_a_text_in_its_place(which: str, pages: dict
 
 def test_ids_and_headings_are_those_of_the_sections_in_order(pages: dict[str, str]) -> None:
     ids = [attributes["id"] for _, attributes in Parsed(pages["alone"]).elements if "id" in attributes]
-    assert ids == ["looks", "found", "classes", "confidence", "map", "training"]
+    assert ids == ["looks", "found", "classes", "confidence", "strangers", "map", "training"]
 
 
 def test_the_page_shows_the_figures(pages: dict[str, str], evaluation: Evaluation, pixels: Evaluation) -> None:
@@ -116,6 +116,7 @@ def test_the_page_shows_the_figures(pages: dict[str, str], evaluation: Evaluatio
         for name in ("precision_at_10", "map_at_r", "looks_mean", *(f"looks_{change}" for change in CHANGES)):
             assert f"{100 * figures[name]:.1f}" in text
     assert f"{100 * evaluation.figures()['expected_calibration_error']:.2f}%" in text
+    assert f"{100 * evaluation.figures()['unfamiliar_worst']:.1f}%" in text
     assert f"{evaluation.subject.parameters:,}" in text
     assert evaluation.speed is not None
     assert f"{evaluation.speed.one_image_ms:.2f} ms" in text
@@ -129,6 +130,8 @@ def test_a_bar_is_as_long_as_its_figure(pages: dict[str, str], evaluation: Evalu
     assert evaluation.recognition is not None
     for one in evaluation.recognition.classes:
         expected += [one.precision, one.recall]
+    assert evaluation.trust is not None
+    expected += [evaluation.figures()[f"unfamiliar_{kind}"] for kind in evaluation.trust.strangers]
     assert widths == [f"width:{100 * value:.1f}%" for value in expected]
 
 
@@ -166,8 +169,8 @@ def test_sheets_show_medians_and_the_best_and_worst_of_different_classes(evaluat
 def test_beside_pixels_only_what_pixels_have_is_shown_twice(pages: dict[str, str]) -> None:
     alone, beside = Parsed(pages["alone"]), Parsed(pages["beside"])
     assert (len(alone.all("div", "map")), len(beside.all("div", "map"))) == (1, 2)
-    assert len(alone.all("table")) == len(beside.all("table")) == 1
-    assert len(beside.all("source")) == len(alone.all("source")) == 4
+    assert len(alone.all("table")) == len(beside.all("table")) == 2
+    assert len(beside.all("source")) == len(alone.all("source")) == 6
 
 
 def test_pixels_alone_and_a_bundle_without_a_history_have_shorter_pages(
@@ -276,5 +279,5 @@ def test_a_browser_shows_it_from_a_file_on_phones_and_desks_in_light_and_dark(
             assert page.evaluate("document.documentElement.scrollWidth") == width
             assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
             chosen = page.evaluate(DARK_CHOSEN)
-            assert chosen == [scheme == "dark"] * 4
+            assert chosen == [scheme == "dark"] * 6
         browser.close()

@@ -12,8 +12,17 @@ import pytest
 
 import models
 from models.bundle import AGREEMENT
-from models.card import CARD_FILE, KERAS_FILE, RUNTIME_FILE, file_sha256, fingerprint_of, read_card
-from models.errors import BundleDamaged, BundleMissing, BundleTooNew
+from models.card import (
+    CARD_FILE,
+    CONFIDENCE_FILE,
+    FAMILIARITY_FILE,
+    KERAS_FILE,
+    RUNTIME_FILE,
+    file_sha256,
+    fingerprint_of,
+    read_card,
+)
+from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld
 from models.fashion_mnist import CLASSES, Split
 from models.runtime import LiteRTEmbedder
 from models.training import predict
@@ -109,7 +118,7 @@ def _edit(bundle: Path, **changed: object) -> None:
     (bundle / CARD_FILE).write_text(json.dumps(card))
 
 
-@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE])
+@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE])
 def test_a_changed_byte_in_any_file_is_noticed(name: str, copy: Path) -> None:
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -118,7 +127,7 @@ def test_a_changed_byte_in_any_file_is_noticed(name: str, copy: Path) -> None:
         models.load(copy)
 
 
-@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, CARD_FILE])
+@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE, CARD_FILE])
 def test_a_missing_file_is_named(name: str, copy: Path) -> None:
     (copy / name).unlink()
     with pytest.raises(BundleMissing, match=name):
@@ -131,8 +140,14 @@ def test_a_card_of_a_newer_format_is_refused(copy: Path) -> None:
         models.load(copy)
 
 
+def test_a_card_of_an_older_format_is_refused(copy: Path) -> None:
+    _edit(copy, format=1)
+    with pytest.raises(BundleTooOld, match="Train the model again"):
+        models.load(copy)
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": 1}', '{"format": "1"}', '{"format": 1, "files": []}', "\udcff"]
+    "text", ["", "{", "[]", "null", '{"format": 2}', '{"format": "2"}', '{"format": 2, "files": []}', "\udcff"]
 )
 def test_a_card_that_is_no_card_is_refused(text: str, copy: Path) -> None:
     (copy / CARD_FILE).write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -168,4 +183,19 @@ def test_a_file_that_is_no_graph_is_refused_even_with_a_right_checksum(copy: Pat
     files[RUNTIME_FILE] = file_sha256(copy / RUNTIME_FILE)
     _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v1"))
     with pytest.raises(BundleDamaged, match="not the graph"):
+        models.load(copy)
+
+
+@pytest.mark.parametrize("name", [FAMILIARITY_FILE, CONFIDENCE_FILE])
+@pytest.mark.parametrize("content", ["no file of arrays", "other arrays", "other shapes"])
+def test_a_file_of_other_arrays_is_refused_even_with_a_right_checksum(name: str, content: str, copy: Path) -> None:
+    if content == "no file of arrays":
+        (copy / name).write_bytes(b"PK\x03\x04 and then nothing")
+    else:
+        names = ("a", "b") if content == "other arrays" else ("means", "whitening", "distances", "chances")
+        np.savez(copy / name, **{array: np.zeros((3, 3), np.float32) for array in names})
+    files = dict(json.loads((copy / CARD_FILE).read_text())["files"])
+    files[name] = file_sha256(copy / name)
+    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v1"))
+    with pytest.raises(BundleDamaged, match="own answers"):
         models.load(copy)

@@ -12,6 +12,7 @@ from search_api.app import ENGINE, picture_url
 from search_api.engine import DEFAULT_LIMIT, Engine
 from search_api.errors import InvalidField, PageOutOfRange
 from search_api.problems import Problem
+from search_api.results import no_good_match
 from webui import kept_notes, words
 from webui.assets import asset_url, static_file
 from webui.shared_view import from_address, to_address
@@ -133,10 +134,12 @@ def item(item_id: str) -> str:
     """One item and what looks like it."""
     engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
     shown = engine.item(item_id)
+    hits = engine.similar(item_id, k, _where(label), look)
     return render_template(
         "item.html",
         item=shown,
-        hits=engine.similar(item_id, k, _where(label), look),
+        hits=hits,
+        no_good_match=no_good_match(hits),
         filters=_filters(shown.label, label),
         counts=_counts(k),
         stops=_stops(look),

@@ -1,0 +1,82 @@
+"""What the engine answers: records that command line, API and pages only translate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.confidence import GOOD_MATCH
+from models.familiarity import is_familiar
+
+if TYPE_CHECKING:
+    from indexer.records import Item
+    from models.card import ModelCard
+    from models.embedder import View
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class and the model's probability for it, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An item found. `score` is its weighted cosine, -1 to 1.
+
+    `confidence`, 0 to 1, is the chance that the item is truly of the query's class, in a catalogue that has about as
+    many items of each class. It comes from the cosine of the whole vectors, whatever the look.
+    """
+
+    item: "Item"
+    score: float
+    confidence: float
+
+
+def no_good_match(matches: Sequence[Match]) -> bool:
+    """Return whether no match is more likely than not to be of the query's class."""
+    return all(match.confidence < GOOD_MATCH for match in matches)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """The answer to one query.
+
+    `predictions` holds every class, best first, and their probabilities sum to 1; `familiarity` is the share of
+    pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
+    `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
+    `view` is what the model saw, with `notes` about how it was made; `exact` says that no better hit can
+    exist; `model` is the model's fingerprint and `generation` the catalogue's; `took_ms` is the whole time in
+    milliseconds.
+    """
+
+    predictions: tuple[Prediction, ...]
+    familiarity: float
+    hits: tuple[Match, ...]
+    look: float | None
+    view: "View"
+    notes: tuple[str, ...]
+    exact: bool
+    model: str
+    generation: int
+    took_ms: float
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the picture is like those of the model's classes; 95 % of them count as such."""
+        return is_familiar(self.familiarity)
+
+    @property
+    def no_good_match(self) -> bool:
+        """Whether no hit is more likely than not to be of the query's class."""
+        return no_good_match(self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is being served: the model's card, the catalogue's number of items and its generation."""
+
+    card: "ModelCard"
+    items: int
+    generation: int

@@ -1,0 +1,78 @@
+"""What the command shows: progress on stderr while something takes long, answers on stdout."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from search_api.results import Match, SearchResult
+
+
+class ProgressBar:
+    """A bar on stderr with rate and remaining time; a line now and then where nobody watches."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(
+                unit=self._unit,
+                unit_scale=self._unit == "B",
+                dynamic_ncols=True,
+                mininterval=0.1 if sys.stderr.isatty() else 10,
+            )
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the bar as it is and go to the next line."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[ProgressBar]:
+    """Give a bar that counts such units and closes at the end."""
+    with closing(ProgressBar(unit)) as progress:
+        yield progress
+
+
+def print_json(answer: Any) -> None:
+    """Print an answer as JSON."""
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def print_result(result: "SearchResult") -> None:
+    """Print what a picture is taken for, what there is to say of it, and what was found."""
+    best = result.predictions[0]
+    click.echo(f"{best.label} ({best.probability:.0%})")
+    strange = () if result.familiar else ("Unlike the pictures that the model learned from.",)
+    for note in (*strange, *result.notes):
+        click.echo(f"  {note}")
+    print_hits(result.hits)
+
+
+def print_hits(hits: "Sequence[Match]") -> None:
+    """Print items found, a line each: rank, score, chance of the same class, id, predicted class."""
+    from search_api.results import no_good_match
+
+    if hits and no_good_match(hits):
+        click.echo("No good match. The nearest are:")
+    width = max((len(hit.item.id) for hit in hits), default=0)
+    for rank, hit in enumerate(hits, 1):
+        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.confidence:>4.0%}  {hit.item.id:<{width}}  {hit.item.label}")

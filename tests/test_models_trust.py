@@ -1,0 +1,215 @@
+"""What a model knows of itself: what is strange to it, and what a score is worth."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+import models
+from models import fashion_mnist
+from models.changes import Images
+from models.confidence import MatchConfidence
+from models.errors import DatasetMissing
+from models.familiarity import Familiarity, auroc, is_familiar
+from models.fashion_mnist import CLASSES, Split
+from models.retrieval import rank_all
+from models.runtime import LiteRTEmbedder
+from models.strangers import DRAWN, shuffled, strangers
+from models.trust import measure_trust, photographed
+
+KINDS = [*DRAWN, "garments in 4 pieces", "garments in 16 pieces"]
+
+
+@pytest.fixture(scope="module")
+def drawn(test_split: Split) -> Mapping[str, Images]:
+    return strangers(test_split.images)
+
+
+def known(n: int = 3000, dim: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Two round classes about (1, 0, ...) and (0, 1, ...), ten times as wide along the last axis."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, n)
+    spread = rng.normal(0, 0.01, (n, dim)) * np.array([1] * (dim - 1) + [10])
+    return (np.eye(dim)[labels] + spread).astype(np.float32), labels
+
+
+# --- familiar ---
+
+
+def test_the_distance_counts_in_standard_deviations_from_the_nearest_mean() -> None:
+    vectors, labels = known()
+    found = Familiarity.fit(vectors, labels, vectors)
+    step = np.zeros((2, 6), np.float32)
+    step[0, 2], step[1, 5] = 0.05, 0.5
+    for mean in np.eye(6, dtype=np.float32)[:2]:
+        np.testing.assert_allclose(found.distance(mean + step), 5, rtol=0.1)
+        assert found.distance(mean[None])[0] < 0.2
+
+
+def test_the_accepted_share_of_held_out_vectors_is_familiar() -> None:
+    vectors, labels = known()
+    held_out, _ = known(1000)
+    found = Familiarity.fit(vectors, labels, held_out)
+    familiarity = found.of(held_out)
+    assert np.mean([is_familiar(float(one)) for one in familiarity]) == pytest.approx(0.95, abs=0.01)
+    np.testing.assert_array_equal(found.distance(held_out) <= found.limit, familiarity >= 0.05)
+    assert familiarity.min() >= 0
+    assert familiarity.max() <= 1
+    far = np.full((1, 6), 9, np.float32)
+    assert found.of(far)[0] == 0
+    order = np.argsort(found.distance(held_out))
+    assert np.all(np.diff(familiarity[order]) <= 0), "the farther, the less familiar"
+
+
+def test_what_is_familiar_survives_a_file(tmp_path: Path) -> None:
+    vectors, labels = known()
+    found = Familiarity.fit(vectors, labels, vectors)
+    found.save(tmp_path / "familiarity.npz")
+    again = Familiarity.load(tmp_path / "familiarity.npz", classes=2, dim=6)
+    np.testing.assert_array_equal(again.distance(vectors), found.distance(vectors))
+    with pytest.raises(ValueError, match="shape"):
+        Familiarity.load(tmp_path / "familiarity.npz", classes=3, dim=6)
+
+
+@pytest.mark.parametrize("decimals", [8, 1, 0])
+def test_auroc_is_that_of_scikit_learn_ties_included(decimals: int) -> None:
+    rng = np.random.default_rng(3)
+    inside, outside = rng.normal(0, 1, 500).round(decimals), rng.normal(0.7, 2, 300).round(decimals)
+    truth = np.r_[np.zeros(500), np.ones(300)]
+    assert auroc(inside, outside) == pytest.approx(roc_auc_score(truth, np.r_[inside, outside]))
+
+
+def test_auroc_of_cases_worked_by_hand() -> None:
+    assert auroc(np.array([1.0, 2]), np.array([3.0])) == 1
+    assert auroc(np.array([1.0, 2]), np.array([0.0])) == 0
+    assert auroc(np.array([1.0, 1]), np.array([1.0])) == 0.5
+    assert auroc(np.array([1.0, 2, 3]), np.array([2.0])) == 0.5
+    assert auroc(np.array([1.0, 3]), np.array([2.0, 4])) == 0.75
+
+
+def test_most_test_images_are_familiar(embedder: LiteRTEmbedder, test_split: Split) -> None:
+    vectors, _ = embedder.embed(test_split.images)
+    assert 0.93 <= (embedder.familiarity(vectors) >= 0.05).mean() <= 0.97
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strangers_are_noticed(
+    kind: str, embedder: LiteRTEmbedder, test_split: Split, drawn: Mapping[str, Images]
+) -> None:
+    distance = embedder.known.distance
+    inside, outside = (distance(embedder.embed(images)[0]) for images in (test_split.images, drawn[kind]))
+    assert auroc(inside, outside) >= 0.95
+
+
+@pytest.mark.parametrize("kind", ["hat", "shorts"])
+def test_photographs_of_other_clothes_are_noticed(kind: str, embedder: LiteRTEmbedder, test_split: Split) -> None:
+    photos = fashion_mnist.locate().parent / "clothing-photos"
+    if not photos.is_dir():
+        pytest.skip("the photographs are not beside Fashion-MNIST")
+    distance = embedder.known.distance
+    images = photographed(embedder, photos)[kind]
+    assert len(images) > 100
+    assert auroc(distance(embedder.embed(test_split.images)[0]), distance(embedder.embed(images)[0])) >= 0.95
+
+
+# --- strangers ---
+
+
+def test_every_stranger_is_a_view_and_drawn_the_same_each_time(test_split: Split, drawn: Mapping[str, Images]) -> None:
+    again = strangers(test_split.images)
+    assert list(drawn) == KINDS
+    for kind, images in drawn.items():
+        assert images.shape == (500, 28, 28)
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images, again[kind])
+        assert len({image.tobytes() for image in images}) > 450, "they differ from one another"
+        assert all(np.ptp(image) > 0 for image in images), "there is something to see"
+
+
+@pytest.mark.parametrize("side", [7, 14])
+def test_pieces_are_the_same_pixels_elsewhere(side: int, test_split: Split) -> None:
+    images = test_split.images[:50]
+    mixed = shuffled(images, np.random.default_rng(0), side)
+    for before, after in zip(images, mixed, strict=True):
+        assert (before != after).any()
+        patches = [
+            sorted(image[y : y + side, x : x + side].tobytes() for y in range(0, 28, side) for x in range(0, 28, side))
+            for image in (before, after)
+        ]
+        assert patches[0] == patches[1]
+
+
+def test_a_folder_of_pictures_is_read_by_sub_folder(embedder: LiteRTEmbedder, tmp_path: Path) -> None:
+    for kind, colour in (("red", "red"), ("blue", "blue")):
+        (tmp_path / kind).mkdir()
+        Image.new("RGB", (40, 30), colour).save(tmp_path / kind / "one.png")
+    (tmp_path / "red" / "notes.txt").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    found = photographed(embedder, tmp_path)
+    assert {kind: images.shape for kind, images in found.items()} == {"blue": (1, 28, 28), "red": (1, 28, 28)}
+    with pytest.raises(DatasetMissing, match="sub-folder"):
+        photographed(embedder, tmp_path / "empty")
+    with pytest.raises(DatasetMissing, match="sub-folder"):
+        photographed(embedder, tmp_path / "nowhere")
+
+
+def test_strangers_given_by_a_folder_are_measured_too(tmp_path: Path, test_split: Split) -> None:
+    (tmp_path / "grey").mkdir()
+    for level in range(60, 200, 10):
+        Image.new("L", (40, 30), level).save(tmp_path / "grey" / f"{level}.png")
+    (found,) = models.evaluate(None, None, test_split.first(200), strangers=tmp_path)
+    assert found.trust is not None
+    figures = found.figures()
+    assert len(found.trust.strangers["grey"]) == 14
+    assert figures["unfamiliar_worst"] == min(figures[f"unfamiliar_{kind}"] for kind in (*KINDS, "grey"))
+
+
+# --- confidence ---
+
+
+def test_the_chance_rises_with_the_cosine_and_is_right_on_average() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 2000)
+    angles = np.where(labels == 0, 0, 0.5) + rng.normal(0, 0.3, 2000)
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    predicted = (angles > 0.25).astype(int)
+    found = MatchConfidence.fit(vectors, labels, predicted, classes=3)
+    assert found.chances.shape[0] == 3
+    assert np.all(np.diff(found.chances, axis=1) >= 0)
+    assert not found.chances[2].any(), "a class that is never predicted promises nothing"
+    nearest = found.of(np.array([0, 1]), np.ones((2, 1), np.float32))[:, 0]
+    truth = [(labels[predicted == label] == label).mean() for label in (0, 1)]
+    assert (nearest > 0.5).all()
+    np.testing.assert_allclose(nearest, truth, atol=0.25)
+
+
+def test_chances_between_two_cosines_are_interpolated_and_those_outside_are_the_ends() -> None:
+    chances = np.linspace(0, 1, 401, dtype=np.float32)[None] ** 2
+    found = MatchConfidence(chances)
+    cosines = np.array([[-1.5, -1, 0, 0.123456, 1, 1.5]], np.float32)
+    expected = np.interp(np.clip(cosines[0], -1, 1), np.linspace(-1, 1, 401), chances[0])
+    np.testing.assert_allclose(found.of(np.array([0]), cosines)[0], expected, atol=1e-5)
+    assert found.of(np.array([0]), np.empty((1, 0), np.float32)).shape == (1, 0)
+
+
+def test_confidence_survives_a_file(tmp_path: Path) -> None:
+    found = MatchConfidence(np.random.default_rng(0).random((10, 401), np.float32))
+    found.save(tmp_path / "confidence.npz")
+    np.testing.assert_array_equal(MatchConfidence.load(tmp_path / "confidence.npz", 10).chances, found.chances)
+    with pytest.raises(ValueError, match="shape"):
+        MatchConfidence.load(tmp_path / "confidence.npz", 9)
+
+
+def test_confidence_in_hits_comes_true_on_test_images(embedder: LiteRTEmbedder, test_split: Split) -> None:
+    vectors, probabilities = embedder.embed(test_split.images)
+    rankings = rank_all(vectors, test_split.labels)
+    found = measure_trust(embedder, vectors, probabilities, test_split.labels, rankings, {"none": test_split.images})
+    figures = found.figures()
+    assert figures["hit_confidence_error"] <= 0.03
+    assert sum(one.items for one in found.hits) == 100_000
+    assert figures["unfamiliar_none"] == pytest.approx(0.5)
+    confidence = embedder.confidence(np.arange(len(CLASSES)), np.ones((len(CLASSES), 1), np.float32))
+    assert confidence.min() > 0.6
