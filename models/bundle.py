@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,6 +52,8 @@ CHECKPOINTS = "checkpoints"
 
 _FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
 
+_TAUGHT = "taught.npy"
+
 _KNOWN = 20_000
 """Training images that say where known vectors lie."""
 
@@ -84,30 +87,35 @@ def train_bundle(
             f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
         )
 
-    taught = None
+    checkpoints = out / CHECKPOINTS
+    teacher, taught = None, None
     if recipe.teacher_epochs:
-        taught = _taught(recipe.teacher(), data, out / CHECKPOINTS, progress, on_epoch, say)
-    training = train(recipe, data, out / CHECKPOINTS, progress, on_epoch, taught)
-    card = write_bundle(training, recipe, data, test, started, out, say)
-    shutil.rmtree(out / CHECKPOINTS)
+        if not (checkpoints / _TAUGHT).exists():
+            say("training the teacher")
+        part = _part(progress, recipe, 0, recipe.teacher_epochs)
+        teacher = train(recipe.teacher(), data, checkpoints / "teacher", part, on_epoch)
+        taught = _taught(teacher, data, checkpoints / _TAUGHT, say)
+    part = _part(progress, recipe, recipe.teacher_epochs, recipe.epochs)
+    training = train(recipe, data, checkpoints, part, on_epoch, taught)
+    card = write_bundle(training, recipe, data, test, started, out, say, teacher)
+    shutil.rmtree(checkpoints)
     return card
 
 
-def _taught(
-    recipe: Recipe,
-    data: TrainingData,
-    checkpoints: Path,
-    progress: Progress,
-    on_epoch: Callable[[EpochReport], None],
-    say: Callable[[str], None],
-) -> Probabilities:
-    """Train a teacher, or go on with it, and return what it says of the images to learn from."""
-    kept = checkpoints / "taught.npy"
+def _part(progress: Progress, recipe: Recipe, before: int, epochs: int) -> Progress:
+    """Return a progress that counts the steps of some epochs among those of teacher and network together."""
+
+    def counted(done: int, total: int) -> None:
+        steps = total // epochs
+        progress(before * steps + done, (recipe.teacher_epochs + recipe.epochs) * steps)
+
+    return counted
+
+
+def _taught(teacher: Training, data: TrainingData, kept: Path, say: Callable[[str], None]) -> Probabilities:
     if not kept.exists():
-        say("training the teacher")
-        teacher = train(recipe, data, checkpoints / "teacher", progress, on_epoch)
         say("asking the teacher")
-        draft = checkpoints / "draft.npy"
+        draft = kept.with_name(f"draft-{kept.name}")
         np.save(draft, taught_by(teacher.network, data.images))
         draft.replace(kept)
     taught: Probabilities = np.load(kept)
@@ -122,11 +130,12 @@ def write_bundle(
     started: float,
     out: Path,
     say: Callable[[str], None] = lambda text: None,
+    teacher: Training | None = None,
 ) -> ModelCard:
     """Calibrate, export, check, measure and put the bundle at `out`; return its card.
 
-    `started` is the monotonic time at which this run began. Raises BundleDamaged when the exported graph does not
-    agree with Keras.
+    `started` is the monotonic time at which this run began; the card tells of the `teacher`, if any. Raises
+    BundleDamaged when the exported graph does not agree with Keras.
     """
     say("calibrating and exporting")
     logits = predict(training.network, data.held_out_images)["logits"]
@@ -140,7 +149,7 @@ def write_bundle(
         with silenced():
             model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
         fit_answers(model, data, draft)
-        card = _card_of(draft, recipe, training, temperature)
+        card = _card_of(draft, recipe, training, temperature, teacher)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, data.held_out_images[:512])
@@ -172,7 +181,9 @@ def fit_answers(model: keras.Model, data: TrainingData, bundle: Path) -> None:
     confidence.save(bundle / CONFIDENCE_FILE)
 
 
-def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: float) -> ModelCard:
+def _card_of(
+    bundle: Path, recipe: Recipe, training: Training, temperature: float, teacher: Training | None
+) -> ModelCard:
     files = {name: file_sha256(bundle / name) for name in _FILES}
     return ModelCard(
         name="fashion-mnist",
@@ -184,11 +195,9 @@ def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: floa
         files=files,
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         training={
-            "recipe": asdict(recipe),
-            "parameters": training.network.count_params(),
             "temperature": temperature,
-            "epoch_seconds": round(sum(report.seconds for report in training.history), 1),
-            "history": [asdict(report) for report in training.history],
+            **_told(recipe, training),
+            **({} if teacher is None else {"teacher": _told(recipe.teacher(), teacher)}),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {
                 "python": platform.python_version(),
@@ -198,6 +207,15 @@ def _card_of(bundle: Path, recipe: Recipe, training: Training, temperature: floa
         },
         parts=_parts_of(recipe),
     )
+
+
+def _told(recipe: Recipe, training: Training) -> dict[str, Any]:
+    return {
+        "recipe": asdict(recipe),
+        "parameters": training.network.count_params(),
+        "epoch_seconds": round(sum(report.seconds for report in training.history), 1),
+        "history": [asdict(report) for report in training.history],
+    }
 
 
 def _parts_of(recipe: Recipe) -> tuple[VectorPart, ...]:

@@ -161,3 +161,26 @@ def for_some(change: Change, share: float, images: Images, rng: np.random.Genera
     result = images.copy()
     result[chosen] = change(images[chosen], rng)
     return result
+
+
+def gently_changed(images: Images, rng: np.random.Generator, erased: float) -> Images:
+    """Shift by up to 1 pixel, flip half, erase a rectangle in the share `erased`."""
+    images = shift(images, rng, most=1)
+    images = for_some(flip, 0.5, images, rng)
+    return for_some(erase, erased, images, rng)
+
+
+def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
+    """Change each image in several of the ways that `looks` measures."""
+    images = shift(images, rng, most=3)
+    images = for_some(flip, 0.5, images, rng)
+    for change, share in (
+        (rotate, 0.3),
+        (scale, 0.3),
+        (tone, 0.3),
+        (blur, 0.25),
+        (noise, 0.2),
+        (occlude, 0.25),
+    ):
+        images = for_some(change, share, images, rng)
+    return images

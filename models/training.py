@@ -19,8 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models import changes
-from models.changes import Images
+from models.changes import Images, gently_changed, strongly_changed
 from models.classifier import Normalization, build_network
 from models.embedder import Probabilities
 from models.errors import CheckpointMismatch
@@ -168,29 +167,6 @@ def _batch(
     images, targets = lesson.images[chosen], lesson.targets[chosen]
     views = np.concatenate([gently_changed(images, rng, recipe.erase), strongly_changed(images[:pairs], rng)])
     return views[..., None].astype(np.float32), np.concatenate([targets, targets[:pairs]])
-
-
-def gently_changed(images: Images, rng: np.random.Generator, erase: float) -> Images:
-    """Shift by up to 1 pixel, flip half, erase a rectangle in the share `erase`."""
-    images = changes.shift(images, rng, most=1)
-    images = changes.for_some(changes.flip, 0.5, images, rng)
-    return changes.for_some(changes.erase, erase, images, rng)
-
-
-def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
-    """Change each image in several of the ways that `looks` measures."""
-    images = changes.shift(images, rng, most=3)
-    images = changes.for_some(changes.flip, 0.5, images, rng)
-    for change, share in (
-        (changes.rotate, 0.3),
-        (changes.scale, 0.3),
-        (changes.tone, 0.3),
-        (changes.blur, 0.25),
-        (changes.noise, 0.2),
-        (changes.occlude, 0.25),
-    ):
-        images = changes.for_some(change, share, images, rng)
-    return images
 
 
 def _pairs(recipe: Recipe) -> int:

@@ -7,19 +7,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 import models
 from models import fashion_mnist
 from models.bundle import AGREEMENT, write_bundle
-from models.card import KERAS_FILE, RUNTIME_FILE, read_card
+from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, KERAS_FILE, RUNTIME_FILE, read_card
 from models.classifier import build_network
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import Split
+from models.muon import Muon, orthogonalised
 from models.recipes import RECIPES, Recipe
 from models.runtime import LiteRTEmbedder
-from models.training import TrainingData, instance_contrastive_loss, predict, train
+from models.teaching import taught_by
+from models.training import TrainingData, _targets, instance_contrastive_loss, predict, train
 
 TINY = Recipe("tiny", epochs=3, batch_size=64, width=8, validation=256, precision="float32")
 
@@ -110,8 +113,6 @@ train(recipe, data, Path(sys.argv[1]), on_epoch=lambda report: print(report.epoc
 
 
 def test_a_bundle_holds_both_outputs_and_agrees_with_keras(data: TrainingData, tmp_path: Path) -> None:
-    import keras
-
     split = fashion_mnist.load("test")
     test = Split(split.images[:600], split.labels[:600])
     out = tmp_path / "bundle"
@@ -122,12 +123,14 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(data: TrainingData, t
     assert sorted(file.name for file in out.iterdir()) == [
         "card.json",
         "classifier.keras",
+        "confidence.npz",
         "confusion.png",
         "curves.png",
         "embedder.tflite",
+        "familiarity.npz",
     ]
     assert read_card(out) == card
-    assert set(card.files) == {KERAS_FILE, RUNTIME_FILE}
+    assert set(card.files) == {KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE}
     assert len(said) == 2
     embedder = models.load(out)
     assert isinstance(embedder, LiteRTEmbedder)
@@ -139,3 +142,122 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(data: TrainingData, t
     assert card.metrics["accuracy"] == pytest.approx(
         (outputs["probabilities"].argmax(axis=1) == test.labels).mean(), abs=0.01
     )
+
+
+def test_a_direction_is_made_orthogonal_whichever_side_is_longer() -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((12, 40), (40, 12), (20, 20)):
+        scaled = rng.normal(size=shape).astype(np.float32) * 300
+        found = keras.ops.convert_to_numpy(orthogonalised(keras.ops.convert_to_tensor(scaled)))
+        assert found.shape == shape
+        values = np.linalg.svd(found, compute_uv=False)
+        assert 0.3 < values.min() <= values.max() < 1.3
+        left, _, right = np.linalg.svd(scaled, full_matrices=False)
+        assert (found * (left @ right)).sum() > 0.9 * min(shape) ** 0.5 * np.linalg.norm(found), (
+            "it points the same way"
+        )
+    assert np.isfinite(keras.ops.convert_to_numpy(orthogonalised(keras.ops.zeros((3, 4))))).all()
+
+
+def test_kernels_keep_their_length_and_turn_by_the_learning_rate() -> None:
+    inputs = keras.Input((5,))
+    layer = keras.layers.Dense(3)
+    model = keras.Model(inputs, layer(inputs))
+    model.compile(Muon(0.01, others=3.0), loss="mse")
+    rng = np.random.default_rng(0)
+    views, targets = rng.normal(size=(64, 5)).astype(np.float32), rng.normal(size=(64, 3)).astype(np.float32)
+    lengths, turns, losses = [], [], []
+    for _ in range(60):
+        before = layer.kernel.numpy()
+        losses.append(model.train_on_batch(views, targets))
+        after = layer.kernel.numpy()
+        lengths.append(np.linalg.norm(after))
+        turns.append(np.linalg.norm(after - before) / np.linalg.norm(before))
+    np.testing.assert_allclose(lengths[1:], 3**0.5, rtol=0.02)
+    assert all(0.002 < turn < 0.015 for turn in turns[1:])
+    assert losses[-1] < losses[1]
+    assert np.abs(layer.bias.numpy()).max() > 0, "what is no kernel is learned too"
+
+
+def test_a_constrained_kernel_is_moved_like_any_other_variable() -> None:
+    constrained = keras.Variable(np.eye(4, dtype=np.float32), name="proxies")
+    constrained.constraint = keras.constraints.UnitNorm()
+    free = keras.Variable(np.eye(4, dtype=np.float32), name="free")
+    optimizer = Muon(0.5)
+    optimizer.build([constrained, free])
+    gradient = np.zeros((4, 4), np.float32)
+    gradient[0, 1] = 1e-3
+    optimizer.apply([keras.ops.convert_to_tensor(gradient)] * 2, [constrained, free])
+    moved = [np.abs(variable.numpy() - np.eye(4)).max() for variable in (constrained, free)]
+    assert moved[0] < 0.01, "a step as long as its gradient"
+    assert moved[1] > 0.1, "a step of the learning rate, however small the gradient"
+
+
+def test_a_teacher_says_the_mean_over_flips_and_shifts(data: TrainingData) -> None:
+    network = build_network(TINY, 10)
+    images = data.images[:20]
+    taught = taught_by(network, images)
+    assert taught.shape == (20, 10)
+    assert taught.dtype == np.float32
+    np.testing.assert_allclose(taught.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(taught_by(network, images[:, :, ::-1]), taught, atol=1e-4)
+
+    def asked(dy: int, dx: int) -> np.ndarray:
+        moved = np.zeros_like(images)
+        moved[:, max(dy, 0) : 28 + min(dy, 0), max(dx, 0) : 28 + min(dx, 0)] = images[
+            :, max(-dy, 0) : 28 + min(-dy, 0), max(-dx, 0) : 28 + min(-dx, 0)
+        ]
+        both = [predict(network, view)["logits"] for view in (moved, moved[:, :, ::-1])]
+        return np.mean([np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) for logits in both], axis=0)
+
+    expected = np.mean([asked(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0)
+    np.testing.assert_allclose(taught, expected, atol=1e-5)
+
+
+def test_the_class_loss_aims_at_labels_and_at_what_a_teacher_says() -> None:
+    recipe = replace(TINY, label_smoothing=0.1, teacher_share=0.75)
+    labels = np.array([3], np.uint8)
+    alone = _targets(recipe, labels, None)
+    assert alone[0, 3] == pytest.approx(0.91)
+    assert alone[0, 0] == pytest.approx(0.01)
+    taught = np.full((1, 10), 0.1, np.float32)
+    assert _targets(recipe, labels, taught)[0, 3] == pytest.approx(0.25 * 0.91 + 0.75 * 0.1)
+    assert _targets(recipe, labels, taught).sum() == pytest.approx(1)
+
+
+def test_a_recipe_with_a_teacher_trains_it_first_and_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = replace(TINY, epochs=2, teacher_epochs=2, teacher_width=10)
+    full = fashion_mnist.load("train"), fashion_mnist.load("test")
+    few = {"train": Split(full[0].images[:1024], full[0].labels[:1024]), "test": full[1].first(200)}
+    monkeypatch.setattr(fashion_mnist, "load", lambda split, data_dir=None: few[split])
+    said: list[str] = []
+    counted: list[tuple[int, int]] = []
+
+    def stop_at_the_student(text: str) -> None:
+        said.append(text)
+        if text.startswith("epoch   1/2") and "asking the teacher" in said:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        models.train(recipe, tmp_path / "bundle", say=stop_at_the_student)
+    assert [text[:20] for text in said] == [
+        "training the teacher",
+        said[1][:20],
+        said[2][:20],
+        "asking the teacher",
+        said[4][:20],
+    ]
+    again: list[str] = []
+    card = models.train(recipe, tmp_path / "bundle", progress=lambda *step: counted.append(step), say=again.append)
+    assert [text[:11] for text in again] == [
+        "epoch   2/2",
+        "calibrating",
+        "measuring o",
+    ]
+    assert counted[-1][0] == counted[-1][1]
+    assert [epoch["epoch"] for epoch in card.training["history"]] == [1, 2]
+    assert [epoch["epoch"] for epoch in card.training["teacher"]["history"]] == [1, 2]
+    assert card.training["teacher"]["recipe"]["width"] == 10
+    assert not (tmp_path / "bundle" / "checkpoints").exists()
