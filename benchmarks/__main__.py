@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m benchmarks [serving startup memory indexing runtime] [--quick] [--json FILE]`."""
+"""Run benchmarks: `python -m benchmarks [NAME ...] [--quick] [--json FILE]`."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from benchmarks.measuring import BenchmarkFailed, Say, Section
 from benchmarks.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
-NAMES = ("serving", "startup", "memory", "indexing", "runtime")
+NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
