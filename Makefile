@@ -4,6 +4,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 CATALOGUE ?= catalogues/fashion-mnist
 MODEL_OUT ?= reports/trained
+RECIPE ?= quick
 # Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
 DATA_DIR ?= $(wildcard ../shared/datasets/fashion-mnist)
 
@@ -29,8 +30,8 @@ index: .venv/serving
 	@if [ '$(CATALOGUE)' = catalogues/fashion-mnist ] || [ ! -e '$(CATALOGUE)' ]; then \
 		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)'; fi
 
-train: .venv/developing ## train the quick recipe into MODEL_OUT (about 10 minutes)
-	@$(BIN)/lookalike train --recipe quick --out '$(MODEL_OUT)'
+train: .venv/developing ## train RECIPE, quick (10 minutes) or full (hours), into MODEL_OUT
+	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)'
 
 test: .venv/developing browser ## run all the tests
 	@$(BIN)/python -m pytest

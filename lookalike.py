@@ -5,6 +5,7 @@ Rooms are imported inside the commands, so that `--help` and usage errors answer
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,9 +91,10 @@ _query = _together(
 @click.option(
     "--recipe", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How to train."
 )
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw anew what the recipe leaves to chance.")
 @click.option("--out", type=_directory, required=True, help="Where the model bundle goes.")
 @_data_dir
-def train(recipe: str, out: Path, data_dir: Path | None) -> None:
+def train(recipe: str, seed: int | None, out: Path, data_dir: Path | None) -> None:
     """Train a model and write it as a bundle.
 
     A stopped run goes on where it was when the command is given again.
@@ -100,8 +102,9 @@ def train(recipe: str, out: Path, data_dir: Path | None) -> None:
     import models
     from models.recipes import RECIPES
 
+    chosen = RECIPES[recipe] if seed is None else replace(RECIPES[recipe], seed=seed)
     with progress_bar("step") as progress:
-        card = models.train(RECIPES[recipe], out, data_dir, progress, say=progress.say)
+        card = models.train(chosen, out, data_dir, progress, say=progress.say)
     click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")
     for name in ("accuracy", "precision_at_10", "map_at_r", "looks_mean"):
         click.echo(f"  {name:<16} {card.metrics[name]:.4f}")

@@ -1,0 +1,66 @@
+"""The spread over seeds: told from bundles that differ in nothing else, and recorded in a card."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import models
+from benchmarks.measuring import BenchmarkFailed
+from benchmarks.seeds import main, spread_of
+from models.card import CARD_FILE, read_card
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> list[Path]:
+    """Three copies of the shipped bundle that say they are of other seeds and have other figures."""
+    made = []
+    for number, accuracy in enumerate((0.90, 0.92, 0.97)):
+        bundle = Path(shutil.copytree(models.PRETRAINED, tmp_path / f"seed-{number}"))
+        _edit(bundle, seed=number, accuracy=accuracy)
+        made.append(bundle)
+    return made
+
+
+def _edit(bundle: Path, seed: int, accuracy: float, **recipe: object) -> None:
+    card = json.loads((bundle / CARD_FILE).read_text())
+    card["training"]["recipe"] |= {"seed": seed, **recipe}
+    card["metrics"]["accuracy"] = accuracy
+    (bundle / CARD_FILE).write_text(json.dumps(card))
+
+
+def test_mean_and_deviation_are_those_of_the_figures(bundles: list[Path]) -> None:
+    spread = spread_of([read_card(bundle) for bundle in bundles])
+    assert spread["seeds"] == [0, 1, 2]
+    assert spread["figures"]["accuracy"] == {"mean": 0.93, "deviation": pytest.approx(0.0361)}
+    assert spread["figures"]["map_at_r"]["deviation"] == 0
+
+
+def test_it_is_recorded_in_a_card_which_still_loads(
+    bundles: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = Path(shutil.copytree(models.PRETRAINED, tmp_path / "target"))
+    assert main([*map(str, bundles), "--into", str(target)]) == 0
+    assert "0.9300 +- 0.0361  accuracy" in capsys.readouterr().out
+    card = models.load(target).card
+    (found,) = card.training["spread"].values()
+    assert isinstance(found, Mapping)
+    assert found["figures"]["accuracy"]["mean"] == 0.93
+    assert card.fingerprint == models.load().card.fingerprint
+
+
+def test_two_bundles_one_seed_twice_and_other_recipes_are_refused(
+    bundles: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cards = [read_card(bundle) for bundle in bundles]
+    for wrong in (cards[:2], [*cards[:2], cards[0]]):
+        with pytest.raises(BenchmarkFailed, match="seed of its own"):
+            spread_of(wrong)
+    _edit(bundles[2], seed=2, accuracy=0.9, epochs=1)
+    with pytest.raises(BenchmarkFailed, match="different recipes"):
+        spread_of([read_card(bundle) for bundle in bundles])
+    assert main([str(bundle) for bundle in bundles]) == 1
+    assert main([str(bundles[0] / "nowhere")] * 3) == 1
+    assert "Traceback" not in capsys.readouterr().err
