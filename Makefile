@@ -50,6 +50,7 @@ bench: .venv/developing ## measure against the obvious ways; prints ratios
 	@$(BIN)/python -m benchmarks
 
 screenshots: .venv/developing browser ## take the README's pictures anew from a running `make serve`
+	@$(BIN)/lookalike evaluate --report docs/report
 	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT)
 
 browser: .venv/developing

@@ -1,5 +1,6 @@
-"""Take the README's screenshots of a running server into docs/images/.
+"""Take the README's screenshots of a running server, and of the shipped model's report, into docs/images/.
 
+    lookalike evaluate --report docs/report
     python docs/screenshots.py http://127.0.0.1:8000
 
 The photograph that is searched with is drawn here, so that it is nobody's. Chromium is LOOKALIKE_CHROMIUM, else the
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
+REPORT = Path(__file__).parent / "report" / "index.html"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
@@ -62,6 +64,11 @@ def main(address: str) -> None:
         search(phones[1])
         phones[2].goto("/browse?label=Sneaker")
         save(side_by_side([picture_of(phone) for phone in phones]), "phones.png")
+        page = browser.new_page(viewport={"width": 1100, "height": 800}, device_scale_factor=1.5)
+        page.goto(REPORT.as_uri())
+        for part, selector in (("looks", "#looks"), ("nearest", "#found .sheet"), ("map", "#map")):
+            shot = page.locator(selector).first.screenshot()
+            save(Image.open(io.BytesIO(shot)).convert("RGB"), f"report-{part}.png")
         browser.close()
 
 
