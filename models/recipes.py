@@ -51,7 +51,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             Recipe("quick", epochs=17),
-            Recipe("full", epochs=100, validation=2_500, teacher_epochs=40),
+            Recipe("full", epochs=80, validation=2_500, teacher_epochs=40),
         )
     }
 )
