@@ -65,10 +65,15 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
 
 def test_indexing_shows_progress_and_a_second_run_finds_nothing_to_do(run: Run, tmp_path: Path) -> None:
     first = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
-    assert (first.returncode, first.stdout) == (0, f"{tmp_path / 'c'}: 10000 added, 0 updated, 10000 items.\n")
+    assert (first.returncode, first.stdout) == (
+        0,
+        f"{tmp_path / 'c'}: 10000 added, 0 updated, 0 unchanged, 0 failed, 10000 items.\n",
+    )
     assert "10000/10000" in first.stderr
     second = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
-    assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'c'}: nothing to do, all 10000 items are there.\n")
+    said = f"{tmp_path / 'c'}: nothing to do: 0 added, 0 updated, 10000 unchanged, 0 failed, 10000 items.\n"
+    assert (second.returncode, second.stdout) == (0, said)
+    assert not (tmp_path / "c" / "failures.jsonl").exists()
 
 
 def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
