@@ -78,4 +78,4 @@ class Tally:
 def _told(failure: Failure) -> str:
     place = f"row {failure.place}" if isinstance(failure.place, int) else failure.place
     where = " ".join(part for part in (place, failure.id if failure.id != place else None) if part)
-    return f"{where}: {failure.message} Nothing after it was indexed." if where else failure.message
+    return f"{where}: {failure.message} The run was stopped there." if where else failure.message
