@@ -28,11 +28,10 @@ class PictureFile:
         PictureMissing, PictureUnreadable, or PictureTooLarge before anything is read of a file above MAX_BYTES.
         """
         try:
-            self._check(self.path.stat())
+            self._checked_size(self.path.stat())
             # It may have become something else since: then neither opening nor reading waits.
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-                self._check(os.fstat(file.fileno()))
-                data = file.read(MAX_BYTES + 1)
+                return file.read(self._checked_size(os.fstat(file.fileno())))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise PictureMissing(f"There is no file {str(self.path)!r}. Put it there, or correct its path.") from error
         except (OSError, ValueError) as error:
@@ -40,22 +39,18 @@ class PictureFile:
             raise PictureUnreadable(
                 f"{str(self.path)!r} can't be read ({reason}). Correct its path or its permissions."
             ) from error
-        if len(data) > MAX_BYTES:
-            raise self._too_large(len(data))
-        return data
 
-    def _check(self, status: os.stat_result) -> None:
+    def _checked_size(self, status: os.stat_result) -> int:
+        """Return the size of what is a regular file within the limit."""
         if not stat.S_ISREG(status.st_mode):
             what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
             raise PictureUnreadable(f"{str(self.path)!r} is {what}, no file. Name a picture file.")
         if status.st_size > MAX_BYTES:
-            raise self._too_large(status.st_size)
-
-    def _too_large(self, size: int) -> PictureTooLarge:
-        return PictureTooLarge(
-            f"{str(self.path)!r} has {size / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted. Save the "
-            "picture smaller."
-        )
+            raise PictureTooLarge(
+                f"{str(self.path)!r} has {status.st_size / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted. "
+                "Save the picture smaller."
+            )
+        return status.st_size
 
 
 def picture_at(reference: str, folder: Path) -> EncodedPicture:
