@@ -1,5 +1,6 @@
 """Where items come from, by the name that a person gives."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -7,7 +8,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from indexer.content import content_of
-from indexer.errors import UnknownSource
+from indexer.errors import SourceUnreadable, UnknownSource
 from indexer.folder import Folder
 from indexer.json_rows import JsonStream
 from indexer.source_items import Source, SourceItem
@@ -60,18 +61,25 @@ def open_source(
     """Return a source: `fashion-mnist` (its 10,000 test images), the path of a folder or a table, or `-`.
 
     `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
-    bytes of a download. Raises UnknownSource, or what `models.fashion_mnist.load`, `Folder` and `Table` raise.
+    bytes of a download. Raises UnknownSource, SourceUnreadable, or what `models.fashion_mnist.load`, `Folder`
+    and `Table` raise.
     """
     if name == FASHION_MNIST:
         return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
     if name == STREAM and stream is not None:
         return JsonStream(stream, Path())
     path = Path(name)
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except OSError as error:
+        raise SourceUnreadable(f"{path} can't be read ({error.strerror or error}). Check it.") from error
+    if mode is not None and stat.S_ISDIR(mode):
         return Folder(path)
-    if path.is_file() and path.suffix.lower() in FORMATS:
+    if mode is not None and stat.S_ISREG(mode) and path.suffix.lower() in FORMATS:
         return Table(path)
-    what = "is of no kind that can be read" if path.exists() else "does not exist"
+    what = "does not exist" if mode is None else "is of no kind that can be read"
     raise UnknownSource(
         f"The source {name!r} {what}. Choose {FASHION_MNIST}, a folder of pictures, a table ({', '.join(FORMATS)}), "
         f"or {STREAM} for JSON Lines on standard input."

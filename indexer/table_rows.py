@@ -64,4 +64,4 @@ def item_of(row: Row, folder: Path) -> SourceItem | Failure:
         return SourceItem(row.id, picture_at(image, folder), attributes, place=row.number)
     except LookalikeError as error:
         id_ = None if id_trouble(row.id) else row.id
-        return Failure(row.number, id_, error.code, str(error), hides_items=id_ is None)
+        return Failure(row.number, id_, error.code, str(error), hides_items=not isinstance(row.id, str))

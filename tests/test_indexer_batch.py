@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ from indexer.tally import IndexReport
 from models import fashion_mnist
 from models.pictures import decode
 from models.runtime import LiteRTEmbedder
+
+index = partial(pipeline.index, workers=1)
+"""Index where it is beside the point how many processes do it: each takes its time to start."""
 
 OF_EACH_CLASS = 3
 SMALL_BATCH = 8
@@ -155,25 +159,25 @@ def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
 def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     ids = catalogue.ids()
     vectors, displays = catalogue.vectors(ids), [catalogue.display(id_) for id_ in ids]
     labels = [(item.label, item.probability) for item in catalogue.get(ids)]
     tiles.write_text(tiles.read_text().replace(",12", ",99"))
     nothing_is_decoded()
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(0, 1, 5, 2)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 1, 5, 2)
     assert [item.attributes["price"] for item in catalogue.get(ids)] == [10, 11, 99, 13, 14, 15]
     assert catalogue.search(vectors[2:3], 1, where={"price": {"gte": 50}})[0][0].item.id == "item-2"
     np.testing.assert_array_equal(catalogue.vectors(ids), vectors)
     assert [catalogue.display(id_) for id_ in ids] == displays
     assert [(item.label, item.probability) for item in catalogue.get(ids)] == labels
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 6, 2)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 6, 2)
 
 
 def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     before = catalogue.vectors(["item-1", "item-4"])
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
     tiles.write_text(tiles.read_text().replace(",14", ",24"))
@@ -182,7 +186,7 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
     monkeypatch.setattr(
         LiteRTEmbedder, "embed", lambda self, views: (embedded.append(len(views)), embed(self, views))[1]
     )
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(0, 2, 4, 2)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 2, 4, 2)
     assert embedded == [1]
     after = catalogue.vectors(["item-1", "item-4"])
     assert not np.array_equal(after[0], before[0])
@@ -193,17 +197,17 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
 def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     old = [AttributeUpdate(id_, {"price": 1}, f"{number:064x}") for number, id_ in enumerate(catalogue.ids())]
     catalogue.upsert(old)
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(0, 6, 0, 2)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 6, 0, 2)
     assert catalogue.get(["item-0"])[0].attributes == {"price": 10}
 
 
 def test_attributes_of_an_item_that_is_not_there_change_nothing(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     with pytest.raises(UnknownItem, match="'none'"):
         catalogue.upsert([AttributeUpdate("item-1", {"price": 1}, ""), AttributeUpdate("none", {}, "")])
     with pytest.raises(ValueError, match="item-1: 'label'"):
@@ -221,7 +225,7 @@ def test_content_tells_the_picture_from_the_attributes() -> None:
 def test_what_fails_is_told_in_order_and_stops_nothing(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     kept = catalogue.vectors(["item-1"])
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:-30])
     (tmp_path / "2.png").unlink()
@@ -232,7 +236,7 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
         tiles.read_text() + "\na,pipe.png,1\nb,../out.png,1\nc,text.png,1\nd,http://x.org/a.png,1\ne,5.png,1"
     )
     with FailureReport(tmp_path / "failures.jsonl") as report:
-        done = pipeline.index(Table(tiles), embedder, catalogue, on_failure=report.add)
+        done = index(Table(tiles), embedder, catalogue, on_failure=report.add)
     assert done == IndexReport(added=1, updated=0, unchanged=4, generation=2, failed=6)
     told = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text().splitlines()]
     assert [(line["row"], line["id"], line["code"]) for line in told] == [
@@ -267,13 +271,13 @@ def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
 def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
     (tmp_path / "2.png").write_text("no picture any more")
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 2, 1, failed=1)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 2, 1, failed=1)
     foreseen = pipeline.preview(Table(tiles), catalogue, prune=True)
     assert (foreseen.pruned, len(catalogue)) == (3, 6)
-    done = pipeline.index(Table(tiles), embedder, catalogue, prune=True)
+    done = index(Table(tiles), embedder, catalogue, prune=True)
     assert done == IndexReport(0, 0, 2, 2, failed=1, pruned=3)
     assert catalogue.ids() == ["item-0", "item-1", "item-2"]
 
@@ -282,23 +286,23 @@ def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
 def test_prune_is_held_back_when_the_source_was_not_read_wholly(
     line: bytes, tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     stream = b'{"id": "item-1", "image": "1.png", "price": 11}\n' + line
-    report = pipeline.index(JsonStream(io.BytesIO(stream), tiles.parent), embedder, catalogue, prune=True)
+    report = index(JsonStream(io.BytesIO(stream), tiles.parent), embedder, catalogue, prune=True)
     assert report == IndexReport(0, 0, 1, 1, failed=1, prune_held_back=True)
     assert len(catalogue) == 6
     sound = JsonStream(io.BytesIO(stream.partition(b"\n")[0]), tiles.parent)
-    assert pipeline.index(sound, embedder, catalogue, prune=True).pruned == 5
+    assert index(sound, embedder, catalogue, prune=True).pruned == 5
 
 
 def test_nothing_is_pruned_when_the_source_breaks_off(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     table = Table(tiles)
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:3]) + "\n")
     with pytest.raises(SourceChanged):
-        pipeline.index(table, embedder, catalogue, prune=True)
+        index(table, embedder, catalogue, prune=True)
     assert len(catalogue) == 6
 
 
@@ -306,7 +310,7 @@ def test_a_preview_foresees_and_changes_nothing(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     assert pipeline.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
-    pipeline.index(Table(tiles), embedder, catalogue)
+    index(Table(tiles), embedder, catalogue)
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
     rows = tiles.read_text().replace(",11", ",21").splitlines()
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
@@ -353,7 +357,7 @@ def test_a_picture_that_kills_its_worker_fails_alone(
 ) -> None:
     monkeypatch.setattr(planning, "BATCH", 4)
     failures: list[Failure] = []
-    report = pipeline.index(_mixed(tiles), embedder, catalogue, on_failure=failures.append)
+    report = index(_mixed(tiles), embedder, catalogue, on_failure=failures.append)
     assert report == IndexReport(6, 0, 0, 1, failed=2)
     assert catalogue.ids() == [f"item-{n}" for n in range(6)]
     assert [(failure.place, failure.id, failure.code) for failure in failures] == [
@@ -373,9 +377,9 @@ def test_workers_that_can_not_live_end_the_run_with_a_named_error(
 ) -> None:
     monkeypatch.setattr(workers, "begin_worker", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
-        pipeline.index(Table(tiles), embedder, catalogue)
+        index(Table(tiles), embedder, catalogue)
     monkeypatch.undo()
-    assert pipeline.index(Table(tiles), embedder, catalogue) == IndexReport(6, 0, 0, 1)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(6, 0, 0, 1)
 
 
 # Kills and interrupts of the whole run

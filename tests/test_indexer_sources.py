@@ -219,7 +219,7 @@ def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None
     assert [failure.place for failure in failed] == list(range(2, 11))
     assert [failure.id for failure in failed] == [None, None, None, "2", "3", "4", "5", "6", "7"]
     assert {failure.code for failure in failed} == {"invalid-row"}
-    assert [failure.hides_items for failure in failed] == [True] * 3 + [False] * 6
+    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 7
 
 
 BAD_TABLES = [
@@ -297,6 +297,8 @@ def test_a_name_of_no_source_lists_what_there_is(tmp_path: Path) -> None:
     for name in ("nothing", str(write(tmp_path / "t.xlsx", b"PK"))):
         with pytest.raises(errors.UnknownSource, match=r"fashion-mnist, a folder.*\.parquet"):
             open_source(name)
+    with pytest.raises(errors.SourceUnreadable, match="too long"):
+        open_source("n" * 300)
     os.mkfifo(tmp_path / "t.csv")
     with pytest.raises(errors.UnknownSource, match="standard input"):
         open_source(str(tmp_path / "t.csv"))
