@@ -39,7 +39,7 @@ def index(
     from indexer import sources
 
     with progress_bar("B") as progress:
-        items = sources.open_source(source, data_dir, progress, sys.stdin.buffer)
+        items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None))
     for note in items.notes:
         click.echo(note, err=True)
     embedder = models.load(model)
@@ -73,7 +73,7 @@ def _bring_up_to_date(
             )
         finally:
             if report_file is None and not failures.count:
-                failures.path.unlink()
+                failures.path.unlink(missing_ok=True)
         total = len(catalogue)
     is_done = not (report.added or report.updated or report.failed or report.pruned)
     click.echo(

@@ -19,7 +19,10 @@ _LONGEST_NUMBER = 40
 
 
 class CsvRows:
-    """The rows of a CSV or TSV file (RFC 4180) with a head; values are strings, empty ones are missing."""
+    """The rows of a CSV or TSV file (RFC 4180) with a head; values are strings without the blanks around them.
+
+    Empty values are missing.
+    """
 
     is_text = True
 
@@ -48,7 +51,7 @@ class CsvRows:
             lines = _Lines(bounded_lines(file, str(self.path)))
             number = 0
             try:
-                rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
+                rows = csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True)
                 for number, cells in enumerate(rows, 1):
                     lines.held = 0
                     if number > 1 and cells:
@@ -64,7 +67,8 @@ class CsvRows:
                 f"{self.path}: row {number} has {len(cells)} values for {len(self.columns)} columns. Quote values that "
                 "hold the delimiter."
             )
-        return Row(number, {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell.strip()})
+        named = zip(self.columns, map(str.strip, cells), strict=True)
+        return Row(number, {name: value for name, value in named if value})
 
 
 class _Lines:
@@ -89,7 +93,6 @@ class _Lines:
 
 def number_in(text: str) -> int | float | None:
     """Return the number that a value is, or None. Leading zeros make no number: they are part of a code."""
-    text = text.strip()
     if len(text) > _LONGEST_NUMBER or not (match := _NUMBER.fullmatch(text)):
         return None
     number = float(text) if match[2] or match[3] else int(text)
@@ -98,4 +101,4 @@ def number_in(text: str) -> int | float | None:
 
 def _cells(line: str, delimiter: str) -> list[str]:
     """Return the names in a head; a head that is not sound has those that it seems to have."""
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]

@@ -46,9 +46,9 @@ def index(
     durable when `progress(done, total)` counts it; batches are committed in the order of the source. An item that
     fails stays in the catalogue as it was.
 
-    Encoded pictures are prepared by `workers` processes (default: one a core). With `prune`, items that the source
-    does not have are deleted at the end, unless a failure hides some of its items. With `strict`, the first failure
-    ends the run.
+    Encoded pictures are prepared by `workers` processes (default: one a core), which are spawned: a script that calls
+    this does so below `if __name__ == "__main__"`. With `prune`, items that the source does not have are deleted at
+    the end, unless a failure hides some of its items. With `strict`, the first failure ends the run.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """

@@ -189,7 +189,7 @@ def test_what_is_a_number_in_text(text: str, number: float | None) -> None:
         ("t.csv", "id;image;title\n1;a.jpg;Red\n"),
         ("t.csv", "title\timage\tid\r\nRed\ta.jpg\t1\r\n"),
         ("t.csv", "\ufeffid,image,title\n1,a.jpg,Red\n"),
-        ("t.csv", '"id", image ,title\n1,a.jpg,Red'),
+        ("t.csv", '"id", image ,title\n1, a.jpg, "Red"'),
         ("t.TSV", "id\timage\ttitle\n1\ta.jpg\tRed\n"),
         ("t.jsonl", '{"id": "1", "image": "a.jpg", "title": "Red", "brand": null, "note": ""}\n\n'),
         ("t.ndjson", '\ufeff{"id": 1, "image": "a.jpg", "title": "Red"}'),
