@@ -34,7 +34,8 @@ class Workers:
     When a process dies, the pool takes all that it was working on and waiting for with it. Each of these pictures is
     then prepared again by a process on its own, so that only one that kills its process fails.
 
-    `preprocessing` is what the model's card names; ValueError is raised when the workers do another. `begin` is for one thread, `result` for one other.
+    `preprocessing` is what the model's card names; ValueError is raised when the workers do another. `begin` is for
+    one thread, `result` for one other.
     """
 
     def __init__(self, preprocessing: str, count: int | None = None) -> None:
