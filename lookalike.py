@@ -150,33 +150,34 @@ def evaluate(
         click.echo(f"The report is {write_report(evaluations, report)}", err=True)
 
 
-@main.command(epilog="Example: lookalike index fashion-mnist --catalogue catalogues/demo")
+@main.command(epilog="Example: lookalike index products.csv --catalogue catalogues/shop --prune")
 @click.argument("source")
 @_data_dir
 @_catalogue
 @_model
-def index(source: str, data_dir: Path | None, catalogue: Path, model: Path | None) -> None:
-    """Put the items of SOURCE into a catalogue.
+@click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what failed.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes that decode pictures (default: one a core).")
+@click.pass_context
+def index(ctx: click.Context, /, **choices: Any) -> None:
+    """Bring a catalogue up to date with SOURCE.
 
-    SOURCE is fashion-mnist: its 10,000 test images. A stopped run goes on where it was when the command is given
-    again; items that are there already are passed over.
+    SOURCE is fashion-mnist (its 10,000 test images); a folder of pictures; a table, CSV, TSV, JSON Lines or Parquet,
+    with the columns id and image (a path relative to the table), every other column being an attribute; or - for
+    JSON Lines on standard input.
+
+    What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
+    given again. A picture that fails stops nothing: it goes into a report, CATALOGUE/failures.jsonl, and the exit code
+    is 3.
     """
-    import models
-    from indexer import pipeline, sources
-    from indexer.catalogue import Catalogue
+    import indexing
 
-    with progress_bar("B") as progress:
-        items = sources.open_source(source, data_dir, progress)
-    embedder = models.load(model)
-    card = embedder.card
-    with closing(Catalogue.create(catalogue, card.fingerprint, card.dim, card.classes)) as opened:
-        with progress_bar("item") as progress:
-            report = pipeline.index(items, embedder, opened, progress)
-        total = len(opened)
-    if report.added or report.updated:
-        click.echo(f"{catalogue}: {report.added} added, {report.updated} updated, {total} items.")
-    else:
-        click.echo(f"{catalogue}: nothing to do, all {total} items are there.")
+    chosen = ctx.get_parameter_source("catalogue")
+    if choices["source"] != "fashion-mnist" and chosen is click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("Say with --catalogue where the items of this source go.")
+    ctx.exit(indexing.index(**choices))
 
 
 @main.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")

@@ -18,9 +18,10 @@ class ProgressBar:
     def __init__(self, unit: str) -> None:
         self._unit = unit
         self._bar: Any = None
+        self._failures = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
+        """Show that `done` of `total` are done; the total is 0 while it is not known."""
         from tqdm import tqdm
 
         if self._bar is None:
@@ -30,8 +31,14 @@ class ProgressBar:
                 dynamic_ncols=True,
                 mininterval=0.1 if sys.stderr.isatty() else 10,
             )
-        self._bar.total = total
+        self._bar.total = total or None
+        if self._failures:
+            self._bar.set_postfix_str(f"{self._failures} failed", refresh=False)
         self._bar.update(done - self._bar.n)
+
+    def count_failure(self) -> None:
+        """Show one more failure, with the next step."""
+        self._failures += 1
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

@@ -15,7 +15,7 @@ from indexer import generation, rows, snapshot
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, ModelMismatch
 from indexer.filters import Condition, compile_where
 from indexer.generation import Index, Pointer
-from indexer.records import DisplayCopy, Hit, Item, Page, Record, Where
+from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Page, Record, Where
 from indexer.snapshot import Snapshot
 from indexer.store import Store, damaged, explained
 from models.embedder import Vectors
@@ -119,19 +119,20 @@ class Catalogue:
         with self._pinned() as (_, state):
             return len(state)
 
-    def upsert(self, records: Sequence[Record]) -> None:
-        """Add items, or replace those whose id exists, in one transaction that is durable when this returns.
+    def upsert(self, changes: Sequence[Record | AttributeUpdate]) -> None:
+        """Add items, replace those whose id exists, or update attributes alone, in one transaction.
 
-        Of two records with one id the later counts. Raises ValueError for a record that isn't sound; then none of
-        them is taken.
+        It is durable when this returns. Of two changes with one id the later counts. Raises ValueError for one that
+        isn't sound, UnknownItem for an update of an item that isn't there; then none of them is made.
         """
-        for record in records:
-            rows.check_record(record, self.dim, self.classes)
-        latest = {record.id: record for record in records}
+        latest = {change.id: change for change in changes}
+        for change in changes:
+            rows.check_change(change, self.dim, self.classes)
         if latest:
             with self._store.write() as connection:
+                records = rows.completed(connection, list(latest.values()), self.dim)
                 rows.bury(connection, latest)
-                rows.insert(connection, list(latest.values()))
+                rows.insert(connection, records)
 
     def delete(self, ids: Collection[str]) -> int:
         """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
@@ -157,6 +158,11 @@ class Catalogue:
         """Return what each item's record had as `content`, by id, for those ids that are known."""
         with self._store.read() as connection:
             return rows.contents_of(connection, ids)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all live items, in order."""
+        with self._store.read() as connection:
+            return rows.all_ids(connection)
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of items of each class, 0 included, in the model's order of classes."""

@@ -1,109 +1,202 @@
-"""From a source into a catalogue: prepare, embed, commit; batch by batch, so that a kill costs one batch at most."""
+"""From a source into a catalogue: plan, prepare, embed, commit; batch by batch, so that a kill costs one at most."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue
+from indexer.content import joined
 from indexer.display import display_copy
-from indexer.records import DisplayCopy, Record
-from indexer.sources import Source, SourceItem
+from indexer.errors import ItemFailed, WorkersLost
+from indexer.planning import Change, Step, batches, planned
+from indexer.preparing import Prepared
+from indexer.records import AttributeUpdate, Record
+from indexer.source_items import Failure, Source
+from indexer.tally import IndexReport, OnFailure, Outcome, Progress, Tally
+from indexer.workers import Task, Workers
 from models.embedder import Embedder
-
-BATCH = 256
-"""Items that are embedded, and committed, at once."""
+from models.errors import LookalikeError
+from models.pictures import Picture
 
 _BATCHES_AHEAD = 2
 
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """How many items were new, changed, or as they were, and the generation that holds them all."""
-
-    added: int
-    updated: int
-    unchanged: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    item: SourceItem
-    view: NDArray[np.uint8]
-    display: DisplayCopy
+Steps: TypeAlias = Sequence[Step | Failure]
+Begun: TypeAlias = Prepared | Task | None
+"""A picture that is prepared already, or is being prepared; None where none has to be."""
 
 
 def index(
-    source: Source, embedder: Embedder, catalogue: Catalogue, progress: Callable[[int, int], None] | None = None
+    source: Source,
+    embedder: Embedder,
+    catalogue: Catalogue,
+    progress: Progress | None = None,
+    on_failure: OnFailure | None = None,
+    *,
+    strict: bool = False,
+    prune: bool = False,
+    workers: int | None = None,
 ) -> IndexReport:
     """Bring a catalogue up to date with a source, and publish a generation of it.
 
-    Items whose content is what it was are passed over without being embedded; so an interrupted run is resumed by
-    running it again. Every batch is durable when `progress(done, total)` counts it. Items that the source doesn't
-    have stay in the catalogue.
+    Items whose content is what it was are passed over without being decoded; so an interrupted run is resumed by
+    running it again. New attributes of an unchanged picture are taken over without embedding it again. Every batch is
+    durable when `progress(done, total)` counts it; batches are committed in the order of the source. An item that
+    fails stays in the catalogue as it was.
 
-    Raises ModelMismatch, and what the catalogue's writing and the source's reading raise.
+    Encoded pictures are prepared by `workers` processes (default: one a core), which are spawned: a script that calls
+    this does so below `if __name__ == "__main__"`. With `prune`, items that the source does not have are deleted at
+    the end, unless a failure hides some of its items. With `strict`, the first failure ends the run.
+
+    Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
     catalogue.require(embedder.card.fingerprint)
-    total, done, added, updated = len(source), 0, 0, 0
-    committing: deque[tuple[int, Future[None]]] = deque()
-
-    def finish_oldest() -> None:
-        nonlocal done
-        size, future = committing.popleft()
-        future.result()
-        done += size
-        if progress is not None:
-            progress(done, total)
-
+    tally = _tally(source, progress, on_failure, strict)
+    seen: set[str] | None = set() if prune else None
+    committing: deque[Future[Outcome]] = deque()
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
     # and SQLite all let go of Python's lock.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as worker:
-        for batch in _batches(source):
-            known = catalogue.contents([item.id for item in batch])
-            changed = [item for item in batch if known.get(item.id) != item.content]
-            updated += sum(item.id in known for item in changed)
-            added += sum(item.id not in known for item in changed)
-            prepared = [_prepared(item, embedder) for item in changed]
-            committing.append((len(batch), worker.submit(_commit, prepared, embedder, catalogue)))
-            if len(committing) > _BATCHES_AHEAD:
-                finish_oldest()
-        while committing:
-            finish_oldest()
-    return IndexReport(added, updated, done - added - updated, catalogue.publish())
+    with (
+        Workers(embedder.card.preprocessing, workers) as pool,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
+    ):
+        try:
+            for steps in _planned(source, catalogue, seen):
+                begun = _begun(steps, embedder, pool)
+                committing.append(committer.submit(_committed, steps, begun, embedder, catalogue, pool))
+                if len(committing) > _BATCHES_AHEAD:
+                    tally.count(committing.popleft().result())
+            while committing:
+                tally.count(committing.popleft().result())
+        except (KeyboardInterrupt, ItemFailed, WorkersLost):
+            committer.shutdown(wait=False, cancel_futures=True)
+            pool.close()
+            raise
+    gone = _gone(catalogue, seen, tally)
+    if gone:
+        catalogue.delete(gone)
+    return tally.report(catalogue.publish(), gone)
 
 
-def _batches(items: Iterable[SourceItem]) -> Iterator[list[SourceItem]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
+def preview(
+    source: Source,
+    catalogue: Catalogue | None,
+    progress: Progress | None = None,
+    on_failure: OnFailure | None = None,
+    *,
+    strict: bool = False,
+    prune: bool = False,
+) -> IndexReport:
+    """Return what `index` would report, and change nothing; `catalogue` is None where there is none yet.
+
+    Pictures are read and not decoded: what can't be decoded is counted as added or updated.
+    """
+    tally = _tally(source, progress, on_failure, strict)
+    seen: set[str] | None = set() if prune else None
+    for steps in _planned(source, catalogue, seen):
+        tally.count(_foreseen(steps))
+    if catalogue is None:
+        return tally.report(generation=0, gone=())
+    return tally.report(catalogue.generation, _gone(catalogue, seen, tally))
 
 
-def _prepared(item: SourceItem, embedder: Embedder) -> _Prepared:
-    return _Prepared(item, embedder.prepare(item.picture).pixels, display_copy(item.picture))
+def _tally(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> Tally:
+    return Tally(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
 
 
-def _commit(prepared: list[_Prepared], embedder: Embedder, catalogue: Catalogue) -> None:
-    if not prepared:
-        return
-    vectors, probabilities = embedder.embed(np.stack([one.view for one in prepared]))
-    best = probabilities.argmax(axis=1)
+def _planned(source: Source, catalogue: Catalogue | None, seen: set[str] | None) -> Iterator[Steps]:
+    """Yield what is to be done, batch by batch, and note the ids that the source has."""
+    for batch in batches(source):
+        ids = [row.id for row in batch if row.id is not None]
+        if seen is not None:
+            seen.update(ids)
+        known = {} if catalogue is None else catalogue.contents(ids)
+        yield [planned(row, known) for row in batch]
+
+
+def _gone(catalogue: Catalogue, seen: set[str] | None, tally: Tally) -> list[str] | None:
+    """Return the ids that the source does not have, none unless they were noted; None when it can't be known."""
+    if seen is None:
+        return []
+    return [id_ for id_ in catalogue.ids() if id_ not in seen] if tally.is_complete else None
+
+
+def _begun(steps: Steps, embedder: Embedder, pool: Workers) -> list[Begun]:
+    """Prepare decoded pictures here, as that is quicker than sending them, and let others prepare the encoded."""
+    begun: list[Begun] = []
+    for step in steps:
+        if isinstance(step, Failure) or step.change not in {Change.NEW, Change.NEW_PICTURE}:
+            begun.append(None)
+        elif isinstance(picture := step.item.picture, Picture):
+            begun.append(Prepared(embedder.prepare(picture).pixels, display_copy(picture), ""))
+        else:
+            begun.append(pool.begin(picture))
+    return begun
+
+
+def _committed(
+    steps: Steps, begun: Sequence[Begun], embedder: Embedder, catalogue: Catalogue, pool: Workers
+) -> Outcome:
+    """Embed what is prepared, commit all changes of a batch at once, and return what came of it."""
+    failures: list[Failure] = []
+    changed: list[tuple[Step, Prepared | None]] = []
+    for step, picture in zip(steps, begun, strict=True):
+        if isinstance(step, Failure):
+            failures.append(step)
+        elif step.change is not Change.NONE:
+            try:
+                changed.append((step, pool.result(picture) if isinstance(picture, Task) else picture))
+            except WorkersLost:
+                raise
+            except LookalikeError as error:
+                failures.append(Failure.of(step.item, error))
+    records = iter(_records([(step, picture) for step, picture in changed if picture is not None], embedder))
     catalogue.upsert(
         [
-            Record(
-                id=one.item.id,
-                label=embedder.card.classes[label],
-                probability=float(row[label]),
-                vector=vector,
-                display=one.display,
-                attributes=one.item.attributes,
-                content=one.item.content,
-            )
-            for one, vector, label, row in zip(prepared, vectors, best.tolist(), probabilities, strict=True)
+            AttributeUpdate(step.item.id, step.item.attributes, step.content) if picture is None else next(records)
+            for step, picture in changed
         ]
     )
+    added = sum(step.change is Change.NEW for step, _ in changed)
+    return Outcome(len(steps), added, len(changed) - added, failures)
+
+
+def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> list[Record]:
+    """Return the records of pictures, embedded in one batch."""
+    if not prepared:
+        return []
+    vectors, probabilities = embedder.embed(np.stack([picture.view for _, picture in prepared]))
+    best = probabilities.argmax(axis=1)
+    return [
+        Record(
+            id=step.item.id,
+            label=embedder.card.classes[label],
+            probability=float(row[label]),
+            vector=vector,
+            display=picture.display,
+            attributes=step.item.attributes,
+            content=joined(picture.digest, step.item.attributes) if picture.digest else step.content,
+        )
+        for (step, picture), vector, label, row in zip(prepared, vectors, best.tolist(), probabilities, strict=True)
+    ]
+
+
+def _foreseen(steps: Steps) -> Outcome:
+    """Return what would come of a batch, were every picture sound that can be read."""
+    failures: list[Failure] = []
+    added = updated = 0
+    for step in steps:
+        if isinstance(step, Failure):
+            failures.append(step)
+        elif step.change is Change.NEW:
+            try:
+                if not isinstance(step.item.picture, Picture):
+                    step.item.picture.read()
+                added += 1
+            except LookalikeError as error:
+                failures.append(Failure.of(step.item, error))
+        else:
+            updated += step.change is not Change.NONE
+    return Outcome(len(steps), added, updated, failures)

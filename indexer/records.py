@@ -54,6 +54,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeUpdate:
+    """New attributes for an item that keeps its picture, vector and label; `content` as in a record."""
+
+    id: str
+    attributes: Mapping[str, AttributeValue]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One live item of a catalogue."""
 

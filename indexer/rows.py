@@ -1,7 +1,6 @@
 """What is read from and written to the tables, each inside a transaction that the caller holds."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,20 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import UnknownItem
-from indexer.filters import LARGEST_INTEGER, Condition, is_text
-from indexer.records import DisplayCopy, Item, PictureInfo, Record
+from indexer.filters import Condition
+from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
+from indexer.soundness import attribute_trouble, id_trouble
 from models.embedder import Vectors
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-LONGEST_NAME = 200
-"""Characters that an id or the name of an attribute may have."""
-
 _ITEM = "row, id, label, probability, attributes, media_type, width, height"
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
-_NOT_IN_A_NAME = frozenset('"\\')
 
 
 def insert(connection: apsw.Connection, records: Sequence[Record]) -> None:
@@ -56,6 +52,22 @@ def insert(connection: apsw.Connection, records: Sequence[Record]) -> None:
     )
     names = sorted({name for record in records for name in record.attributes})
     connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", [(name,) for name in names])
+
+
+def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeUpdate], dim: int) -> list[Record]:
+    """Return changes as whole records: an update of attributes with the picture and the vector that its item has.
+
+    Raises UnknownItem for an update of an item that is not there.
+    """
+    ids = [change.id for change in changes if isinstance(change, AttributeUpdate)]
+    kept = zip(items_by_id(connection, ids), vectors_by_id(connection, ids, dim), strict=True)
+    whole = {item.id: (item.label, item.probability, vector, display_of(connection, item.id)) for item, vector in kept}
+    return [
+        Record(change.id, *whole[change.id], change.attributes, change.content)
+        if isinstance(change, AttributeUpdate)
+        else change
+        for change in changes
+    ]
 
 
 def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
@@ -156,6 +168,11 @@ def contents_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, st
     return dict(found)
 
 
+def all_ids(connection: apsw.Connection) -> list[str]:
+    """Return the ids of all live items, in order."""
+    return [id_ for (id_,) in connection.execute("SELECT id FROM items ORDER BY id")]
+
+
 def count_by_label(connection: apsw.Connection) -> dict[str, int]:
     """Return the number of items of each label that has any."""
     return dict(connection.execute("SELECT label, count(*) FROM items GROUP BY label"))
@@ -179,10 +196,18 @@ def unknown(id_: str) -> UnknownItem:
     return UnknownItem(f"No item has the id {id_!r}.")
 
 
-def check_record(record: Record, dim: int, labels: Sequence[str]) -> None:
-    """Raise ValueError, naming the item, for a record that the catalogue could not give back as it is."""
-    if not _is_name(record.id):
-        raise ValueError(f"An id is a string of 1 to {LONGEST_NAME} characters, not {record.id!r}.")
+def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:
+    """Raise ValueError, naming the item, for a change that the catalogue could not give back as it is."""
+    if trouble := id_trouble(change.id):
+        raise ValueError(trouble)
+    if isinstance(change, Record):
+        _check_seen(change, dim, labels)
+    if trouble := attribute_trouble(change.attributes):
+        raise ValueError(f"{change.id}: {trouble}")
+
+
+def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
+    """Raise ValueError unless a record's label and vector are what a model gives."""
     if record.label not in labels or not 0 <= record.probability <= 1:
         raise ValueError(f"{record.id}: {record.label!r} with probability {record.probability!r} is no prediction.")
     vector = record.vector
@@ -190,28 +215,6 @@ def check_record(record: Record, dim: int, labels: Sequence[str]) -> None:
         raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
     if not _are_unit(vector[np.newaxis]):
         raise ValueError(f"{record.id}: the vector is not of length 1.")
-    for name, value in record.attributes.items():
-        if name == "label" or not _is_name(name) or not _NOT_IN_A_NAME.isdisjoint(name):
-            raise ValueError(f"{record.id}: {name!r} can't name an attribute.")
-        if not _is_attribute(value):
-            raise ValueError(f"{record.id}: {name} = {value!r} is no string, finite number, true, false or null.")
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
-
-
-def _is_attribute(value: Any) -> bool:
-    match value:
-        case None | bool():
-            return True
-        case str():
-            return is_text(value)
-        case int():
-            return abs(value) <= LARGEST_INTEGER
-        case float():
-            return math.isfinite(value)
-    return False
 
 
 def _clause(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:

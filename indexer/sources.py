@@ -1,41 +1,31 @@
-"""Where items come from: things that yield pictures with ids and attributes."""
+"""Where items come from, by the name that a person gives."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from indexer.errors import UnknownSource
-from indexer.records import AttributeValue
+from indexer.content import content_of
+from indexer.errors import SourceUnreadable, UnknownSource
+from indexer.folder import Folder
+from indexer.json_rows import JsonStream
+from indexer.source_items import Source, SourceItem
+from indexer.tables import FORMATS, Table
 from models import fashion_mnist
 from models.download import Progress
 from models.pictures import Picture
 
 FASHION_MNIST = "fashion-mnist"
-NAMES = (FASHION_MNIST,)
-"""The sources that `open_source` knows by name."""
+STREAM = "-"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SourceItem:
-    """One item before it is indexed; `content` changes when its picture or its attributes do."""
+class NamedSource(Source, Protocol):
+    """A source that a person named, with sentences on how it was read."""
 
-    id: str
-    picture: Picture
-    attributes: Mapping[str, AttributeValue]
-    content: str
-
-
-class Source(Protocol):
-    """Items in an order of their own, the same whenever they are iterated; ids are unique."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[SourceItem]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
 
 class FashionMNIST:
@@ -43,6 +33,8 @@ class FashionMNIST:
 
     Ids are the split's name and the image's place in it, `test-00000`; attributes the true class and the split.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, split: fashion_mnist.Split, name: fashion_mnist.SplitName) -> None:
         self._split = split
@@ -60,19 +52,35 @@ class FashionMNIST:
             )
 
 
-def open_source(name: str, data_dir: Path | str | None = None, progress: Progress | None = None) -> Source:
-    """Return a source by name: `fashion-mnist`, the 10,000 test images.
+def open_source(
+    name: str,
+    data_dir: Path | str | None = None,
+    progress: Progress | None = None,
+    stream: BinaryIO | None = None,
+) -> NamedSource:
+    """Return a source: `fashion-mnist` (its 10,000 test images), the path of a folder or a table, or `-`.
 
-    `progress(done, total)` counts the bytes of a download. Raises UnknownSource, or what
-    `models.fashion_mnist.load` raises.
+    `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
+    bytes of a download. Raises UnknownSource, SourceUnreadable, or what `models.fashion_mnist.load`, `Folder`
+    and `Table` raise.
     """
-    if name != FASHION_MNIST:
-        raise UnknownSource(f"There is no source {name!r}. Choose from: {', '.join(NAMES)}.")
-    return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
-
-
-def content_of(picture: bytes, attributes: Mapping[str, AttributeValue]) -> str:
-    """Return what identifies an item's content: SHA-256 over its picture's bytes and its attributes."""
-    digest = hashlib.sha256(picture)
-    digest.update(json.dumps(attributes, sort_keys=True).encode())
-    return digest.hexdigest()
+    if name == FASHION_MNIST:
+        return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
+    if name == STREAM and stream is not None:
+        return JsonStream(stream, Path())
+    path = Path(name)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except OSError as error:
+        raise SourceUnreadable(f"{path} can't be read ({error.strerror or error}). Check it.") from error
+    if mode is not None and stat.S_ISDIR(mode):
+        return Folder(path)
+    if mode is not None and stat.S_ISREG(mode) and path.suffix.lower() in FORMATS:
+        return Table(path)
+    what = "does not exist" if mode is None else "is of no kind that can be read"
+    raise UnknownSource(
+        f"The source {name!r} {what}. Choose {FASHION_MNIST}, a folder of pictures, a table ({', '.join(FORMATS)}), "
+        f"or {STREAM} for JSON Lines on standard input."
+    )

@@ -65,10 +65,15 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
 
 def test_indexing_shows_progress_and_a_second_run_finds_nothing_to_do(run: Run, tmp_path: Path) -> None:
     first = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
-    assert (first.returncode, first.stdout) == (0, f"{tmp_path / 'c'}: 10000 added, 0 updated, 10000 items.\n")
+    assert (first.returncode, first.stdout) == (
+        0,
+        f"{tmp_path / 'c'}: 10000 added, 0 updated, 0 unchanged, 0 failed, 10000 items.\n",
+    )
     assert "10000/10000" in first.stderr
     second = run("index", "fashion-mnist", "--catalogue", tmp_path / "c")
-    assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'c'}: nothing to do, all 10000 items are there.\n")
+    said = f"{tmp_path / 'c'}: nothing to do: 0 added, 0 updated, 10000 unchanged, 0 failed, 10000 items.\n"
+    assert (second.returncode, second.stdout) == (0, said)
+    assert not (tmp_path / "c" / "failures.jsonl").exists()
 
 
 def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
@@ -172,6 +177,8 @@ def test_a_known_failure_is_one_line_and_exit_code_1(
         ["search", "x", "--look", "-1"],
         ["similar", "x", "--look", "much"],
         ["similar", "x", "--unknown"],
+        ["index", "photos"],
+        ["index", "fashion-mnist", "--workers", "0"],
         ["train"],
         ["train", "--recipe", "unknown", "--out", "x"],
         ["serve", "--port", "65536"],
@@ -194,6 +201,99 @@ def test_a_missing_catalogue_says_how_to_make_one(command: list[str], run: Run, 
     assert "none" in line
     assert "lookalike index" in line
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, test_split: Split) -> Path:
+    """A table of four products, of which the picture of one is no picture and that of another not there."""
+    for number in (0, 1):
+        picture = Image.fromarray(255 - test_split.images[number]).resize((140, 140))
+        picture.save(tmp_path / f"{number}.png")
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "shop.csv").write_text("id,image,price\na,0.png,5\nb,text.png,6\nc,none.png,7\nd,1.png,8\n")
+    return tmp_path / "shop.csv"
+
+
+def test_pictures_that_fail_go_into_a_report_and_the_exit_code_is_3(run: Run, shop: Path, tmp_path: Path) -> None:
+    catalogue = tmp_path / "c"
+    done = run("index", shop, "--catalogue", catalogue)
+    summary = "2 added, 0 updated, 0 unchanged, 2 failed, 2 items."
+    report = catalogue / "failures.jsonl"
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1] == f"{catalogue}: {summary} What failed, and what to do: {report}"
+    assert "2 failed" in done.stderr
+    assert "Numbers: price." in done.stderr
+    failures = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(failure["row"], failure["id"], failure["code"]) for failure in failures] == [
+        (3, "b", "unsupported-picture"),
+        (4, "c", "picture-missing"),
+    ]
+    for name in ("text.png", "none.png"):
+        shutil.copy(tmp_path / "0.png", tmp_path / name)
+    again = run("index", shop, "--catalogue", catalogue, "--workers", "1")
+    assert (again.returncode, report.exists()) == (0, False)
+    assert again.stdout == f"{catalogue}: 2 added, 0 updated, 2 unchanged, 0 failed, 4 items.\n"
+    hits = json.loads(run("similar", "a", "--catalogue", catalogue, "--where", "price>=6", "--json").stdout)
+    assert {hit["item"]["id"] for hit in hits} == {"b", "c", "d"}
+
+
+def test_strict_indexing_stops_with_one_line(run: Run, shop: Path, tmp_path: Path) -> None:
+    done = run("index", shop, "--catalogue", tmp_path / "c", "--strict", "--report", tmp_path / "report.jsonl")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: row 3 b: This is no picture" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "report.jsonl").read_text())["id"] == "b"
+
+
+def test_a_dry_run_says_what_would_be_done_and_makes_nothing(run: Run, shop: Path, tmp_path: Path) -> None:
+    before = set(tmp_path.iterdir())
+    done = run("index", shop, "--catalogue", tmp_path / "c", "--dry-run")
+    said = f"{tmp_path / 'c'}: a dry run, nothing was changed: 3 added, 0 updated, 0 unchanged, 1 failed.\n"
+    assert (done.returncode, done.stdout) == (3, said)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_json_lines_come_from_standard_input_and_prune_what_they_lack(
+    project: Path, shop: Path, tmp_path: Path
+) -> None:
+    def index(lines: str, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, project / "lookalike.py", "index", "-", "--catalogue", "c", *options],
+            input=lines,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    both = '{"id": 1, "image": "0.png", "title": "Boot"}\n{"id": 2, "image": "1.png"}\n'
+    assert index(both).stdout == "c: 2 added, 0 updated, 0 unchanged, 0 failed, 2 items.\n"
+    foreseen = index(both.splitlines()[1], "--prune", "--dry-run")
+    assert (
+        foreseen.stdout == "c: a dry run, nothing was changed: 0 added, 0 updated, 1 unchanged, 0 failed, 1 pruned.\n"
+    )
+    unread = index("no json", "--prune", "--report", "report.jsonl")
+    assert (unread.returncode, "Nothing was pruned" in unread.stderr) == (3, True)
+    assert unread.stdout.endswith("2 items. What failed, and what to do: report.jsonl\n")
+    pruned = index(both.splitlines()[1], "--prune")
+    assert pruned.stdout == "c: 0 added, 0 updated, 1 unchanged, 0 failed, 1 pruned, 1 items.\n"
+    nothing = index("", "--prune")
+    assert (nothing.returncode, "standard input" in nothing.stderr) == (1, True)
+
+
+def test_a_bad_table_is_one_line_and_makes_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("id,image\n1,a.png\n1,b.png\n")
+    done = run("index", tmp_path / "shop.csv", "--catalogue", tmp_path / "c")
+    assert done.returncode == 1
+    assert "same id '1'" in _one_line(done)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_report_that_can_not_be_written_is_said_first(run: Run, shop: Path, tmp_path: Path) -> None:
+    done = run("index", shop, "--catalogue", tmp_path / "c", "--report", shop / "report.jsonl")
+    assert done.returncode == 1
+    assert "--report" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_source_names_those_there_are(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Lines of text from files that may be anything: bounded in length, decoded, and free of NUL bytes."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from indexer.errors import TableDamaged
+
+LONGEST_LINE = 2**20
+"""Bytes that a line may have."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def bounded_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str | TableDamaged]]:
+    """Yield the number of each line, from 1, and its text with its end; or why it can't be taken, and go on.
+
+    However long a line is, no more than LONGEST_LINE bytes of it are held. UTF-8, a byte order mark is left out.
+    """
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if len(line) > LONGEST_LINE:
+            yield (
+                number,
+                TableDamaged(
+                    f"{name}: line {number} is longer than {LONGEST_LINE >> 20} MiB. This is no table of items, or its "
+                    "line ends are missing."
+                ),
+            )
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LONGEST_LINE)
+        elif b"\0" in line:
+            yield (
+                number,
+                TableDamaged(
+                    f"{name}: line {number} holds NUL bytes; this is no text, or not UTF-8. Save the table as UTF-8."
+                ),
+            )
+        else:
+            yield number, _decoded(line, number, name)
+
+
+def _decoded(line: bytes, number: int, name: str) -> str | TableDamaged:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        return TableDamaged(
+            f"{name}: line {number} is not UTF-8 (byte {line[error.start]:#04x}). Save the table as UTF-8."
+        )

@@ -1,0 +1,64 @@
+"""What a worker process does: read a picture, decode it, and make of it what is embedded and what is shown.
+
+Nothing here loads FAISS, SQLite or the runtime: a worker stays small.
+"""
+
+import multiprocessing
+import os
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.content import digest_of
+from indexer.display import display_copy
+from indexer.errors import PictureFailed
+from indexer.records import DisplayCopy
+from indexer.source_items import EncodedPicture
+from models import garment_view
+from models.errors import LookalikeError
+from models.pictures import decode
+
+PREPROCESSING = garment_view.PREPROCESSING
+"""The preprocessing, as a model's card names it, that workers do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture ready to be embedded: its view, its display copy, and the digest of the bytes that they are of."""
+
+    view: NDArray[np.uint8]
+    display: DisplayCopy
+    digest: str
+
+
+def prepare(picture: EncodedPicture) -> Prepared:
+    """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
+    try:
+        data = picture.read()
+        decoded = decode(data)
+        return Prepared(garment_view.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
+    except LookalikeError:
+        raise
+    except Exception as error:
+        raise PictureFailed(
+            f"The picture could not be prepared ({type(error).__name__}: {error}). Save it again, or leave it out."
+        ) from error
+
+
+def ready() -> int:
+    """Return this process's id: a task that shows that a worker works."""
+    return os.getpid()
+
+
+def begin_worker() -> None:
+    """Let this process end when the one that started it does, however that ends: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

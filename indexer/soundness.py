@@ -1,0 +1,60 @@
+"""What the id and the attributes of an item may be: told where they come in, held where they are kept."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from indexer.filters import LARGEST_INTEGER, is_text
+
+LONGEST_NAME = 200
+"""Characters that an id or the name of an attribute may have."""
+
+_NOT_IN_A_NAME = frozenset('"\\')
+
+
+def id_trouble(id_: Any) -> str | None:
+    """Return why something can't be an id; None when it can."""
+    if _is_name(id_):
+        return None
+    return f"An id is a string of 1 to {LONGEST_NAME} printable characters, not {_shortened(id_)}."
+
+
+def name_trouble(name: Any) -> str | None:
+    """Return why something can't name an attribute; None when it can."""
+    if name == "label":
+        return "'label' can't name an attribute: it is the predicted class. Give it another name."
+    if not _is_name(name) or not _NOT_IN_A_NAME.isdisjoint(name):
+        return f"{_shortened(name)} can't name an attribute. Give it a plain name of 1 to {LONGEST_NAME} characters."
+    return None
+
+
+def attribute_trouble(attributes: Mapping[Any, Any]) -> str | None:
+    """Return why attributes can't be kept as they are, for the first that can't; None when all can."""
+    for name, value in attributes.items():
+        if trouble := name_trouble(name):
+            return trouble
+        if not _is_attribute(value):
+            return f"{name} = {_shortened(value)} is no string, finite number, true, false or null."
+    return None
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _is_attribute(value: Any) -> bool:
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return is_text(value)
+        case int():
+            return abs(value) <= LARGEST_INTEGER
+        case float():
+            return math.isfinite(value)
+    return False
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME // 4]}..."

@@ -1,0 +1,67 @@
+"""A row of a table, whatever its format, and the item that it describes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from indexer.errors import InvalidRow
+from indexer.picture_files import picture_at
+from indexer.soundness import attribute_trouble, id_trouble
+from indexer.source_items import Failure, SourceItem
+from models.errors import LookalikeError
+
+ID, IMAGE = "id", "image"
+"""The columns that every table has; each other is an attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its number as an editor shows it, and its values by column, missing ones left out."""
+
+    number: int
+    values: Mapping[str, Any]
+
+    @property
+    def id(self) -> Any:
+        """What stands in the column `id`, a whole number as its digits; None where nothing does."""
+        id_ = self.values.get(ID)
+        return str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
+
+
+class Rows(Protocol):
+    """The rows of a table in a file, read anew whenever they are iterated. Raises TableDamaged, SourceUnreadable."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the table's head declares; none where it has no head."""
+        ...
+
+    @property
+    def is_text(self) -> bool:
+        """Whether every value is a string, so that its kind has yet to be told."""
+        ...
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+def item_of(row: Row, folder: Path) -> SourceItem | Failure:
+    """Return the item of a row whose picture lies in a folder, or why it is none."""
+    try:
+        if row.id is None:
+            raise InvalidRow("The row has no id. Give it one.")
+        if trouble := id_trouble(row.id):
+            raise InvalidRow(trouble)
+        image = row.values.get(IMAGE)
+        if not isinstance(image, str):
+            raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file there.")
+        attributes = {name: value for name, value in row.values.items() if name not in {ID, IMAGE}}
+        if trouble := attribute_trouble(attributes):
+            raise InvalidRow(trouble)
+        return SourceItem(row.id, picture_at(image, folder), attributes, place=row.number)
+    except LookalikeError as error:
+        id_ = None if id_trouble(row.id) else row.id
+        return Failure(row.number, id_, error.code, str(error), hides_items=not isinstance(row.id, str))

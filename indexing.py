@@ -1,0 +1,129 @@
+"""What `lookalike index` does: open the source, run the pipeline, report failures, sum up."""
+
+import sys
+from collections.abc import Sized
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from terminal import ProgressBar, progress_bar
+
+if TYPE_CHECKING:
+    from indexer.failures import FailureReport
+    from indexer.source_items import Failure
+    from indexer.sources import NamedSource
+    from indexer.tally import IndexReport
+    from models.embedder import Embedder
+
+SOME_FAILED = 3
+"""The exit code of a run in which some items failed."""
+
+
+def index(
+    source: str,
+    catalogue: Path,
+    data_dir: Path | None,
+    model: Path | None,
+    report: Path | None,
+    workers: int | None,
+    dry_run: bool,
+    **choices: bool,
+) -> int:
+    """Index a source as `lookalike index` was asked to, and return the exit code.
+
+    `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
+    """
+    import models
+    from indexer import sources
+
+    with progress_bar("B") as progress:
+        items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None))
+    for note in items.notes:
+        click.echo(note, err=True)
+    embedder = models.load(model)
+    if dry_run:
+        return _foretell(items, embedder, catalogue, report, choices)
+    return _bring_up_to_date(items, embedder, catalogue, report, workers, choices)
+
+
+def _bring_up_to_date(
+    items: "NamedSource",
+    embedder: "Embedder",
+    directory: Path,
+    report_file: Path | None,
+    workers: int | None,
+    choices: dict[str, bool],
+) -> int:
+    from indexer import pipeline
+    from indexer.catalogue import Catalogue
+    from indexer.failures import REPORT_FILE, FailureReport
+
+    card = embedder.card
+    with (
+        closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
+        FailureReport(report_file or directory / REPORT_FILE) as failures,
+        progress_bar("item") as progress,
+    ):
+        progress(0, _rows(items))
+        try:
+            report = pipeline.index(
+                items, embedder, catalogue, progress, _telling(progress, failures), workers=workers, **choices
+            )
+        finally:
+            if report_file is None and not failures.count:
+                failures.path.unlink(missing_ok=True)
+        total = len(catalogue)
+    is_done = not (report.added or report.updated or report.failed or report.pruned)
+    click.echo(
+        f"{directory}: {'nothing to do: ' if is_done else ''}{_summed_up(report)}, {total} items.{_where(failures)}"
+    )
+    return SOME_FAILED if report.failed else 0
+
+
+def _foretell(
+    items: "NamedSource", embedder: "Embedder", directory: Path, report_file: Path | None, choices: dict[str, bool]
+) -> int:
+    from indexer import pipeline
+    from indexer.catalogue import Catalogue
+    from indexer.errors import CatalogueMissing
+    from indexer.failures import FailureReport
+
+    with ExitStack() as stack:
+        try:
+            catalogue = stack.enter_context(Catalogue.open(directory, embedder.card.fingerprint))
+        except CatalogueMissing:
+            catalogue = None
+        failures = stack.enter_context(FailureReport(report_file)) if report_file else None
+        progress = stack.enter_context(progress_bar("item"))
+        progress(0, _rows(items))
+        report = pipeline.preview(items, catalogue, progress, _telling(progress, failures), **choices)
+    click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{_where(failures)}")
+    return SOME_FAILED if report.failed else 0
+
+
+def _rows(items: "NamedSource") -> int:
+    return len(items) if isinstance(items, Sized) else 0
+
+
+def _telling(progress: ProgressBar, failures: "FailureReport | None") -> Any:
+    def tell(failure: "Failure") -> None:
+        if failures is not None:
+            failures.add(failure)
+        progress.count_failure()
+
+    return tell
+
+
+def _summed_up(report: "IndexReport") -> str:
+    if report.prune_held_back:
+        click.echo("Nothing was pruned: the source could not be read wholly. See the failures.", err=True)
+    pruned = f", {report.pruned} pruned" if report.pruned else ""
+    return (
+        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.failed} failed{pruned}"
+    )
+
+
+def _where(failures: "FailureReport | None") -> str:
+    return f" What failed, and what to do: {failures.path}" if failures is not None and failures.count else ""

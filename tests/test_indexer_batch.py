@@ -1,0 +1,469 @@
+"""Indexing pictures from files: in parallel, laziest first, through failures, dead workers and kills."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer import pipeline, planning, workers
+from indexer.catalogue import Catalogue
+from indexer.content import content_of, is_same_picture
+from indexer.display import display_copy
+from indexer.errors import ItemFailed, SourceChanged, UnknownItem, WorkersLost
+from indexer.failures import FailureReport
+from indexer.folder import Folder
+from indexer.json_rows import JsonStream
+from indexer.picture_files import PictureFile
+from indexer.records import AttributeUpdate
+from indexer.source_items import Failure, SourceItem
+from indexer.tables import Table
+from indexer.tally import IndexReport
+from models import fashion_mnist
+from models.pictures import decode
+from models.runtime import LiteRTEmbedder
+
+index = partial(pipeline.index, workers=1)
+"""Index where it is beside the point how many processes do it: each takes its time to start."""
+
+OF_EACH_CLASS = 3
+SMALL_BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def photos() -> Path:
+    folder = fashion_mnist.locate().parent / "clothing-photos"
+    if not folder.is_dir():
+        pytest.skip("the phone photographs lie beside Fashion-MNIST only where the project is built")
+    return folder
+
+
+@pytest.fixture
+def folder(photos: Path, tmp_path: Path) -> Path:
+    """30 phone photographs, three of each class, in a folder for the class."""
+    copy = tmp_path / "photos"
+    for kind in sorted(path for path in photos.iterdir() if path.is_dir()):
+        (copy / kind.name).mkdir(parents=True)
+        for number, photo in enumerate(sorted(kind.glob("*.jpg"))[:OF_EACH_CLASS]):
+            shutil.copy(photo, copy / kind.name / f"{number}.jpg")
+    return copy
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Path:
+    """A table of six small pictures that any machine has."""
+    random = np.random.default_rng(1)
+    lines = ["id,image,price"]
+    for number in range(6):
+        Image.fromarray(random.integers(0, 256, (40, 30, 3), np.uint8)).save(tmp_path / f"{number}.png")
+        lines.append(f"item-{number},{number}.png,{10 + number}")
+    (tmp_path / "shop.csv").write_text("\n".join(lines))
+    return tmp_path / "shop.csv"
+
+
+@pytest.fixture
+def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callable[..., Catalogue]]:
+    """Open catalogues by name, made where there are none."""
+    opened: list[Catalogue] = []
+
+    def open_(name: str = "catalogue") -> Catalogue:
+        card = embedder.card
+        opened.append(Catalogue.create(tmp_path / name, card.fingerprint, card.dim, card.classes))
+        return opened[-1]
+
+    yield open_
+    for catalogue in opened:
+        catalogue.close()
+
+
+@pytest.fixture
+def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
+    return open_catalogue()
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "BATCH", SMALL_BATCH)
+
+
+def assert_same(one: Catalogue, other: Catalogue) -> None:
+    """Hold two catalogues to be the same, item for item, picture for picture and vector for vector."""
+    ids = one.ids()
+    assert other.ids() == ids
+    assert one.get(ids) == other.get(ids)
+    assert one.contents(ids) == other.contents(ids)
+    assert [one.display(id_) for id_ in ids] == [other.display(id_) for id_ in ids]
+    np.testing.assert_array_equal(one.vectors(ids), other.vectors(ids))
+
+
+@pytest.fixture
+def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def forbid() -> None:
+        def refuse(*_: object) -> None:
+            raise AssertionError("a picture was prepared or embedded")
+
+        monkeypatch.setattr(workers.Workers, "begin", refuse)
+        monkeypatch.setattr(LiteRTEmbedder, "prepare", refuse)
+        monkeypatch.setattr(LiteRTEmbedder, "embed", refuse)
+
+    return forbid
+
+
+def test_photographs_arrive_as_one_process_would_make_them(
+    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+) -> None:
+    counted: list[tuple[int, int]] = []
+    source = Folder(folder)
+    report = pipeline.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
+    assert report == IndexReport(added=30, updated=0, unchanged=0, generation=1)
+    assert counted == [(8, 30), (16, 30), (24, 30), (30, 30)]
+    ids = [item.id for item in source if isinstance(item, SourceItem)]
+    pictures = [decode((folder / id_).read_bytes()) for id_ in ids]
+    vectors, probabilities = embedder.embed(np.stack([embedder.prepare(picture).pixels for picture in pictures]))
+    np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
+    items = catalogue.get(ids)
+    assert [item.label for item in items] == [embedder.card.classes[best] for best in probabilities.argmax(axis=1)]
+    assert [item.attributes for item in items] == [{"folder": id_.partition("/")[0]} for id_ in ids]
+    assert catalogue.display(ids[7]) == display_copy(pictures[7])
+    assert len(catalogue.search(vectors[:1], 30, where={"folder": "hat"})[0]) == OF_EACH_CLASS
+
+
+def test_a_second_run_decodes_nothing_and_starts_no_process(
+    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+) -> None:
+    pipeline.index(Folder(folder), embedder, catalogue)
+    nothing_is_decoded()
+    assert pipeline.index(Folder(folder), embedder, catalogue) == IndexReport(0, 0, 30, 1)
+
+
+def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
+    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, small_batches: None
+) -> None:
+    first, second = open_catalogue("first"), open_catalogue("second")
+    pipeline.index(Folder(folder), embedder, first, workers=1)
+    pipeline.index(Folder(folder), embedder, second, workers=3)
+    assert_same(first, second)
+
+
+def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    ids = catalogue.ids()
+    vectors, displays = catalogue.vectors(ids), [catalogue.display(id_) for id_ in ids]
+    labels = [(item.label, item.probability) for item in catalogue.get(ids)]
+    tiles.write_text(tiles.read_text().replace(",12", ",99"))
+    nothing_is_decoded()
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 1, 5, 2)
+    assert [item.attributes["price"] for item in catalogue.get(ids)] == [10, 11, 99, 13, 14, 15]
+    assert catalogue.search(vectors[2:3], 1, where={"price": {"gte": 50}})[0][0].item.id == "item-2"
+    np.testing.assert_array_equal(catalogue.vectors(ids), vectors)
+    assert [catalogue.display(id_) for id_ in ids] == displays
+    assert [(item.label, item.probability) for item in catalogue.get(ids)] == labels
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 6, 2)
+
+
+def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    before = catalogue.vectors(["item-1", "item-4"])
+    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
+    tiles.write_text(tiles.read_text().replace(",14", ",24"))
+    embedded: list[int] = []
+    embed = LiteRTEmbedder.embed
+    monkeypatch.setattr(
+        LiteRTEmbedder, "embed", lambda self, views: (embedded.append(len(views)), embed(self, views))[1]
+    )
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 2, 4, 2)
+    assert embedded == [1]
+    after = catalogue.vectors(["item-1", "item-4"])
+    assert not np.array_equal(after[0], before[0])
+    np.testing.assert_array_equal(after[1], before[1])
+    assert catalogue.get(["item-4"])[0].attributes == {"price": 24}
+
+
+def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    old = [AttributeUpdate(id_, {"price": 1}, f"{number:064x}") for number, id_ in enumerate(catalogue.ids())]
+    catalogue.upsert(old)
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 6, 0, 2)
+    assert catalogue.get(["item-0"])[0].attributes == {"price": 10}
+
+
+def test_attributes_of_an_item_that_is_not_there_change_nothing(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    with pytest.raises(UnknownItem, match="'none'"):
+        catalogue.upsert([AttributeUpdate("item-1", {"price": 1}, ""), AttributeUpdate("none", {}, "")])
+    with pytest.raises(ValueError, match="item-1: 'label'"):
+        catalogue.upsert([AttributeUpdate("item-1", {"label": 1}, "")])
+    assert catalogue.get(["item-1"])[0].attributes == {"price": 11}
+
+
+def test_content_tells_the_picture_from_the_attributes() -> None:
+    content = content_of(b"picture", {"a": 1})
+    assert is_same_picture(content, content_of(b"picture", {"a": 2}))
+    assert not is_same_picture(content, content_of(b"another", {"a": 1}))
+    assert not is_same_picture(content, "0" * 64)
+
+
+def test_what_fails_is_told_in_order_and_stops_nothing(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    kept = catalogue.vectors(["item-1"])
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:-30])
+    (tmp_path / "2.png").unlink()
+    (tmp_path / "2.png").mkdir()
+    (tmp_path / "text.png").write_text("I am text.")
+    os.mkfifo(tmp_path / "pipe.png")
+    tiles.write_text(
+        tiles.read_text() + "\na,pipe.png,1\nb,../out.png,1\nc,text.png,1\nd,http://x.org/a.png,1\ne,5.png,1"
+    )
+    with FailureReport(tmp_path / "failures.jsonl") as report:
+        done = index(Table(tiles), embedder, catalogue, on_failure=report.add)
+    assert done == IndexReport(added=1, updated=0, unchanged=4, generation=2, failed=6)
+    told = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text().splitlines()]
+    assert [(line["row"], line["id"], line["code"]) for line in told] == [
+        (3, "item-1", "damaged-picture"),
+        (4, "item-2", "picture-unreadable"),
+        (8, "a", "picture-unreadable"),
+        (9, "b", "path-refused"),
+        (10, "c", "unsupported-picture"),
+        (11, "d", "address-refused"),
+    ]
+    assert all(line["message"].endswith(".") for line in told)
+    np.testing.assert_array_equal(catalogue.vectors(["item-1"]), kept)
+    assert len(catalogue) == 7
+
+
+def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
+    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+) -> None:
+    ids = [item.id for item in Folder(folder) if isinstance(item, SourceItem)]
+    (folder / ids[12]).write_text("no picture")
+    (folder / ids[20]).write_text("no picture")
+    failures: list[Failure] = []
+    with pytest.raises(ItemFailed, match=f"{ids[12]}: This is no picture"):
+        pipeline.index(Folder(folder), embedder, catalogue, on_failure=failures.append, strict=True, prune=True)
+    assert [failure.id for failure in failures] == [ids[12]]
+    assert set(catalogue.ids()) >= set(ids[:8])
+    assert not {ids[12], ids[20]} & set(catalogue.ids())
+    report = pipeline.index(Folder(folder), embedder, catalogue)
+    assert (report.added + report.unchanged, report.failed) == (28, 2)
+
+
+def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
+    (tmp_path / "2.png").write_text("no picture any more")
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 2, 1, failed=1)
+    foreseen = pipeline.preview(Table(tiles), catalogue, prune=True)
+    assert (foreseen.pruned, len(catalogue)) == (3, 6)
+    done = index(Table(tiles), embedder, catalogue, prune=True)
+    assert done == IndexReport(0, 0, 2, 2, failed=1, pruned=3)
+    assert catalogue.ids() == ["item-0", "item-1", "item-2"]
+
+
+@pytest.mark.parametrize("line", [b'{"image": "0.png"}', b"no json", b'{"id": 7.5, "image": "0.png"}'])
+def test_prune_is_held_back_when_the_source_was_not_read_wholly(
+    line: bytes, tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    stream = b'{"id": "item-1", "image": "1.png", "price": 11}\n' + line
+    report = index(JsonStream(io.BytesIO(stream), tiles.parent), embedder, catalogue, prune=True)
+    assert report == IndexReport(0, 0, 1, 1, failed=1, prune_held_back=True)
+    assert len(catalogue) == 6
+    sound = JsonStream(io.BytesIO(stream.partition(b"\n")[0]), tiles.parent)
+    assert index(sound, embedder, catalogue, prune=True).pruned == 5
+
+
+def test_nothing_is_pruned_when_the_source_breaks_off(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    index(Table(tiles), embedder, catalogue)
+    table = Table(tiles)
+    tiles.write_text("\n".join(tiles.read_text().splitlines()[:3]) + "\n")
+    with pytest.raises(SourceChanged):
+        index(table, embedder, catalogue, prune=True)
+    assert len(catalogue) == 6
+
+
+def test_a_preview_foresees_and_changes_nothing(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+) -> None:
+    assert pipeline.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
+    index(Table(tiles), embedder, catalogue)
+    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
+    rows = tiles.read_text().replace(",11", ",21").splitlines()
+    tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
+    contents = catalogue.contents(catalogue.ids())
+    nothing_is_decoded()
+    foreseen = pipeline.preview(Table(tiles), catalogue, prune=True)
+    assert foreseen == IndexReport(added=1, updated=2, unchanged=2, generation=1, failed=1, pruned=2)
+    assert catalogue.contents(catalogue.ids()) == contents
+
+
+# Workers that die
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """A picture that kills the process that reads it, as one does for which memory runs out."""
+
+    def read(self) -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A picture over which the code that works on it stumbles."""
+
+    def read(self) -> bytes:
+        raise ZeroDivisionError("a fault")
+
+
+def _mixed(tiles: Path) -> Sequence[SourceItem]:
+    sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
+    return [
+        *sound[:2],
+        SourceItem("deadly", Deadly(), place=3),
+        *sound[2:4],
+        SourceItem("faulty", Faulty()),
+        *sound[4:],
+    ]
+
+
+def test_a_picture_that_kills_its_worker_fails_alone(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "BATCH", 4)
+    failures: list[Failure] = []
+    report = index(_mixed(tiles), embedder, catalogue, on_failure=failures.append)
+    assert report == IndexReport(6, 0, 0, 1, failed=2)
+    assert catalogue.ids() == [f"item-{n}" for n in range(6)]
+    assert [(failure.place, failure.id, failure.code) for failure in failures] == [
+        (3, "deadly", "picture-failed"),
+        (None, "faulty", "picture-failed"),
+    ]
+    assert "died" in failures[0].message
+    assert "ZeroDivisionError: a fault" in failures[1].message
+
+
+def dies_at_once() -> None:
+    os._exit(1)
+
+
+def test_workers_that_can_not_live_end_the_run_with_a_named_error(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "begin_worker", dies_at_once)
+    with pytest.raises(WorkersLost, match="--workers 1"):
+        index(Table(tiles), embedder, catalogue)
+    monkeypatch.undo()
+    assert index(Table(tiles), embedder, catalogue) == IndexReport(6, 0, 0, 1)
+
+
+# Kills and interrupts of the whole run
+
+RUN = f"""
+import multiprocessing, sys
+from pathlib import Path
+import models
+from indexer import pipeline, planning
+from indexer.catalogue import Catalogue
+from indexer.folder import Folder
+
+if __name__ == "__main__":
+    planning.BATCH = {SMALL_BATCH}
+    embedder = models.load()
+    card = embedder.card
+
+    def progress(done, total):
+        print(done, *(child.pid for child in multiprocessing.active_children()), flush=True)
+
+    with Catalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
+        pipeline.index(Folder(Path(sys.argv[1])), embedder, catalogue, progress)
+"""
+
+
+def _run(folder: Path, directory: Path, project: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, folder, directory],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=project,
+        start_new_session=True,
+    )
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that workers have ended")
+def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
+    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, project: Path, tmp_path: Path
+) -> None:
+    """Each run is killed a moment after a batch, so in the midst of what comes next; its workers end by themselves."""
+    done = 0
+    for life in range(2):
+        with _run(folder, tmp_path / "killed", project) as run:
+            assert run.stdout is not None
+            told = run.stdout.readline().split()
+            if life:
+                told = run.stdout.readline().split()
+            time.sleep(0.02 * life)
+            os.kill(run.pid, signal.SIGKILL)
+            run.communicate(timeout=60)
+            assert run.returncode == -signal.SIGKILL
+        children = [int(word) for word in told[1:]]
+        deadline = time.monotonic() + 30
+        while any(map(_lives, children)):
+            assert time.monotonic() < deadline, "a worker outlives the run that it worked for"
+            time.sleep(0.02)
+        killed = open_catalogue("killed")
+        assert len(killed) >= done
+        done = len(killed)
+        assert done >= int(told[0])
+    assert done < 30, "no run was killed in the middle"
+    resumed = pipeline.index(Folder(folder), embedder, killed)
+    assert resumed == IndexReport(30 - done, 0, done, 1)
+    whole = open_catalogue("whole")
+    pipeline.index(Folder(folder), embedder, whole)
+    assert_same(killed, whole)
+
+
+def test_ctrl_c_ends_a_run_and_its_workers_without_a_word_from_them(
+    folder: Path, open_catalogue: Callable[..., Catalogue], project: Path, tmp_path: Path
+) -> None:
+    with _run(folder, tmp_path / "interrupted", project) as run:
+        assert run.stdout is not None
+        done = int(run.stdout.readline().split()[0])
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    assert said.count("Traceback") == 1, said
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert len(open_catalogue("interrupted")) >= done

@@ -1,0 +1,489 @@
+"""Folders, tables and streams as sources of items: what they yield, and how they refuse what they can't."""
+
+import io
+import json
+import os
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer import errors, soundness
+from indexer.bounded_lines import LONGEST_LINE
+from indexer.csv_rows import number_in
+from indexer.folder import Folder
+from indexer.json_rows import JsonStream
+from indexer.picture_files import PictureFile, picture_at
+from indexer.source_items import Failure, SourceItem
+from indexer.sources import open_source
+from indexer.tables import Table
+from models.errors import LookalikeError, PictureTooLarge
+from models.pictures import MAX_BYTES
+
+NOBODY = 65534
+HEAD = b"id,image,price\n"
+
+
+def write(path: Path, content: bytes | str) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def attributes_of(source: Any) -> dict[str, dict[str, object]]:
+    return {item.id: dict(item.attributes) for item in source if isinstance(item, SourceItem)}
+
+
+def failures_of(source: Any) -> list[Failure]:
+    return [row for row in source if isinstance(row, Failure)]
+
+
+def path_of(item: SourceItem | Failure) -> Path:
+    assert isinstance(item, SourceItem)
+    assert isinstance(item.picture, PictureFile)
+    return item.picture.path
+
+
+# Folders
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.JPG", "z/1.webp", "shoes/boots/x.jpeg", "shoes/y.gif", "z.png/inner.bmp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in (".hidden.png", ".cache/p.png", "table.csv", "LICENSE"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_a_folder_is_walked_in_the_order_of_its_paths(folder: Path) -> None:
+    source = Folder(folder)
+    items = list(source)
+    ids = ["a.JPG", "b.png", "shoes/boots/x.jpeg", "shoes/y.gif", "z.png/inner.bmp", "z/1.webp"]
+    assert [item.id for item in items] == [item.place for item in items] == ids
+    assert len(source) == len(ids)
+    assert [path_of(item) for item in items] == [folder / id_ for id_ in ids]
+    assert [item.attributes.get("folder") for item in items if isinstance(item, SourceItem)] == [
+        None,
+        None,
+        "shoes/boots",
+        "shoes",
+        "z.png",
+        "z",
+    ]
+    assert "folder" not in attributes_of(source)["b.png"]
+    (note,) = source.notes
+    assert "1 .csv" in note
+    assert "1 without a suffix" in note
+
+
+def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "notes.txt", "nothing to see")
+    with pytest.raises(errors.SourceEmpty, match="no picture in"):
+        Folder(tmp_path)
+
+
+def test_a_name_that_can_be_no_id_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "good.png").touch()
+    (tmp_path / ("long" * 60 + ".png")).touch()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin-\xe9.png")).touch()
+    source = Folder(tmp_path)
+    failed = failures_of(source)
+    assert list(attributes_of(source)) == ["good.png"]
+    assert [failure.place for failure in failed] == ["latin-\\udce9.png", "long" * 60 + ".png"]
+    assert {(failure.code, failure.hides_items) for failure in failed} == {("invalid-row", False)}
+    json.dumps([failure.message for failure in failed], ensure_ascii=False).encode()
+
+
+def test_a_sub_folder_that_can_not_be_read_is_a_failure_that_hides_items() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        (root / "a.png").touch()
+        (root / "closed").mkdir(mode=0o700)
+        (root / "closed" / "b.png").touch()
+        if os.getuid() != 0:
+            (root / "closed").chmod(0)
+        with as_nobody():
+            source = Folder(root)
+        (failure,) = failures_of(source)
+        (root / "closed").chmod(0o700)
+        assert list(attributes_of(source)) == ["a.png"]
+        assert (failure.place, failure.hides_items) == ("closed", True)
+        assert "denied" in failure.message
+        root.chmod(0o700)
+        if os.getuid() == 0:
+            with as_nobody(), pytest.raises(errors.SourceUnreadable, match="denied"):
+                Folder(root)
+
+
+class as_nobody:  # noqa: N801
+    """Root may read everything; for a while, be somebody who may not."""
+
+    def __enter__(self) -> None:
+        if os.getuid() == 0:
+            os.seteuid(NOBODY)
+
+    def __exit__(self, *_: object) -> None:
+        if os.getuid() == 0:
+            os.seteuid(0)
+
+
+# Tables
+
+
+def test_csv_tells_numbers_from_text_by_the_whole_column(tmp_path: Path) -> None:
+    table = Table(
+        write(
+            tmp_path / "shop.csv",
+            "id,image,price,stock,code,size,ean,note\n1,a/1.jpg,19.90,3,007,42,4006381333931,\n"
+            '"two, 2",b.jpg,-5,,008,M,4006381333948,"a ""quoted""\nline"\n\n3,c.jpg, 1e2 ,0,9,43,4006381333955, \n',
+        )
+    )
+    assert attributes_of(table) == {
+        "1": {"price": 19.9, "stock": 3, "code": "007", "size": "42", "ean": 4006381333931},
+        "two, 2": {"price": -5, "code": "008", "size": "M", "ean": 4006381333948, "note": 'a "quoted"\nline'},
+        "3": {"price": 100.0, "stock": 0, "code": "9", "size": "43", "ean": 4006381333955},
+    }
+    assert len(table) == 3
+    assert [type(value) for value in attributes_of(table)["1"].values()] == [float, int, str, str, int]
+    assert table.notes == ("Numbers: price, stock, ean.", "Text: code, size, note.")
+    assert [item.place for item in table] == [2, 3, 5]
+    assert path_of(next(iter(table))) == tmp_path / "a/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        ("1.50", 1.5),
+        ("0.5", 0.5),
+        ("2e3", 2000.0),
+        ("9223372036854775807", 2**63 - 1),
+        ("9223372036854775808", None),
+        ("007", None),
+        ("1,5", None),
+        ("1_000", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("٣", None),
+        ("", None),
+        ("12 cm", None),
+        ("1" * 5000, None),
+    ],
+)
+def test_what_is_a_number_in_text(text: str, number: float | None) -> None:
+    assert number_in(text) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "id,image,title\n1,a.jpg,Red\n"),
+        ("t.csv", "id;image;title\n1;a.jpg;Red\n"),
+        ("t.csv", "title\timage\tid\r\nRed\ta.jpg\t1\r\n"),
+        ("t.csv", "\ufeffid,image,title\n1,a.jpg,Red\n"),
+        ("t.csv", '"id", image ,title\n1, a.jpg, "Red"'),
+        ("t.TSV", "id\timage\ttitle\n1\ta.jpg\tRed\n"),
+        ("t.jsonl", '{"id": "1", "image": "a.jpg", "title": "Red", "brand": null, "note": ""}\n\n'),
+        ("t.ndjson", '\ufeff{"id": 1, "image": "a.jpg", "title": "Red"}'),
+    ],
+)
+def test_tables_of_every_dress_say_the_same(name: str, content: str, tmp_path: Path) -> None:
+    assert attributes_of(Table(write(tmp_path / name, content))) == {"1": {"title": "Red"}}
+
+
+def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "1", "image": "a.jpg", "price": 5, "sale": True, "weight": 0.5, "size": "42"},
+        {"image": "a.jpg"},
+        {"id": True, "image": "a.jpg"},
+        {"id": "x" * 201, "image": "a.jpg"},
+        {"id": "2", "image": "a.jpg", "tags": ["a", "b"]},
+        {"id": "3", "image": "a.jpg", "price": 2**70},
+        {"id": "4", "price": 1},
+        {"id": "5", "image": ["a.jpg"]},
+        {"id": "6", "image": "a.jpg", "weight": float("nan")},
+        {"id": "7", "image": "a.jpg", "title": "\ud800"},
+        {"id": "8", "image": "a.jpg"},
+    ]
+    table = Table(write(tmp_path / "t.jsonl", "\n".join(json.dumps(row) for row in rows)))
+    assert attributes_of(table) == {"1": {"price": 5, "sale": True, "weight": 0.5, "size": "42"}, "8": {}}
+    failed = failures_of(table)
+    assert [failure.place for failure in failed] == list(range(2, 11))
+    assert [failure.id for failure in failed] == [None, None, None, "2", "3", "4", "5", "6", "7"]
+    assert {failure.code for failure in failed} == {"invalid-row"}
+    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 7
+
+
+BAD_TABLES = [
+    ("t.csv", b"", errors.SourceEmpty, "is empty"),
+    ("t.csv", HEAD, errors.SourceEmpty, "no rows"),
+    ("t.csv", b"\n" + HEAD, errors.SourceEmpty, "first line"),
+    ("t.csv", b"id,picture\n1,a.jpg\n", errors.ColumnMissing, "'image'.*'picture'"),
+    ("t.csv", b"ID,image\n1,a.jpg\n", errors.ColumnMissing, "'id'"),
+    ("t.csv", b"id,image,price,price\n1,a.jpg,1,1\n", errors.ColumnUnusable, "2 columns 'price'"),
+    ("t.csv", b"id,image,\n1,a.jpg,\n", errors.ColumnUnusable, "without a name"),
+    ("t.csv", b"id,image,label\n1,a.jpg,x\n", errors.ColumnUnusable, "predicted class"),
+    ("t.csv", b'id,image,a"b\n1,a.jpg,x\n', errors.ColumnUnusable, "plain name"),
+    ("t.csv", HEAD + b"1,a.jpg,1\n2,b.jpg,1\n1,c.jpg,1\n", errors.DuplicateId, "rows 2 and 4.*'1'"),
+    ("t.csv", HEAD + b"1,a.jpg\n", errors.TableDamaged, "row 2 has 2 values for 3 columns"),
+    ("t.csv", HEAD + b"1,a.jpg,1\n2,b.jpg,1,5\n", errors.TableDamaged, "row 3 has 4 values"),
+    ("t.csv", HEAD + b'1,a.jpg,"never ends\n', errors.TableDamaged, "row 2"),
+    ("t.csv", HEAD + b'1,"a"b.jpg,1\n', errors.TableDamaged, "row 2"),
+    ("t.csv", HEAD + b"1,gr\xfcn.jpg,1\n", errors.TableDamaged, "line 2 is not UTF-8.*0xfc"),
+    ("t.csv", (HEAD + b"1,a.jpg,1\n").decode().encode("utf-16"), errors.TableDamaged, "UTF-8"),
+    ("t.csv", HEAD + b"1,a\0.jpg,1\n", errors.TableDamaged, "line 2 holds NUL bytes"),
+    ("t.csv", b"x" * 200_000 + b"\n1\n", errors.TableDamaged, "no columns"),
+    ("t.csv", HEAD + b'1,"' + b"x" * 200_000 + b'",1\n', errors.TableDamaged, "row 2.*field"),
+    ("t.csv", HEAD + b"1," + b'"a\n",' * 300_000 + b"1\n", errors.TableDamaged, "without an end"),
+    ("t.csv", HEAD + b"1,a.jpg," + b"x" * LONGEST_LINE + b"\n", errors.TableDamaged, "line 2 is longer than 1 MiB"),
+    ("t.jsonl", b"", errors.SourceEmpty, "no rows"),
+    ("t.jsonl", b"\n \n", errors.SourceEmpty, "no rows"),
+    ("t.jsonl", b'{"id": "1", "image": "a.jpg"}\n{"id": "2",\n', errors.TableDamaged, "line 2 is no JSON"),
+    ("t.jsonl", b'["1", "a.jpg"]\n', errors.TableDamaged, "line 1 is no JSON object"),
+    ("t.jsonl", b"[" * 200_000, errors.TableDamaged, "line 1 is no JSON"),
+    ("t.jsonl", b'{"id": "1", "photo": "a.jpg"}\n', errors.ColumnMissing, "'image'.*'photo'"),
+    ("t.jsonl", b'{"id": "1", "image": "a.jpg", "label": "x"}\n', errors.ColumnUnusable, "predicted class"),
+    ("t.jsonl", b'{"id": 1, "image": "a"}\n{"id": "1", "image": "b"}\n', errors.DuplicateId, "rows 1 and 2"),
+    ("t.jsonl", b'{"id": "1", "image": "\xff"}\n', errors.TableDamaged, "not UTF-8"),
+    ("t.jsonl", b'{"id": "1", "image": "a\0.jpg"}\n', errors.TableDamaged, "NUL"),
+    ("t.jsonl", b'{"id": ' + b"1" * 5000 + b', "image": "a"}\n', errors.TableDamaged, "line 1 is no JSON"),
+    ("t.parquet", b"", errors.TableDamaged, "no sound Parquet"),
+    ("t.parquet", b"PAR1 nothing of the kind PAR1", errors.TableDamaged, "no sound Parquet"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "error", "says"), BAD_TABLES, ids=lambda part: str(part)[:40])
+def test_a_bad_table_is_refused_before_it_gives_an_item(
+    name: str, content: bytes, error: type[LookalikeError], says: str, tmp_path: Path
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    with pytest.raises(error, match=says) as refused:
+        open_source(str(write(tmp_path / name, content)))
+    assert str(tmp_path / name) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_line_of_a_gigabyte_is_not_held_in_memory(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", HEAD + b"1,a.jpg,")
+    os.truncate(path, 2**30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.TableDamaged, match="line 2 is longer"):
+            Table(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * LONGEST_LINE
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_table_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", HEAD + b"1,a.jpg,1\n")
+    table = Table(path)
+    assert len(list(table)) == 1
+    write(path, HEAD + b"1,a.jpg,1\n2,b.jpg,1\n")
+    with pytest.raises(errors.SourceChanged, match="changed"):
+        list(table)
+
+
+def test_a_name_of_no_source_lists_what_there_is(tmp_path: Path) -> None:
+    for name in ("nothing", str(write(tmp_path / "t.xlsx", b"PK"))):
+        with pytest.raises(errors.UnknownSource, match=r"fashion-mnist, a folder.*\.parquet"):
+            open_source(name)
+    with pytest.raises(errors.SourceUnreadable, match="too long"):
+        open_source("n" * 300)
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(errors.UnknownSource, match="standard input"):
+        open_source(str(tmp_path / "t.csv"))
+
+
+# Parquet
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Callable[..., Path]:
+    pyarrow = pytest.importorskip("pyarrow")
+    tables = pytest.importorskip("pyarrow.parquet")
+
+    def written(**columns: Any) -> Path:
+        tables.write_table(pyarrow.table(columns), tmp_path / "t.parquet", row_group_size=1000)
+        return tmp_path / "t.parquet"
+
+    return written
+
+
+def test_parquet_gives_plain_values(parquet: Callable[..., Path]) -> None:
+    import datetime
+    import decimal
+
+    import pyarrow
+
+    day = datetime.date(2026, 1, 31)
+    path = parquet(
+        id=pyarrow.array([1, 2, 3]),
+        image=["a.jpg", "b.jpg", None],
+        price=[decimal.Decimal("9.50"), None, None],
+        stock=pyarrow.array([3, None, 1], pyarrow.int16()),
+        weight=[0.5, float("nan"), 1.0],
+        sale=[True, False, None],
+        brand=pyarrow.array(["x", "y", "x"]).dictionary_encode(),
+        since=[day, None, day],
+        at=pyarrow.array([1_700_000_000_000_000_001, None, None], pyarrow.timestamp("ns")),
+    )
+    table = Table(path)
+    assert attributes_of(table) == {
+        "1": {
+            "price": 9.5,
+            "stock": 3,
+            "weight": 0.5,
+            "sale": True,
+            "brand": "x",
+            "since": "2026-01-31",
+            "at": "2023-11-14 22:13:20.000000001",
+        },
+        "2": {"sale": False, "brand": "y"},
+    }
+    assert [(failure.place, failure.id) for failure in failures_of(table)] == [(3, "3")]
+
+
+def test_bad_parquet_tables_are_refused(parquet: Callable[..., Path]) -> None:
+    with pytest.raises(errors.ColumnUnusable, match="'tags' holds list"):
+        Table(parquet(id=["1"], image=["a"], tags=[["x"]]))
+    with pytest.raises(errors.ColumnMissing, match="'image'"):
+        Table(parquet(id=["1"]))
+    with pytest.raises(errors.SourceEmpty, match="no rows"):
+        Table(parquet(id=[], image=[]))
+    with pytest.raises(errors.DuplicateId, match="rows 1 and 2"):
+        Table(parquet(id=["1", "1"], image=["a", "b"]))
+
+
+def test_parquet_that_is_cut_short_or_overwritten_inside_is_refused(parquet: Callable[..., Path]) -> None:
+    path = parquet(id=[f"item {number}" for number in range(5000)], image=[f"{n * 7919}.jpg" for n in range(5000)])
+    content = path.read_bytes()
+    assert len(Table(path)) == 5000
+    with pytest.raises(errors.TableDamaged, match="no sound Parquet"):
+        Table(write(path, content[: len(content) // 2]))
+    with pytest.raises(errors.TableDamaged, match="no sound Parquet"):
+        Table(write(path, content[:4] + bytes(2000) + content[2004:]))
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(errors.ParquetUnavailable, match=r"pip install 'lookalike\[parquet\]'"):
+        Table(write(tmp_path / "t.parquet", b"PAR1"))
+
+
+# Streams
+
+
+def test_a_stream_gives_items_and_every_trouble_is_one_row(tmp_path: Path) -> None:
+    lines = [
+        b'{"id": "1", "image": "a.jpg", "price": 5}',
+        b"",
+        b"nonsense",
+        b'{"id": "1", "image": "b.jpg"}',
+        b'{"id": "2", "image": "' + b"x" * (3 * LONGEST_LINE) + b'"}',
+        b'{"id": "3", "image": "\xff"}',
+        b'{"id": "4", "image": "a.jpg", "label": "x"}',
+        b'{"id": "5", "image": "c.jpg"}',
+    ]
+    rows = list(JsonStream(io.BytesIO(b"\n".join(lines)), tmp_path))
+    assert attributes_of(rows) == {"1": {"price": 5}, "5": {}}
+    assert [(failure.place, failure.id, failure.code) for failure in failures_of(rows)] == [
+        (3, None, "table-damaged"),
+        (4, "1", "duplicate-id"),
+        (5, None, "table-damaged"),
+        (6, None, "table-damaged"),
+        (7, "4", "invalid-row"),
+    ]
+    assert path_of(rows[-1]) == tmp_path / "c.jpg"
+
+
+def test_a_stream_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(errors.SourceEmpty, match="standard input"):
+        list(JsonStream(io.BytesIO(), tmp_path))
+
+
+# Paths and picture files
+
+
+@pytest.mark.parametrize(
+    ("reference", "error"),
+    [
+        ("/etc/passwd", errors.PathRefused),
+        ("//server/share/a.jpg", errors.PathRefused),
+        ("C:\\pictures\\a.jpg", errors.PathRefused),
+        ("..", errors.PathRefused),
+        ("../a.jpg", errors.PathRefused),
+        ("a/../../b.jpg", errors.PathRefused),
+        ("./../b.jpg", errors.PathRefused),
+        ("http://example.org/a.jpg", errors.AddressRefused),
+        ("HTTPS://example.org/a.jpg", errors.AddressRefused),
+        ("file:///etc/passwd", errors.AddressRefused),
+    ],
+)
+def test_paths_that_lead_elsewhere_are_refused(reference: str, error: type[LookalikeError], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        picture_at(reference, tmp_path)
+    table = Table(write(tmp_path / "t.jsonl", json.dumps({"id": "1", "image": reference})))
+    (failure,) = failures_of(table)
+    assert (failure.place, failure.id, failure.code) == (1, "1", error.code)
+
+
+def test_paths_within_the_folder_are_followed(tmp_path: Path) -> None:
+    assert picture_at("a/../b/./c.jpg", tmp_path) == PictureFile(tmp_path / "b/c.jpg")
+    assert picture_at("..a/b.jpg", tmp_path) == PictureFile(tmp_path / "..a/b.jpg")
+
+
+@pytest.fixture
+def odd_files(tmp_path: Path) -> Path:
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "broken.jpg").symlink_to("nothing")
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    write(tmp_path / "file", b"content")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "says"),
+    [
+        ("folder.jpg", errors.PictureUnreadable, "is a folder"),
+        ("pipe.jpg", errors.PictureUnreadable, "pipe"),
+        ("device.jpg", errors.PictureUnreadable, "device"),
+        ("loop.jpg", errors.PictureUnreadable, "symbolic links"),
+        ("broken.jpg", errors.PictureMissing, "no file"),
+        ("none.jpg", errors.PictureMissing, "no file"),
+        ("file/a.jpg", errors.PictureMissing, "no file"),
+        ("a\0b.jpg", errors.PictureUnreadable, "null"),
+        ("\ud800.jpg", errors.PictureUnreadable, "surrogates"),
+        ("n" * 300, errors.PictureUnreadable, "too long"),
+        ("large.jpg", PictureTooLarge, "20.0 MiB; at most 20"),
+    ],
+)
+def test_what_is_no_picture_file_is_neither_waited_for_nor_read(
+    name: str, error: type[LookalikeError], says: str, odd_files: Path
+) -> None:
+    with pytest.raises(error, match=says) as failed:
+        picture_at(name, odd_files).read()
+    str(failed.value).encode()
+
+
+def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
+    assert picture_at("file", odd_files).read() == b"content"
+
+
+def test_long_values_are_shortened_where_they_are_told() -> None:
+    trouble = soundness.attribute_trouble({"tags": ["long"] * 10_000})
+    assert trouble is not None
+    assert len(trouble) < 200
