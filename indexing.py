@@ -12,8 +12,8 @@ from terminal import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
     from indexer.failures import FailureReport
-    from indexer.source_items import Failure
     from indexer.sources import NamedSource
+    from indexer.sources.items import Failure
     from indexer.tally import IndexReport
     from models.embedder import Embedder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 from indexer.errors import ReportNotWritable
-from indexer.source_items import Failure
+from indexer.sources.items import Failure
 
 REPORT_FILE = "failures.jsonl"
 """The name of a report that lies in its catalogue's directory."""

@@ -14,7 +14,7 @@ from indexer.errors import ItemFailed, WorkersLost
 from indexer.planning import Change, Step, batches, planned
 from indexer.preparing import Prepared
 from indexer.records import AttributeUpdate, Record
-from indexer.source_items import Failure, Source
+from indexer.sources.items import Failure, Source
 from indexer.tally import IndexReport, OnFailure, Outcome, Progress, Tally
 from indexer.workers import Task, Workers
 from models.embedder import Embedder

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from itertools import islice
 
 from indexer.content import content_of, is_same_picture
-from indexer.source_items import Failure, Source, SourceItem
+from indexer.sources.items import Failure, Source, SourceItem
 from models.errors import LookalikeError
 from models.pictures import Picture
 

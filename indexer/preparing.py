@@ -15,7 +15,7 @@ from indexer.content import digest_of
 from indexer.display import display_copy
 from indexer.errors import PictureFailed
 from indexer.records import DisplayCopy
-from indexer.source_items import EncodedPicture
+from indexer.sources.items import EncodedPicture
 from models import garment_view
 from models.errors import LookalikeError
 from models.pictures import decode

@@ -12,13 +12,7 @@ from typing import NamedTuple
 
 import apsw
 
-from indexer.errors import (
-    CatalogueBusy,
-    CatalogueDamaged,
-    CatalogueMissing,
-    CatalogueNotWritable,
-    CatalogueTooNew,
-)
+from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueMissing, CatalogueNotWritable, CatalogueTooNew
 
 DATABASE_FILE = "catalogue.sqlite"
 APPLICATION_ID = 0x4C6F6F6B  # "Look"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from indexer.errors import ItemFailed
-from indexer.source_items import Failure
+from indexer.sources.items import Failure
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are done and all there are, 0 while that is not known."""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from indexer.errors import PictureFailed, WorkersLost
 from indexer.preparing import PREPROCESSING, Prepared, begin_worker, prepare, ready
-from indexer.source_items import EncodedPicture
+from indexer.sources.items import EncodedPicture
 
 _LOST = (
     "Worker processes can't be started, or are ended at once: memory or processes may be short. What was indexed is "

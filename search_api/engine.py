@@ -222,7 +222,7 @@ class Engine:
     ) -> list[Match]:
         hits = self._catalogue.search(self._weighted(vector, look), k, where, exclude=exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
-        if look is not None:
+        if look is not None and look != self.look_share:
             # An item that has been deleted just now keeps its weighted cosine instead.
             with suppress(UnknownItem):
                 cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vector[0]

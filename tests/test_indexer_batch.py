@@ -21,14 +21,15 @@ from indexer import pipeline, planning, workers
 from indexer.catalogue import Catalogue
 from indexer.content import content_of, is_same_picture
 from indexer.display import display_copy
-from indexer.errors import ItemFailed, SourceChanged, UnknownItem, WorkersLost
+from indexer.errors import ItemFailed, UnknownItem, WorkersLost
 from indexer.failures import FailureReport
-from indexer.folder import Folder
-from indexer.json_rows import JsonStream
-from indexer.picture_files import PictureFile
 from indexer.records import AttributeUpdate
-from indexer.source_items import Failure, SourceItem
-from indexer.tables import Table
+from indexer.sources.errors import SourceChanged
+from indexer.sources.folder import Folder
+from indexer.sources.items import Failure, SourceItem
+from indexer.sources.json_rows import JsonStream
+from indexer.sources.picture_files import PictureFile
+from indexer.sources.tables import Table
 from indexer.tally import IndexReport
 from models import fashion_mnist
 from models.pictures import decode
@@ -390,7 +391,7 @@ from pathlib import Path
 import models
 from indexer import pipeline, planning
 from indexer.catalogue import Catalogue
-from indexer.folder import Folder
+from indexer.sources.folder import Folder
 
 if __name__ == "__main__":
     planning.BATCH = {SMALL_BATCH}

@@ -16,9 +16,10 @@ from PIL import Image
 from indexer import pipeline
 from indexer.catalogue import Catalogue
 from indexer.display import LONGEST_SIDE, display_copy
-from indexer.errors import ModelMismatch, UnknownSource
+from indexer.errors import ModelMismatch
 from indexer.pipeline import IndexReport
 from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
+from indexer.sources.errors import UnknownSource
 from models.fashion_mnist import CLASSES, Split
 from models.pictures import Picture
 from models.runtime import LiteRTEmbedder

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from indexer import errors, soundness
-from indexer.bounded_lines import LONGEST_LINE
-from indexer.csv_rows import number_in
-from indexer.folder import Folder
-from indexer.json_rows import JsonStream
-from indexer.picture_files import PictureFile, picture_at
-from indexer.source_items import Failure, SourceItem
-from indexer.sources import open_source
-from indexer.tables import Table
+from indexer import soundness
+from indexer.sources import errors, open_source
+from indexer.sources.bounded_lines import LONGEST_LINE
+from indexer.sources.csv_rows import number_in
+from indexer.sources.folder import Folder
+from indexer.sources.items import Failure, SourceItem
+from indexer.sources.json_rows import JsonStream
+from indexer.sources.picture_files import PictureFile, picture_at
+from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
 from models.pictures import MAX_BYTES
 

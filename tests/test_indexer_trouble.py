@@ -44,7 +44,7 @@ import json, os, sys
 from pathlib import Path
 import apsw, faiss, numpy as np
 from indexer.catalogue import Catalogue
-from indexer.errors import CatalogueNotWritable
+from indexer.errors import (CatalogueNotWritable)
 from indexer.records import DisplayCopy, Record
 from models.fashion_mnist import CLASSES
 

@@ -29,10 +29,16 @@ COMMANDS = [line.partition("  #")[0].strip() for block in _blocks("sh") for line
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> Path:
-    """Where a reader tries the commands: with a photo, and the catalogue that the first of them makes."""
+    """Where a reader tries the commands: with a photo, a few to index, and the catalogue that the first of them makes."""
     directory = tmp_path_factory.mktemp("reader")
     picture = Image.fromarray(255 - test_split.images[0])
     picture.resize((280, 280), Image.Resampling.BICUBIC).save(directory / "photo.jpg", quality=95)
+    (directory / "photos" / "summer").mkdir(parents=True)
+    for number in range(6):
+        shop_picture = Image.fromarray(255 - test_split.images[number])
+        shop_picture.save(directory / "photos" / ("summer" if number % 2 else ".") / f"{number}.png")
+    rows = "".join(f"item-{number},photos/{number}.png,{10 * number}\n" for number in (0, 2, 4))
+    (directory / "products.csv").write_text(f"id,image,price\n{rows}")
     _lookalike(directory, "index", "fashion-mnist")
     return directory
 

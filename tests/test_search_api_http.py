@@ -362,7 +362,8 @@ def test_an_operators_failure_is_logged_and_names_no_directory(
 def test_every_error_that_a_request_can_meet_has_a_status() -> None:
     elsewhere = {  # met only by training, indexing and the server's start
         "training-unavailable", "report-unavailable", "checkpoint-mismatch", "dataset-missing", "dataset-damaged",
-        "unknown-source", "catalogue-exists", "address-in-use", "address-not-allowed", "invalid-address",
+        "catalogue-exists", "item-failed", "picture-failed", "workers-lost", "report-not-writable",
+        "address-in-use", "address-not-allowed", "invalid-address",
         "server-failed", "error",
     }  # fmt: skip
     for room in (model_errors, indexer_errors, api_errors):

@@ -277,7 +277,10 @@ def test_results_show_what_the_engine_answers(client: FlaskClient, png: bytes, r
     cards = [str(link["href"]) for link in page.of("a") if link.get("class") == "card"]
     assert cards == [item_path(hit.item.id) for hit in expected.hits]
     scores = [str(span["title"]) for span in page.of("span") if span.get("class") == "score"]
-    assert scores == [f"Cosine similarity {hit.score:.3f}" for hit in expected.hits]
+    assert scores == [
+        f"Cosine similarity {hit.score:.3f}; the same kind of thing: {words.percent(hit.confidence)} likely"
+        for hit in expected.hits
+    ]
 
 
 def test_the_view_on_the_results_page_is_the_models_own_shown_dark_on_white(

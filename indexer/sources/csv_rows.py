@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from indexer.bounded_lines import LONGEST_LINE, bounded_lines
-from indexer.errors import ColumnUnusable, SourceEmpty, TableDamaged
 from indexer.filters import LARGEST_INTEGER
-from indexer.table_files import opened
-from indexer.table_rows import ID, IMAGE, Row
+from indexer.sources.bounded_lines import LONGEST_LINE, bounded_lines
+from indexer.sources.errors import ColumnUnusable, SourceEmpty, TableDamaged
+from indexer.sources.table_files import opened
+from indexer.sources.table_rows import ID, IMAGE, Row
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".tab": "\t"}
 """What may stand between values, by the file's suffix; the first that yields the columns `id` and `image` does."""

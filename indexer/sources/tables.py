@@ -4,13 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.csv_rows import DELIMITERS, CsvRows, number_in
-from indexer.errors import ColumnMissing, ColumnUnusable, DuplicateId, SourceChanged, SourceEmpty, SourceUnreadable
-from indexer.json_rows import JsonRows
-from indexer.parquet_rows import ParquetRows
 from indexer.soundness import name_trouble
-from indexer.source_items import Failure, SourceItem
-from indexer.table_rows import ID, IMAGE, Row, Rows, item_of
+from indexer.sources.csv_rows import DELIMITERS, CsvRows, number_in
+from indexer.sources.errors import (
+    ColumnMissing,
+    ColumnUnusable,
+    DuplicateId,
+    SourceChanged,
+    SourceEmpty,
+    SourceUnreadable,
+)
+from indexer.sources.items import Failure, SourceItem
+from indexer.sources.json_rows import JsonRows
+from indexer.sources.parquet_rows import ParquetRows
+from indexer.sources.table_rows import ID, IMAGE, Row, Rows, item_of
 
 FORMATS: Mapping[str, Callable[[Path], Rows]] = {
     **dict.fromkeys(DELIMITERS, CsvRows),

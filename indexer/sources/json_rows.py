@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.bounded_lines import bounded_lines
-from indexer.errors import DuplicateId, SourceEmpty, TableDamaged
-from indexer.source_items import Failure, SourceItem
-from indexer.table_files import opened
-from indexer.table_rows import Row, item_of
+from indexer.sources.bounded_lines import bounded_lines
+from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
+from indexer.sources.items import Failure, SourceItem
+from indexer.sources.table_files import opened
+from indexer.sources.table_rows import Row, item_of
 
 
 class JsonRows:

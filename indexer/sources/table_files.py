@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.errors import SourceUnreadable
+from indexer.sources.errors import SourceUnreadable
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from indexer.errors import AddressRefused, PathRefused, PictureMissing, PictureUnreadable
-from indexer.source_items import EncodedPicture
+from indexer.sources.errors import AddressRefused, PathRefused, PictureMissing, PictureUnreadable
+from indexer.sources.items import EncodedPicture
 from models.errors import PictureTooLarge
 from models.pictures import MAX_BYTES
 

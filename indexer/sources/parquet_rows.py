@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import ColumnUnusable, ParquetUnavailable, TableDamaged
-from indexer.table_files import opened
-from indexer.table_rows import Row
+from indexer.sources.errors import ColumnUnusable, ParquetUnavailable, TableDamaged
+from indexer.sources.table_files import opened
+from indexer.sources.table_rows import Row
 
 _ROWS_AT_ONCE = 1024
 

@@ -8,11 +8,11 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from indexer.content import content_of
-from indexer.errors import SourceUnreadable, UnknownSource
-from indexer.folder import Folder
-from indexer.json_rows import JsonStream
-from indexer.source_items import Source, SourceItem
-from indexer.tables import FORMATS, Table
+from indexer.sources.errors import SourceUnreadable, UnknownSource
+from indexer.sources.folder import Folder
+from indexer.sources.items import Source, SourceItem
+from indexer.sources.json_rows import JsonStream
+from indexer.sources.tables import FORMATS, Table
 from models import fashion_mnist
 from models.download import Progress
 from models.pictures import Picture

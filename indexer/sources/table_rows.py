@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer.errors import InvalidRow
-from indexer.picture_files import picture_at
 from indexer.soundness import attribute_trouble, id_trouble
-from indexer.source_items import Failure, SourceItem
+from indexer.sources.errors import InvalidRow
+from indexer.sources.items import Failure, SourceItem
+from indexer.sources.picture_files import picture_at
 from models.errors import LookalikeError
 
 ID, IMAGE = "id", "image"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from indexer.errors import TableDamaged
+from indexer.sources.errors import TableDamaged
 
 LONGEST_LINE = 2**20
 """Bytes that a line may have."""

@@ -1,0 +1,87 @@
+"""What can be wrong with a source as a whole or with one of its rows, each with a sentence that says what to do."""
+
+from models.errors import LookalikeError
+
+
+class UnknownSource(LookalikeError):
+    """There is no such source of items."""
+
+    code = "unknown-source"
+
+
+class SourceUnreadable(LookalikeError):
+    """A folder or a table can't be opened or read."""
+
+    code = "source-unreadable"
+
+
+class SourceEmpty(LookalikeError):
+    """The source holds no item at all."""
+
+    code = "source-empty"
+
+
+class SourceChanged(LookalikeError):
+    """A table changed while it was being indexed."""
+
+    code = "source-changed"
+
+
+class TableDamaged(LookalikeError):
+    """A table can't be read as what its name says: encoding, NUL bytes, endless lines, broken syntax."""
+
+    code = "table-damaged"
+
+
+class ColumnMissing(LookalikeError):
+    """A table lacks the column `id` or `image`."""
+
+    code = "column-missing"
+
+
+class ColumnUnusable(LookalikeError):
+    """A column's name, or the kind of its values, is nothing that an attribute can have."""
+
+    code = "column-unusable"
+
+
+class DuplicateId(LookalikeError):
+    """Two rows have one id."""
+
+    code = "duplicate-id"
+
+
+class InvalidRow(LookalikeError):
+    """One row lacks what it needs, or holds what can't be kept."""
+
+    code = "invalid-row"
+
+
+class ParquetUnavailable(LookalikeError):
+    """A Parquet table was given and what reads it is not installed."""
+
+    code = "parquet-unavailable"
+
+
+class PathRefused(LookalikeError):
+    """The path of a picture is absolute, or leaves the folder that it belongs to."""
+
+    code = "path-refused"
+
+
+class AddressRefused(LookalikeError):
+    """The picture of an item lies at a web address, which is not fetched."""
+
+    code = "address-refused"
+
+
+class PictureMissing(LookalikeError):
+    """There is no file where an item's picture should be."""
+
+    code = "picture-missing"
+
+
+class PictureUnreadable(LookalikeError):
+    """The picture of an item is no regular file, or can't be opened or read."""
+
+    code = "picture-unreadable"
