@@ -29,7 +29,7 @@ COMMANDS = [line.partition("  #")[0].strip() for block in _blocks("sh") for line
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> Path:
-    """Where a reader tries the commands: with a photo, a few to index, and the catalogue that the first of them makes."""
+    """Where a reader tries the commands: with a photo, pictures to index, and the catalogue of the first command."""
     directory = tmp_path_factory.mktemp("reader")
     picture = Image.fromarray(255 - test_split.images[0])
     picture.resize((280, 280), Image.Resampling.BICUBIC).save(directory / "photo.jpg", quality=95)
