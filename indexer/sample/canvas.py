@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.sample.curves import CENTRE, Point, Points, ellipse
+from indexer.sample.curves import CENTRE, Point, Points, ellipse, moved
 from indexer.sample.light import Fold, light_on, shadow_of
 from indexer.sample.masks import HEIGHT, WIDTH, Box, Field, Mask, area, line_mask, wider
 from indexer.sample.palette import Colour, darker, lighter
@@ -70,7 +70,7 @@ class Canvas:
 
     def seam(self, line: Points, colour: Colour, within: Mask | None = None, depth: float = 0.35) -> None:
         """Draw where two pieces of cloth of one colour meet: a dark line with a faint light one beside it."""
-        self.stroke(line + (0.9, 0.9), lighter(colour, 0.5), 1, 0.3, within)
+        self.stroke(moved(line, 0.9, 0.9), lighter(colour, 0.5), 1, 0.3, within)
         self.stroke(line, darker(colour, depth), 1.2, 0.8, within)
 
     def stitches(self, line: Points, colour: Colour, within: Mask | None = None) -> None:
@@ -101,7 +101,7 @@ class Canvas:
         """Draw the faint shadow of a thing on the white floor that it stands on."""
         y, x = np.ogrid[0:HEIGHT, 0:WIDTH]
         across = (2 * x - (left + right)) / (right - left)
-        dark = depth * np.exp(-np.abs(across) ** 5 * 1.5 - ((y - ground) / 5) ** 2)
+        dark = depth * np.exp(-(np.abs(across) ** 5) * 1.5 - ((y - ground) / 5) ** 2)
         self._paper *= (1 - dark.astype(np.float32))[:, :, None]
 
     def _blend(self, mask: Mask, colours: NDArray[np.float32], opacity: float = 1) -> None:

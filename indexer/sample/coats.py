@@ -8,15 +8,19 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import CENTRE, Points, both_sides, curve, ellipse, mirrored, outline, rounded
+from indexer.sample.curves import CENTRE, Points, both_sides, curve, ellipse, mirrored, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.light import Fold
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import darker, lighter
 from indexer.sample.torso import Body, Sleeve, armhole_seams, creases, lay_cuffs, lay_inside, lay_sleeves
 
-JACKET_BODY = Body(top=60, neck=42, neck_depth=30, shoulder=110, slope=34, armhole=138, chest=112, waist=110, hem=108, hem_y=430)
-LONG_BODY = Body(top=42, neck=34, neck_depth=30, shoulder=92, slope=28, armhole=116, chest=92, waist=88, hem=104, hem_y=468)
+JACKET_BODY = Body(
+    top=60, neck=42, neck_depth=30, shoulder=110, slope=34, armhole=138, chest=112, waist=110, hem=108, hem_y=430
+)
+LONG_BODY = Body(
+    top=42, neck=34, neck_depth=30, shoulder=92, slope=28, armhole=116, chest=92, waist=88, hem=104, hem_y=468
+)
 JACKET_SLEEVE = Sleeve(262, 54, 9, 8)
 LONG_SLEEVE = Sleeve(252, 48, 9, 5)
 
@@ -47,7 +51,13 @@ class Coat:
         else:
             lay_inside(canvas, body, darker(cloth.colour, 0.1))
         lay_sleeves(canvas, body, self.sleeve, cloth, chance)
-        lay_cuffs(canvas, body, self.sleeve, ribs if self.ribbed else cloth, 24 if self.ribbed else 30 if self.stitched else 12)
+        lay_cuffs(
+            canvas,
+            body,
+            self.sleeve,
+            ribs if self.ribbed else cloth,
+            24 if self.ribbed else 30 if self.stitched else 12,
+        )
         front = area(body.outline())
         canvas.lay(front, cloth, folds=creases(body, chance, 0.8), roundness=24, shadow=0.4)
         armhole_seams(canvas, body, cloth.colour)
@@ -95,18 +105,34 @@ class Coat:
             line = outline((CENTRE + side * 36, y - 3), (CENTRE + side * 8, y), (CENTRE + side * 36, y + 3))
             canvas.stroke(line, cord, 2)
             canvas.paint(area(rounded(CENTRE + side * 40 - 8, y - 8, CENTRE + side * 40 + 8, y + 8, 3)), cord)
-        canvas.lay(area(rounded(CENTRE - 14, y - 4, CENTRE + 12, y + 4, 4)), in_colour("leather", palette.COLOURS["camel"]), roundness=3)
+        canvas.lay(
+            area(rounded(CENTRE - 14, y - 4, CENTRE + 12, y + 4, 4)),
+            in_colour("leather", palette.COLOURS["camel"]),
+            roundness=3,
+        )
 
     def _lay_pockets(self, canvas: Canvas, cloth: DyedCloth) -> None:
         body, seam = self.body, darker(cloth.colour, 0.5)
         y = body.armpit[1] + (body.hem_y - body.armpit[1]) * 0.5
         inner, outer = CENTRE + body.hem * 0.38, CENTRE + body.hem * 0.84
         if self.pockets == "welt":
-            welt = outline((inner + 14, y - 4), (inner + 24, y - 8), (outer, y + 54), (outer - 10, y + 58), (inner + 14, y - 4))
+            welt = outline(
+                (inner + 14, y - 4), (inner + 24, y - 8), (outer, y + 54), (outer - 10, y + 58), (inner + 14, y - 4)
+            )
             self._lay_twice(canvas, cloth, welt, 0.35)
         elif self.pockets in {"patch", "flap"}:
-            bag = outline((inner - 8, y + 10), (outer, y + 10), (outer, y + 78), (outer - 7, y + 85), (inner - 1, y + 85), (inner - 8, y + 78), (inner - 8, y + 10))
-            flap = outline((inner - 10, y + 6), (outer + 2, y + 6), (outer + 2, y + 24), (inner - 10, y + 24), (inner - 10, y + 6))
+            bag = outline(
+                (inner - 8, y + 10),
+                (outer, y + 10),
+                (outer, y + 78),
+                (outer - 7, y + 85),
+                (inner - 1, y + 85),
+                (inner - 8, y + 78),
+                (inner - 8, y + 10),
+            )
+            flap = outline(
+                (inner - 10, y + 6), (outer + 2, y + 6), (outer + 2, y + 24), (inner - 10, y + 24), (inner - 10, y + 6)
+            )
             if self.pockets == "patch":
                 self._lay_twice(canvas, cloth, bag, 0.3)
             self._lay_twice(canvas, cloth, flap, 0.4)
@@ -130,21 +156,33 @@ class Coat:
     def _lay_belt(self, canvas: Canvas, cloth: DyedCloth, front: Mask) -> None:
         body = self.body
         y = body.armpit[1] + (body.hem_y - body.armpit[1]) * 0.36
-        line = outline((CENTRE - body.chest - 4, y - 12), (CENTRE + body.chest + 4, y - 12), (CENTRE + body.chest + 4, y + 12), (CENTRE - body.chest - 4, y + 12))
+        line = outline(
+            (CENTRE - body.chest - 4, y - 12),
+            (CENTRE + body.chest + 4, y - 12),
+            (CENTRE + body.chest + 4, y + 12),
+            (CENTRE - body.chest - 4, y + 12),
+        )
         canvas.lay(area(line) & front, cloth, roundness=7, shadow=0.45)
         for edge in (y - 12, y + 12):
             canvas.stroke(outline((0, edge), (400, edge)), darker(cloth.colour, 0.5), 1, 0.6, within=front)
-        buckle = area(rounded(CENTRE - 16, y - 16, CENTRE + 14, y + 16, 4), holes=[rounded(CENTRE - 11, y - 11, CENTRE + 9, y + 11, 2)])
+        buckle = area(
+            rounded(CENTRE - 16, y - 16, CENTRE + 14, y + 16, 4),
+            holes=[rounded(CENTRE - 11, y - 11, CENTRE + 9, y + 11, 2)],
+        )
         canvas.lay(buckle, in_colour("leather", palette.COLOURS["espresso"]), roundness=3)
 
     def _lay_stitching(self, canvas: Canvas, cloth: DyedCloth, front: Mask) -> None:
         body = self.body
-        panel = curve((CENTRE + body.chest * 0.5, 200), (CENTRE + body.chest * 0.46, 320), (CENTRE + body.chest * 0.36, body.hem_y - 26))
+        panel = curve(
+            (CENTRE + body.chest * 0.5, 200),
+            (CENTRE + body.chest * 0.46, 320),
+            (CENTRE + body.chest * 0.36, body.hem_y - 26),
+        )
         yoke = outline((CENTRE + 12, 164), (CENTRE + body.chest - 4, 164))
         hem = outline((CENTRE - body.hem, body.hem_y - 26), (CENTRE + body.hem, body.hem_y - 26))
         for line in (panel, mirrored(panel), yoke, mirrored(yoke), hem):
             canvas.seam(line, cloth.colour, front, 0.5)
-            canvas.stitches(line + (2.5, 2.5), palette.BRASS, front)
+            canvas.stitches(moved(line, 2.5, 2.5), palette.BRASS, front)
 
     def _lay_collar(self, canvas: Canvas, cloth: DyedCloth) -> None:
         body = self.body
@@ -155,9 +193,13 @@ class Coat:
             front = in_colour("rib", darker(cloth.colour, 0.2)) if self.collar == "rib" else cloth
             right = outline(
                 (CENTRE, top + body.neck_depth - 16),
-                curve((CENTRE, top + body.neck_depth - 16), (CENTRE + neck * 0.6, top + 4), (CENTRE + neck - 6, top - 18)),
+                curve(
+                    (CENTRE, top + body.neck_depth - 16), (CENTRE + neck * 0.6, top + 4), (CENTRE + neck - 6, top - 18)
+                ),
                 curve((CENTRE + neck - 6, top - 18), (CENTRE + neck + 6, top - 4), (CENTRE + neck + 9, top + 8)),
-                curve((CENTRE + neck + 9, top + 8), (CENTRE + neck * 0.6, top + 28), (CENTRE, top + body.neck_depth + 12)),
+                curve(
+                    (CENTRE + neck + 9, top + 8), (CENTRE + neck * 0.6, top + 28), (CENTRE, top + body.neck_depth + 12)
+                ),
             )
             pieces = [right]
         else:
@@ -165,12 +207,18 @@ class Coat:
             notch = (CENTRE + neck + 12, top + 50)
             deep = top + body.neck_depth + (118 if self.collar == "lapels" else 2)
             leaf = outline(
-                curve((CENTRE + neck - 8, top - 16), (CENTRE + neck * 0.72, top + 12), (CENTRE + neck * 0.45, top + 34)) if self.collar == "lapels"
+                curve((CENTRE + neck - 8, top - 16), (CENTRE + neck * 0.72, top + 12), (CENTRE + neck * 0.45, top + 34))
+                if self.collar == "lapels"
                 else curve((CENTRE + neck - 8, top - 16), (CENTRE + neck * 0.6, top + 10), (CENTRE + 2, deep - 6)),
                 notch if self.collar == "lapels" else (CENTRE + 34, top + 66),
                 curve((CENTRE + neck + 22, top + 40), (CENTRE + neck + 14, top + 10), (CENTRE + neck - 8, top - 16)),
             )
-            lapel = outline((CENTRE + neck * 0.62, top + 16), (CENTRE + neck * 0.72, top + 40), notch, curve((CENTRE + neck + 26, top + 62), (CENTRE + neck * 0.86, deep - 50), (CENTRE - 1, deep)))
+            lapel = outline(
+                (CENTRE + neck * 0.62, top + 16),
+                (CENTRE + neck * 0.72, top + 40),
+                notch,
+                curve((CENTRE + neck + 26, top + 62), (CENTRE + neck * 0.86, deep - 50), (CENTRE - 1, deep)),
+            )
             lapel = outline(lapel, (CENTRE - 1, deep - 6))
             pieces = [lapel, leaf] if self.collar == "lapels" else [leaf]
             if self.collar == "lapels":
@@ -185,22 +233,41 @@ class Coat:
     def _lay_hood(self, canvas: Canvas, cloth: DyedCloth) -> None:
         top, wide = self.body.top, self.body.neck + 24
         shape = outline(
-            curve((CENTRE, top - 36), (CENTRE + wide * 0.6, top - 28), (CENTRE + wide, top + 2), (CENTRE + wide, top + 36)), (CENTRE, top + 60)
+            curve(
+                (CENTRE, top - 36), (CENTRE + wide * 0.6, top - 28), (CENTRE + wide, top + 2), (CENTRE + wide, top + 36)
+            ),
+            (CENTRE, top + 60),
         )
         if self.fur:
             ring = ellipse((CENTRE, top + 6), wide * 2 + 6, 104)
             wobble = 1 + 0.035 * np.sin(np.arange(len(ring)) * 2.4)[:, None]
-            canvas.lay(area((ring - (CENTRE, top + 6)) * wobble + (CENTRE, top + 6)), in_colour("suede", palette.COLOURS["sand"]), roundness=14, shadow=0)
+            canvas.lay(
+                area((ring - (CENTRE, top + 6)) * wobble + (CENTRE, top + 6)),
+                in_colour("suede", palette.COLOURS["sand"]),
+                roundness=14,
+                shadow=0,
+            )
         else:
             canvas.lay(area(both_sides(shape)), cloth, roundness=14, shadow=0)
         opening = ellipse((CENTRE, top + 14), wide * 1.36, 66)
-        canvas.lay(area(opening), in_colour("plain", darker(cloth.colour, 0.5)), relief=0.6, shadow=0.3, folds=[Fold(ellipse((CENTRE, top + 14), 50, 30), 20, 0.1)])
+        canvas.lay(
+            area(opening),
+            in_colour("plain", darker(cloth.colour, 0.5)),
+            relief=0.6,
+            shadow=0.3,
+            folds=[Fold(ellipse((CENTRE, top + 14), 50, 30), 20, 0.1)],
+        )
 
 
 def _lay_ribbed_hem(canvas: Canvas, body: Body, ribs: DyedCloth) -> None:
     right = outline(
-        (CENTRE, body.hem_y - 22), (CENTRE + body.hem + 1, body.hem_y - 24),
-        curve((CENTRE + body.hem + 1, body.hem_y - 24), (CENTRE + body.hem - 2, body.hem_y - 10), (CENTRE + body.hem - 6, body.hem_y + 5)),
+        (CENTRE, body.hem_y - 22),
+        (CENTRE + body.hem + 1, body.hem_y - 24),
+        curve(
+            (CENTRE + body.hem + 1, body.hem_y - 24),
+            (CENTRE + body.hem - 2, body.hem_y - 10),
+            (CENTRE + body.hem - 6, body.hem_y + 5),
+        ),
         (CENTRE, body.hem_y + 8),
     )
     canvas.lay(area(both_sides(right)), ribs, roundness=9, shadow=0.35)

@@ -51,7 +51,7 @@ def both_sides(right: Points) -> Points:
 
 def moved(line: Points, dx: float = 0, dy: float = 0) -> Points:
     """Return a line that lies elsewhere."""
-    return line + (dx, dy)
+    return line + np.array((dx, dy))
 
 
 def turned(line: Points, degrees: float, about: Point) -> Points:

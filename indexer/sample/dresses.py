@@ -8,16 +8,53 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import CENTRE, band, curve, mirrored, outline, rounded
+from indexer.sample.curves import CENTRE, band, curve, mirrored, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.light import Fold
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import darker
 from indexer.sample.torso import Body, Sleeve, armhole_seams, lay_cuffs, lay_inside, lay_sleeves, neckband
 
-SHIFT = Body(top=30, neck=34, neck_depth=28, shoulder=64, slope=14, armhole=82, chest=64, waist=58, hem=74, hem_y=466, waist_share=0.3)
-FLARED = Body(top=30, neck=32, neck_depth=34, shoulder=58, slope=12, armhole=80, chest=60, waist=48, hem=104, hem_y=458, tails=8, waist_share=0.27)
-SHEATH = Body(top=28, neck=30, neck_depth=30, shoulder=58, slope=12, armhole=80, chest=60, waist=50, hem=56, hem_y=470, waist_share=0.3)
+SHIFT = Body(
+    top=30,
+    neck=34,
+    neck_depth=28,
+    shoulder=64,
+    slope=14,
+    armhole=82,
+    chest=64,
+    waist=58,
+    hem=74,
+    hem_y=466,
+    waist_share=0.3,
+)
+FLARED = Body(
+    top=30,
+    neck=32,
+    neck_depth=34,
+    shoulder=58,
+    slope=12,
+    armhole=80,
+    chest=60,
+    waist=48,
+    hem=104,
+    hem_y=458,
+    tails=8,
+    waist_share=0.27,
+)
+SHEATH = Body(
+    top=28,
+    neck=30,
+    neck_depth=30,
+    shoulder=58,
+    slope=12,
+    armhole=80,
+    chest=60,
+    waist=50,
+    hem=56,
+    hem_y=470,
+    waist_share=0.3,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +86,10 @@ class Dress:
             armhole_seams(canvas, body, cloth.colour)
         waist_y = self._waist_y()
         if self.skirt == "wrap":
-            edge = curve((CENTRE - 20, body.top + 40), (CENTRE + 26, waist_y), (CENTRE + 34, waist_y + 120), (CENTRE + 14, 480))
-            canvas.stroke(edge + (3, 0), np.zeros(3, np.float32), 5, 0.12, within=front)
+            edge = curve(
+                (CENTRE - 20, body.top + 40), (CENTRE + 26, waist_y), (CENTRE + 34, waist_y + 120), (CENTRE + 14, 480)
+            )
+            canvas.stroke(moved(edge, 3, 0), np.zeros(3, np.float32), 5, 0.12, within=front)
             canvas.stroke(edge, seam, 1.2, 0.7, within=front)
         if self.skirt == "tiered":
             self._lay_tiers(canvas, cloth, front)
@@ -75,10 +114,16 @@ class Dress:
             top, end = share * body.waist, (share + jitter) * body.hem
             start = waist_y + (4 if self.skirt == "pleated" else chance.uniform(12, 130))
             bend = top + (end - top) * (start - waist_y) / (body.hem_y - waist_y)
-            line = curve((CENTRE + bend, start), (CENTRE + (bend + end) / 2, (start + body.hem_y) / 2), (CENTRE + end, body.hem_y + body.tails))
-            folds += [Fold(line, 8, 0.26), Fold(line + (6, 0), 8, -0.14)]
+            line = curve(
+                (CENTRE + bend, start),
+                (CENTRE + (bend + end) / 2, (start + body.hem_y) / 2),
+                (CENTRE + end, body.hem_y + body.tails),
+            )
+            folds += [Fold(line, 8, 0.26), Fold(moved(line, 6, 0), 8, -0.14)]
         for side in (-1, 1):
-            dart = curve((CENTRE + side * body.chest * 0.55, body.armpit[1] + 22), (CENTRE + side * body.waist * 0.5, waist_y))
+            dart = curve(
+                (CENTRE + side * body.chest * 0.55, body.armpit[1] + 22), (CENTRE + side * body.waist * 0.5, waist_y)
+            )
             folds.append(Fold(dart, 8, 0.16))
         return folds
 
@@ -86,9 +131,13 @@ class Dress:
         body = self.body
         for side in (-1, 1):
             strap = curve(
-                (CENTRE + side * body.chest * 0.62, body.top + 70), (CENTRE + side * body.chest * 0.6, body.top + 30), (CENTRE + side * body.chest * 0.5, body.top)
+                (CENTRE + side * body.chest * 0.62, body.top + 70),
+                (CENTRE + side * body.chest * 0.6, body.top + 30),
+                (CENTRE + side * body.chest * 0.5, body.top),
             )
-            back = curve((CENTRE + side * body.chest * 0.5, body.top), (CENTRE + side * body.chest * 0.42, body.top + 60))
+            back = curve(
+                (CENTRE + side * body.chest * 0.5, body.top), (CENTRE + side * body.chest * 0.42, body.top + 60)
+            )
             canvas.stroke(back, darker(cloth.colour, 0.35), 5)
             canvas.lay(area(band(strap, 7)), cloth, roundness=3)
 
@@ -96,18 +145,36 @@ class Dress:
         waist_y, body = self._waist_y(), self.body
         for share in (0.36, 0.68):
             y = waist_y + (body.hem_y - waist_y) * share
-            line = curve((CENTRE - 150, y - 4), (CENTRE - 60, y + 3), (CENTRE, y + 5), (CENTRE + 60, y + 3), (CENTRE + 150, y - 4))
-            canvas.stroke(line + (0, 3), np.zeros(3, np.float32), 6, 0.14, within=front)
+            line = curve(
+                (CENTRE - 150, y - 4),
+                (CENTRE - 60, y + 3),
+                (CENTRE, y + 5),
+                (CENTRE + 60, y + 3),
+                (CENTRE + 150, y - 4),
+            )
+            canvas.stroke(moved(line, 0, 3), np.zeros(3, np.float32), 6, 0.14, within=front)
             canvas.stroke(line, darker(cloth.colour, 0.45), 1.2, 0.7, within=front)
             for x in range(int(CENTRE) - 140, int(CENTRE) + 141, 9):
-                canvas.stroke(outline((x, y + 4), (x + (x - CENTRE) * 0.05, y + 16)), darker(cloth.colour, 0.4), 1, 0.25, within=front)
+                canvas.stroke(
+                    outline((x, y + 4), (x + (x - CENTRE) * 0.05, y + 16)),
+                    darker(cloth.colour, 0.4),
+                    1,
+                    0.25,
+                    within=front,
+                )
 
     def _lay_buttons(self, canvas: Canvas, cloth: DyedCloth, front: Mask) -> None:
         top = self.body.top + self.body.neck_depth
         for x in (-8, 8):
-            canvas.stroke(outline((CENTRE + x, top), (CENTRE + x, 490)), darker(cloth.colour, 0.42), 1, 0.5, within=front)
+            canvas.stroke(
+                outline((CENTRE + x, top), (CENTRE + x, 490)), darker(cloth.colour, 0.42), 1, 0.5, within=front
+            )
         for y in np.arange(top + 14, self.body.hem_y - 30, 34):
-            canvas.button((CENTRE, float(y)), palette.RUBBER if palette.luma(cloth.colour) < 0.6 else palette.COLOURS["chestnut"], 6)
+            canvas.button(
+                (CENTRE, float(y)),
+                palette.RUBBER if palette.luma(cloth.colour) < 0.6 else palette.COLOURS["chestnut"],
+                6,
+            )
 
     def _lay_waist(self, canvas: Canvas, cloth: DyedCloth, front: Mask, y: float) -> None:
         if self.waist == "seam":
@@ -116,18 +183,39 @@ class Dress:
         elif self.waist in {"belt", "tie"}:
             height = 9 if self.waist == "belt" else 7
             strip = area(outline((90, y - height), (310, y - height), (310, y + height), (90, y + height))) & front
-            leather = in_colour("leather", palette.COLOURS["espresso" if palette.luma(cloth.colour) > 0.25 else "cognac"])
+            leather = in_colour(
+                "leather", palette.COLOURS["espresso" if palette.luma(cloth.colour) > 0.25 else "cognac"]
+            )
             canvas.lay(strip, leather if self.waist == "belt" else cloth, roundness=6, shadow=0.4)
             if self.waist == "belt":
-                frame = area(rounded(CENTRE - 12, y - 11, CENTRE + 12, y + 11, 4), holes=[rounded(CENTRE - 8, y - 7, CENTRE + 8, y + 7, 2)])
+                frame = area(
+                    rounded(CENTRE - 12, y - 11, CENTRE + 12, y + 11, 4),
+                    holes=[rounded(CENTRE - 8, y - 7, CENTRE + 8, y + 7, 2)],
+                )
                 canvas.lay(frame, in_colour("plain", palette.BRASS), roundness=3)
             else:
-                for end, wide in (((CENTRE + 34, y + 84), 13), ((CENTRE + 12, y + 98), 13), ((CENTRE + 52, y + 14), 12), ((CENTRE - 8, y + 22), 12)):
-                    canvas.lay(area(band(curve((CENTRE + 20, y), ((CENTRE + 24 + end[0]) / 2, (y + end[1]) / 2), end), 8, wide)), cloth, roundness=5, shadow=0.4)
+                for end, wide in (
+                    ((CENTRE + 34, y + 84), 13),
+                    ((CENTRE + 12, y + 98), 13),
+                    ((CENTRE + 52, y + 14), 12),
+                    ((CENTRE - 8, y + 22), 12),
+                ):
+                    canvas.lay(
+                        area(
+                            band(curve((CENTRE + 20, y), ((CENTRE + 24 + end[0]) / 2, (y + end[1]) / 2), end), 8, wide)
+                        ),
+                        cloth,
+                        roundness=5,
+                        shadow=0.4,
+                    )
                 canvas.lay(area(rounded(CENTRE + 11, y - 9, CENTRE + 29, y + 9, 6)), cloth, roundness=5, shadow=0.4)
 
 
 def _strapless(body: Body) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    edge = curve((CENTRE, body.top + 76), (CENTRE + body.chest * 0.5, body.top + 62), (CENTRE + body.chest, body.top + body.armhole))
+    edge = curve(
+        (CENTRE, body.top + 76),
+        (CENTRE + body.chest * 0.5, body.top + 62),
+        (CENTRE + body.chest, body.top + body.armhole),
+    )
     right = outline(edge, body.side(), body.hemline())
     return np.concatenate([right, mirrored(right)[::-1]])

@@ -4,7 +4,7 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas, Cloth
-from indexer.sample.curves import Point, Points, band, curve, outline, rounded
+from indexer.sample.curves import Point, Points, band, curve, moved, outline, rounded
 from indexer.sample.fabrics import in_colour
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import Colour, darker
@@ -27,13 +27,15 @@ def lay_laces(canvas: Canvas, eyelets: Points, colour: Colour, count: int, reach
         low = int(step)
         x, y = eyelets[low] + (eyelets[min(low + 1, len(eyelets) - 1)] - eyelets[low]) * (step - low)
         lace = curve((x, y), (x + dx * 0.55, y + dy * 0.5 - 3), (x + dx, y + dy))
-        canvas.stroke(lace + (0.5, 2.5), np.zeros(3, np.float32), 5, 0.28)
+        canvas.stroke(moved(lace, 0.5, 2.5), np.zeros(3, np.float32), 5, 0.28)
         canvas.stroke(lace, darker(colour, 0.12), 5)
         canvas.stroke(lace - (0.3, 1), colour, 3)
         canvas.paint(area(rounded(x - 3, y - 3, x + 3, y + 3, 3)), darker(colour, 0.55), 0.75)
 
 
-def lay_buckle(canvas: Canvas, centre: Point, width: float = 17, height: float = 20, metal: Colour = palette.BRASS) -> None:
+def lay_buckle(
+    canvas: Canvas, centre: Point, width: float = 17, height: float = 20, metal: Colour = palette.BRASS
+) -> None:
     """Draw a metal frame with its pin."""
     x, y = centre
     frame = rounded(x - width / 2, y - height / 2, x + width / 2, y + height / 2, 4)
@@ -42,7 +44,9 @@ def lay_buckle(canvas: Canvas, centre: Point, width: float = 17, height: float =
     canvas.stroke(outline((x - width / 2, y), (x + width / 2 - 3, y)), metal, 2)
 
 
-def lay_strap(canvas: Canvas, axis: Points, cloth: Cloth, colour: Colour, *widths: float, stitched: bool = True) -> Mask:
+def lay_strap(
+    canvas: Canvas, axis: Points, cloth: Cloth, colour: Colour, *widths: float, stitched: bool = True
+) -> Mask:
     """Draw a strap along a line, with its edges sewn."""
     strap = area(band(axis, *widths))
     canvas.lay(strap, cloth, roundness=6, relief=1.2, shadow=0.4)

@@ -22,6 +22,7 @@ _BODY = 46
 _MARGIN = 20
 """Coarse pixels added around the sheet, so that what reaches its edge is lit as the rest."""
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
     """A soft crease along a line: how wide (pixels), and how much darker (or, below 0, lighter) it is."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import Points, curve, outline
+from indexer.sample.curves import Points, curve, moved, outline
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.footwear import lay_buckle, lay_strap, raised
 from indexer.sample.masks import area
@@ -53,7 +53,7 @@ class Sandal:
 
     @property
     def _ground(self) -> float:
-        return 316 + self.heel * 0.5 + (46 if self.straps in {"gladiator"} else 0)
+        return 316 + self.heel * 0.5 + (46 if self.straps == "gladiator" else 0)
 
     def _at(self, height: float) -> float:
         return self._ground - self.thickness - height
@@ -77,7 +77,10 @@ class Sandal:
         if self.straps == "two":
             first = (curve((84, at(0)), (108, at(44)), (146, at(58)), (176, at(46))), w * 1.4)
             second = (curve((176, at(0)), (196, at(58)), (230, at(80)), (262, at(70))), w * 1.4)
-            return [first, second], [(curve((150, at(54)), (186, at(40)), (198, at(6))), w), (curve((232, at(76)), (272, at(60)), (286, at(6))), w)]
+            return [first, second], [
+                (curve((150, at(54)), (186, at(40)), (198, at(6))), w),
+                (curve((232, at(76)), (272, at(60)), (286, at(6))), w),
+            ]
         if self.straps == "thong":
             near = (curve((104, at(6)), (126, at(42)), (180, at(46)), (246, at(-2))), w * 0.8)
             return [near], [(curve((112, at(30)), (160, at(58)), (220, at(46)), (272, at(2))), w * 0.7)]
@@ -117,7 +120,7 @@ class Sandal:
 
     def _lay_footbed(self, canvas: Canvas) -> None:
         line = self._footbed_line()
-        bed = self._bent(outline(line - (0, 5), line[::-1] + (0, 6)))
+        bed = self._bent(outline(line - (0, 5), moved(line[::-1], 0, 6)))
         canvas.lay(area(bed), in_colour("suede", lighter(palette.COLOURS["camel"], 0.25)), roundness=4, shadow=0)
 
     def _lay_sole(self, canvas: Canvas) -> None:
@@ -125,23 +128,42 @@ class Sandal:
         top = self._bent(self._footbed_line())
         ground, t = self._ground, self.thickness
         if self.heel_form in {"none", "wedge"}:
-            under = curve((374, ground - 4), (362, ground), (240, ground), (90, ground), (46, ground - 4), (25, self._at(-6)))
+            under = curve(
+                (374, ground - 4), (362, ground), (240, ground), (90, ground), (46, ground - 4), (25, self._at(-6))
+            )
             form = outline(top, under)
         else:
-            line = curve((373, self._at(-t * 0.5)), (310, self._at(-t * 0.8)), (200, self._at(-t * 0.9)), (100, ground), (50, ground - 2), (26, self._at(-6)))
+            line = curve(
+                (373, self._at(-t * 0.5)),
+                (310, self._at(-t * 0.8)),
+                (200, self._at(-t * 0.9)),
+                (100, ground),
+                (50, ground - 2),
+                (26, self._at(-6)),
+            )
             form = outline(top, self._bent(line))
         sole = area(form)
         canvas.lay(sole, in_colour(kind, colour), roundness=9, relief=1, shadow=0.45)
         tread = area(outline((0, ground - 6), (400, ground - 6), (400, ground + 1), (0, ground + 1)))
         canvas.paint(tread & sole, palette.DARK_SOLE if self.sole != "white" else darker(colour, 0.25), 0.85)
-        canvas.stroke(top + (0, 4), darker(colour, 0.35), 1, 0.5, within=sole)
+        canvas.stroke(moved(top, 0, 4), darker(colour, 0.35), 1, 0.5, within=sole)
 
     def _lay_heel(self, canvas: Canvas, cloth: DyedCloth) -> None:
         top, ground = self._at(0) - self.heel, self._ground
         if self.heel_form == "stiletto":
-            form = outline((300, top + 2), curve((312, top + 12), (350, top + self.heel * 0.55), (354, ground)), (362, ground), curve((364, top + self.heel * 0.5), (372, top)))
+            form = outline(
+                (300, top + 2),
+                curve((312, top + 12), (350, top + self.heel * 0.55), (354, ground)),
+                (362, ground),
+                curve((364, top + self.heel * 0.5), (372, top)),
+            )
         else:
-            form = outline((294, top + 4), (310, ground), (366, ground), curve((366, ground), (366, top + self.heel * 0.5), (372, top)))
+            form = outline(
+                (294, top + 4),
+                (310, ground),
+                (366, ground),
+                curve((366, ground), (366, top + self.heel * 0.5), (372, top)),
+            )
         kind, colour = _SOLES[self.sole]
         covered = in_colour("leather", cloth.colour) if self.sole == "dark" else in_colour(kind, colour)
         canvas.lay(area(form), covered, roundness=9, shadow=0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import CENTRE, Points, band, curve, mirrored, outline
+from indexer.sample.curves import CENTRE, Points, band, curve, mirrored, moved, outline
 from indexer.sample.fabrics import DyedCloth
 from indexer.sample.masks import area
 from indexer.sample.palette import Colour, darker, lighter
@@ -39,11 +39,15 @@ class Shirt:
         seam = darker(colour, 0.1 if light_ground else 0.42)
         lay_inside(canvas, body, lighter(colour, 0.35) if light_ground else colour)
         lay_sleeves(canvas, body, self.sleeve, cloth, chance)
-        self._lay_cuffs(canvas, cloth, seam)
+        self._lay_cuffs(canvas, cloth)
         front = area(body.outline())
         canvas.lay(front, cloth, folds=creases(body, chance, 0.95), shadow=0.25)
         armhole_seams(canvas, body, colour)
-        yoke = curve((CENTRE + body.shoulder, body.top + body.slope + 16), (CENTRE + 70, body.top + 40), (CENTRE + 36, body.top + 34))
+        yoke = curve(
+            (CENTRE + body.shoulder, body.top + body.slope + 16),
+            (CENTRE + 70, body.top + 40),
+            (CENTRE + 36, body.top + 34),
+        )
         for line in (yoke, mirrored(yoke)):
             canvas.stroke(line, seam, 0.9, 0.35, within=front)
         self._lay_placket(canvas, cloth, seam)
@@ -53,7 +57,7 @@ class Shirt:
         canvas.stroke(np.concatenate([right, mirrored(right)[::-1]]), seam, 0.8, 0.4, within=front)
         self._lay_collar(canvas, cloth, seam)
 
-    def _lay_cuffs(self, canvas: Canvas, cloth: DyedCloth, seam: Colour) -> None:
+    def _lay_cuffs(self, canvas: Canvas, cloth: DyedCloth) -> None:
         long = self.sleeve.length > 150
         lay_cuffs(canvas, self.body, self.sleeve, cloth, 26 if long else 9)
         if long:
@@ -90,7 +94,7 @@ class Shirt:
     def _lay_collar(self, canvas: Canvas, cloth: DyedCloth, seam: Colour) -> None:
         if self.collar == "band":
             neckband(canvas, self.body, cloth, 17)
-            right = self.body.neckline() + (0, 9)
+            right = moved(self.body.neckline(), 0, 9)
             canvas.stroke(np.concatenate([mirrored(right)[::-1], right]), seam, 0.9, 0.5)
             canvas.button((CENTRE, self.body.top + self.body.neck_depth), self.buttons, 6)
             return
@@ -108,8 +112,16 @@ class Shirt:
     def _lay_bow(self, canvas: Canvas, cloth: DyedCloth, seam: Colour) -> None:
         y = self.body.top + self.body.neck_depth
         tail = band(curve((CENTRE, y), (CENTRE + 12, y + 44), (CENTRE + 16, y + 104)), 12, 22, 26)
-        loop = outline(curve((CENTRE, y), (CENTRE + 30, y - 20), (CENTRE + 54, y - 6), (CENTRE + 48, y + 20), (CENTRE, y + 4)))
-        for line in (mirrored(tail), tail, mirrored(loop), loop, band(curve((CENTRE, y - 10), (CENTRE, y + 13)), 15, 18, 15)):
+        loop = outline(
+            curve((CENTRE, y), (CENTRE + 30, y - 20), (CENTRE + 54, y - 6), (CENTRE + 48, y + 20), (CENTRE, y + 4))
+        )
+        for line in (
+            mirrored(tail),
+            tail,
+            mirrored(loop),
+            loop,
+            band(curve((CENTRE, y - 10), (CENTRE, y + 13)), 15, 18, 15),
+        ):
             canvas.lay(area(line), cloth, roundness=7, shadow=0.45)
             canvas.stroke(line, seam, 0.9, 0.4)
 
@@ -123,4 +135,3 @@ def _leaf(body: Body, spread: float) -> Points:
         tip,
         curve(tip, (CENTRE + neck + 4, top + 24), (CENTRE + neck + 9, top + 3), (CENTRE + neck - 8, top - 15)),
     )
-

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import CENTRE, both_sides, curve, ellipse, mirrored, outline, rounded
+from indexer.sample.curves import CENTRE, both_sides, curve, ellipse, mirrored, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import darker
@@ -61,7 +61,11 @@ class Tee:
 class Pullover:
     """A jumper, sweatshirt or hooded sweatshirt with ribbed ends."""
 
-    body: Body = field(default_factory=lambda: Body(chest=110, waist=110, hem=102, shoulder=110, slope=34, armhole=136, neck=42, neck_depth=30, hem_y=440))
+    body: Body = field(
+        default_factory=lambda: Body(
+            chest=110, waist=110, hem=102, shoulder=110, slope=34, armhole=136, neck=42, neck_depth=30, hem_y=440
+        )
+    )
     sleeve: Sleeve = field(default_factory=lambda: Sleeve(272, 44, 9.5, 5))
     collar: Literal["crew", "roll", "hood", "none"] = "crew"
     print: Print = ""
@@ -110,7 +114,11 @@ def _hem_band(body: Body, depth: float) -> Mask:
     right = outline(
         (CENTRE, body.hem_y + body.tails + 3 - depth),
         (CENTRE + half + 1, body.hem_y - depth),
-        curve((CENTRE + half + 1, body.hem_y - depth), (CENTRE + half - 3, body.hem_y - depth / 2), (CENTRE + half - 5, body.hem_y + 4)),
+        curve(
+            (CENTRE + half + 1, body.hem_y - depth),
+            (CENTRE + half - 3, body.hem_y - depth / 2),
+            (CENTRE + half - 5, body.hem_y + 4),
+        ),
         (CENTRE, body.hem_y + body.tails + 8),
     )
     return area(both_sides(right))
@@ -138,7 +146,8 @@ def _roll_neck(canvas: Canvas, body: Body, ribbed: DyedCloth) -> None:
 def _hood(canvas: Canvas, body: Body, cloth: DyedCloth) -> None:
     top = body.top
     back = outline(
-        curve((CENTRE, top - 30), (CENTRE + 36, top - 24), (CENTRE + 58, top + 2), (CENTRE + 62, top + 26)), (CENTRE, top + 48)
+        curve((CENTRE, top - 30), (CENTRE + 36, top - 24), (CENTRE + 58, top + 2), (CENTRE + 62, top + 26)),
+        (CENTRE, top + 48),
     )
     canvas.lay(area(both_sides(back)), cloth, roundness=14, shadow=0)
     opening = ellipse((CENTRE, top + 14), 74, 62)
@@ -154,10 +163,19 @@ def _hood_front(canvas: Canvas, body: Body, cloth: DyedCloth) -> None:
     for line in (mirrored(right), right):
         canvas.lay(area(line), cloth, roundness=9, shadow=0.4)
     for side, end in ((-1, 132.0), (1, 126.0)):
-        cord = curve((CENTRE + side * 15, top + 48), (CENTRE + side * 19, top + 80), (CENTRE + side * 17, end + top - 40))
-        canvas.stroke(cord + (1, 2), darker(cloth.colour, 0.6), 3, 0.25)
+        cord = curve(
+            (CENTRE + side * 15, top + 48), (CENTRE + side * 19, top + 80), (CENTRE + side * 17, end + top - 40)
+        )
+        canvas.stroke(moved(cord, 1, 2), darker(cloth.colour, 0.6), 3, 0.25)
         canvas.stroke(cord, cloth.contrast, 3)
-    pocket = outline((152, 322), (248, 322), curve((248, 322), (258, 346), (276, 368)), (276, 408), (124, 408), curve((124, 368), (142, 346), (152, 322)))
+    pocket = outline(
+        (152, 322),
+        (248, 322),
+        curve((248, 322), (258, 346), (276, 368)),
+        (276, 408),
+        (124, 408),
+        curve((124, 368), (142, 346), (152, 322)),
+    )
     canvas.lay(area(pocket), cloth, roundness=6, shadow=0.25)
     canvas.stroke(pocket, darker(cloth.colour, 0.4), 1, 0.5)
 

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import CENTRE, Point, Points, band, both_sides, curve, mirrored, outline
+from indexer.sample.curves import CENTRE, Point, Points, band, both_sides, curve, mirrored, moved, outline
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.light import Fold
 from indexer.sample.masks import Mask, area
@@ -50,7 +50,9 @@ class Body:
             return curve(middle, (CENTRE + self.neck * 0.62, self.top + self.neck_depth * 0.42), end)
         across, down = self.neck * 0.62, self.top + self.neck_depth * 0.82
         steep = (CENTRE + self.neck * 0.93, self.top + self.neck_depth * 0.42)
-        return curve(middle, (CENTRE + across * 0.5, self.top + self.neck_depth * 0.97), (CENTRE + across, down), steep, end)
+        return curve(
+            middle, (CENTRE + across * 0.5, self.top + self.neck_depth * 0.97), (CENTRE + across, down), steep, end
+        )
 
     def side(self) -> Points:
         """Return the right side, from the armpit to the hem."""
@@ -71,13 +73,15 @@ class Body:
 
     def inside_outline(self) -> Points:
         """Return the outline of the inside of the back that shows in the neckline."""
-        edge = curve((CENTRE, self.top + 9), (CENTRE + self.neck * 0.6, self.top + 6), (CENTRE + self.neck + 3, self.top - 2))
-        return both_sides(outline(edge, self.neckline()[::-1] + (0, 3)))
+        edge = curve(
+            (CENTRE, self.top + 9), (CENTRE + self.neck * 0.6, self.top + 6), (CENTRE + self.neck + 3, self.top - 2)
+        )
+        return both_sides(outline(edge, moved(self.neckline()[::-1], 0, 3)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sleeve:
-    """The right sleeve: how long and wide at its end (pixels), and how far it stands off (degrees from straight down)."""
+    """The right sleeve: how long and wide at its end (pixels), and how far it stands off (degrees)."""
 
     length: float
     cuff: float
@@ -100,9 +104,7 @@ class Sleeve:
         bulge = (tip_x + (outer[0] - tip_x) * 0.42 + 7 + self.puff, tip_y + (outer[1] - tip_y) * 0.3)
         below = (pit_x + (inner[0] - pit_x) * 0.5 + 2, pit_y + (inner[1] - pit_y) * 0.5)
         head = ((tip_x - 14, tip_y - 3), (pit_x - 20, pit_y - 10))
-        return outline(
-            head[0], curve((tip_x, tip_y), bulge, outer), curve(inner, below, (pit_x, pit_y + 2)), head[1]
-        )
+        return outline(head[0], curve((tip_x, tip_y), bulge, outer), curve(inner, below, (pit_x, pit_y + 2)), head[1])
 
 
 def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
@@ -116,7 +118,10 @@ def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
             (x - chance.uniform(18, 30), y + chance.uniform(14, 34)),
             (x - chance.uniform(44, 66), y + chance.uniform(46, 80)),
         )
-        folds += [Fold(start, 10, 0.2 * strength), Fold(mirrored(start) + (0, chance.uniform(-8, 8)), 10, 0.18 * strength)]
+        folds += [
+            Fold(start, 10, 0.2 * strength),
+            Fold(moved(mirrored(start), 0, chance.uniform(-8, 8)), 10, 0.18 * strength),
+        ]
     for side in (-1, 1):
         across = CENTRE + side * chance.uniform(18, 62)
         drop = curve(
@@ -124,7 +129,7 @@ def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
             (across + chance.uniform(-8, 8), y + height * 0.75),
             (across + chance.uniform(-10, 10), body.hem_y - 8),
         )
-        folds += [Fold(drop, 14, 0.16 * strength), Fold(drop + (9, 0), 14, -0.1 * strength)]
+        folds += [Fold(drop, 14, 0.16 * strength), Fold(moved(drop, 9, 0), 14, -0.1 * strength)]
     return folds
 
 
@@ -134,7 +139,7 @@ def lay_inside(canvas: Canvas, body: Body, colour: Colour) -> None:
     canvas.lay(inside, in_colour("plain", darker(colour, 0.36)), relief=0.5, shadow=0)
     if body.neck_depth > 24:
         y = body.top + 15
-        label = area(np.array([(-11, y), (11, y), (11, y + 9), (-11, y + 9)]) + (CENTRE, 0))
+        label = area(moved(np.array([(-11, y), (11, y), (11, y + 9), (-11, y + 9)]), CENTRE, 0))
         canvas.paint(label & inside, lighter(colour, 0.75), 0.9)
 
 
@@ -183,8 +188,8 @@ def _elbow_folds(body: Body, sleeve: Sleeve, side: int, chance: Random) -> list[
     outer, inner = np.asarray(sleeve.ends(body))
     tip, pit = np.asarray(body.shoulder_tip), np.asarray(body.armpit)
     folds = []
-    for share in (0.34, 0.5, 0.62, 0.8):
-        share += chance.uniform(-0.05, 0.05)
+    for place in (0.34, 0.5, 0.62, 0.8):
+        share = place + chance.uniform(-0.05, 0.05)
         a, b = tip + (outer - tip) * share, pit + (inner - pit) * (share + 0.08)
         line = np.stack([a + (b - a) * chance.uniform(-0.05, 0.3), a + (b - a) * chance.uniform(0.7, 1)])
         folds.append(Fold(line if side > 0 else mirrored(line), 8, chance.uniform(0.14, 0.24)))

@@ -1,0 +1,257 @@
+"""What is sold of shoes and bags."""
+
+from indexer.sample.bags import Bag
+from indexer.sample.boots import AnkleBoot
+from indexer.sample.line import BRIGHT, LEATHER, MUTED, Line
+from indexer.sample.sandals import Sandal
+from indexer.sample.sneakers import Sneaker
+
+SANDALS = (
+    Line("ankle-strap sandals", Sandal(), ("leather", "suede"), LEATHER, (45, 90), "leather"),
+    Line("two-strap sandals", Sandal("two"), ("leather", "suede"), LEATHER, (50, 95), "leather"),
+    Line("slides", Sandal("slide", "white", width=24), ("leather", "canvas"), BRIGHT, (25, 50), "rubber"),
+    Line("thong sandals", Sandal("thong", "tan", 13), ("leather",), LEATHER, (30, 60), "leather"),
+    Line(
+        "stiletto sandals",
+        Sandal("ankle", "dark", 8, 110, "stiletto", 12),
+        ("leather", "suede"),
+        ("brick", "black", "camel", "petrol", "rose"),
+        (80, 150),
+        "leather",
+    ),
+    Line(
+        "espadrille wedges",
+        Sandal("crossed", "rope", 30, 60, "wedge"),
+        ("canvas",),
+        ("navy", "terracotta", "ivory", "black", "sage"),
+        (55, 100),
+        "canvas",
+    ),
+    Line("gladiator sandals", Sandal("gladiator", "tan", 14, width=14), ("leather",), LEATHER, (60, 110), "leather"),
+    Line(
+        "block-heel sandals",
+        Sandal("crossed", "dark", 9, 74, "block", 17),
+        ("leather", "suede"),
+        ("mustard", "black", "cognac", "burgundy", "forest"),
+        (70, 130),
+        "leather",
+    ),
+    Line(
+        "trekking sandals",
+        Sandal("sport", "dark", 28, width=20),
+        ("canvas",),
+        ("olive", "charcoal", "petrol", "navy"),
+        (60, 110),
+        "canvas",
+    ),
+)
+
+SNEAKERS = (
+    Line(
+        "court sneakers",
+        Sneaker(),
+        ("leather",),
+        ("stone", "oatmeal", "navy", "sage", "grey", "blush"),
+        (70, 130),
+        "leather",
+    ),
+    Line("running shoes", Sneaker("runner", wedge=14, mark="wave"), ("mesh",), BRIGHT + MUTED, (80, 150)),
+    Line(
+        "plimsolls",
+        Sneaker("plimsoll", mark=""),
+        ("canvas",),
+        ("navy", "brick", "mustard", "black", "forest"),
+        (35, 60),
+        "canvas",
+    ),
+    Line(
+        "slip-on sneakers",
+        Sneaker("slip-on", mark="", thickness=24),
+        ("canvas", "suede"),
+        ("black", "navy", "brick", "olive", "petrol"),
+        (40, 70),
+        "canvas",
+    ),
+    Line(
+        "low sneakers",
+        Sneaker(sole="gum", mark="panel"),
+        ("suede",),
+        ("forest", "burgundy", "navy", "camel", "charcoal"),
+        (75, 130),
+    ),
+    Line(
+        "platform sneakers",
+        Sneaker(thickness=42, mark="wave"),
+        ("leather", "canvas"),
+        ("blush", "black", "sage", "lilac"),
+        (70, 120),
+        "leather",
+    ),
+    Line(
+        "retro runners",
+        Sneaker("runner", sole="gum", wedge=10, mark="stripes"),
+        ("suede", "mesh"),
+        ("grey", "petrol", "terracotta", "olive", "navy"),
+        (80, 140),
+    ),
+    Line(
+        "star sneakers",
+        Sneaker(mark="star", sole="white"),
+        ("leather", "suede"),
+        ("charcoal", "rose", "camel", "indigo", "black"),
+        (80, 140),
+        "leather",
+    ),
+    Line(
+        "trainers",
+        Sneaker(sole="dark", mark="wave", wedge=10),
+        ("leather", "mesh"),
+        ("black", "charcoal", "navy", "brick"),
+        (70, 120),
+        "leather",
+    ),
+)
+
+BAGS = (
+    Line(
+        "tote bag", Bag(), ("canvas", "breton", "leaves"), ("oatmeal", "navy", "sage", "terracotta"), (35, 80), "canvas"
+    ),
+    Line("satchel", Bag("case", 120, 126, 180, "top", 0.55, "lock"), ("leather",), LEATHER, (120, 240), "leather"),
+    Line(
+        "bucket bag",
+        Bag("bucket", 92, 82, 210, "shoulder", trim="leather"),
+        ("canvas", "woven"),
+        ("forest", "sand", "navy", "brick"),
+        (70, 140),
+    ),
+    Line(
+        "envelope clutch",
+        Bag("clutch", 150, 150, 176, "none", 0.6, ground=342),
+        ("leather", "suede", "floral"),
+        LEATHER + BRIGHT,
+        (40, 90),
+    ),
+    Line(
+        "weekend bag",
+        Bag("duffle", 150, 158, 176, "short", closing="zip", trim="leather"),
+        ("canvas", "tartan"),
+        ("navy", "olive", "charcoal", "burgundy"),
+        (110, 220),
+        "canvas",
+    ),
+    Line(
+        "half-moon bag",
+        Bag("half-moon", 140, 140, 190, "shoulder", closing="zip"),
+        ("leather", "suede"),
+        ("mustard", "rose", "petrol", "black", "cognac"),
+        (90, 180),
+        "leather",
+    ),
+    Line(
+        "backpack",
+        Bag("backpack", 100, 108, 280, "top", pocket=True, trim="leather"),
+        ("canvas", "plain"),
+        ("petrol", "charcoal", "olive", "terracotta"),
+        (60, 130),
+        "canvas",
+    ),
+    Line(
+        "chain bag",
+        Bag("case", 128, 128, 150, "chain", 0.62, "lock", ground=400),
+        ("diamond quilted", "leather"),
+        ("black", "blush", "burgundy", "navy"),
+        (100, 220),
+        "leather",
+    ),
+    Line(
+        "dome handbag",
+        Bag("round", 112, 138, 190, "top", closing="zip"),
+        ("leather",),
+        ("burgundy", "camel", "sky", "forest", "black"),
+        (110, 210),
+        "leather",
+    ),
+    Line(
+        "messenger bag",
+        Bag("case", 138, 142, 190, "shoulder", 0.68, "buckle", trim="leather", ground=430),
+        ("canvas", "suede"),
+        ("olive", "navy", "sand", "espresso"),
+        (80, 160),
+        "canvas",
+    ),
+    Line(
+        "shopper",
+        Bag("tote", 128, 112, 230, "short", trim="contrast", ground=400),
+        ("leather", "wide stripes"),
+        ("camel", "navy", "brick", "black"),
+        (80, 180),
+        "leather",
+    ),
+)
+
+ANKLE_BOOTS = (
+    Line("Chelsea boots", AnkleBoot(), ("leather", "suede"), LEATHER, (110, 200), "leather"),
+    Line(
+        "work boots",
+        AnkleBoot("laced", thickness=26, heel=10, lugs=True),
+        ("suede", "leather"),
+        ("camel", "espresso", "black", "olive"),
+        (120, 210),
+        "leather",
+    ),
+    Line(
+        "block-heel boots",
+        AnkleBoot("zipped", thickness=9, heel=70, heel_form="block", pointed=True),
+        ("leather", "suede"),
+        LEATHER,
+        (110, 190),
+        "leather",
+    ),
+    Line(
+        "biker boots",
+        AnkleBoot("buckled"),
+        ("leather",),
+        ("black", "espresso", "burgundy", "chestnut"),
+        (130, 220),
+        "leather",
+    ),
+    Line(
+        "desert boots",
+        AnkleBoot("chukka", "gum", 22, 8, shaft=180),
+        ("suede",),
+        ("sand", "navy", "olive", "charcoal", "cognac"),
+        (90, 150),
+    ),
+    Line(
+        "winter boots",
+        AnkleBoot("fur", "gum", 24, 6),
+        ("suede", "leather"),
+        ("chestnut", "grey", "black", "camel"),
+        (100, 180),
+        "leather",
+    ),
+    Line(
+        "stiletto boots",
+        AnkleBoot("chelsea", thickness=8, heel=88, heel_form="stiletto", pointed=True),
+        ("suede", "leather"),
+        ("burgundy", "black", "forest", "camel"),
+        (120, 220),
+        "leather",
+    ),
+    Line(
+        "hiking boots",
+        AnkleBoot("laced", thickness=28, heel=8, lugs=True, shaft=210),
+        ("suede", "canvas"),
+        ("olive", "charcoal", "chestnut", "petrol"),
+        (120, 220),
+        "canvas",
+    ),
+    Line(
+        "wedge boots",
+        AnkleBoot("zipped", "gum", 14, 56, "wedge"),
+        ("suede", "leather"),
+        ("cognac", "navy", "black", "burgundy"),
+        (100, 180),
+        "leather",
+    ),
+)
