@@ -88,7 +88,8 @@ class AnkleBoot:
             (340, self._at(46)),
             (334, self._at(-6)),
         )
-        return self._bent(outline(toe, front, top, back))
+        below = curve((334, self._at(-6)), (250, self._at(-6)), (150, self._at(-6)), (46, self._at(-5)))
+        return self._bent(outline(toe, front, top, back, below))
 
     def _creases(self, chance: Random) -> list[Fold]:
         folds = []

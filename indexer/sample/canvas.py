@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.sample import palette
 from indexer.sample.curves import CENTRE, Point, Points, ellipse, moved
 from indexer.sample.light import Fold, light_on, shadow_of
 from indexer.sample.masks import HEIGHT, WIDTH, Box, Field, Mask, area, line_mask, wider
@@ -24,7 +25,8 @@ class Canvas:
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return what has been drawn, (HEIGHT, WIDTH, 3)."""
-        return np.rint(self._paper.clip(0, 1) * 255).astype(np.uint8)
+        levels: Field = np.rint(self._paper.clip(0, 1) * 255)
+        return levels.astype(np.uint8)
 
     def lay(
         self,
@@ -80,7 +82,7 @@ class Canvas:
     def button(self, centre: Point, colour: Colour, size: float = 8) -> None:
         """Sew on a button."""
         x, y = centre
-        self.paint(area(ellipse((x + 0.6, y + 1.2), size + 1.4, size + 1.4)), np.zeros(3, np.float32), 0.3)
+        self.paint(area(ellipse((x + 0.6, y + 1.2), size + 1.4, size + 1.4)), palette.SHADE, 0.3)
         self.paint(area(ellipse(centre, size, size)), colour)
         self.paint(area(ellipse((x - size * 0.1, y - size * 0.14), size * 0.6, size * 0.55)), lighter(colour, 0.3), 0.6)
         if size >= 6:
@@ -90,12 +92,11 @@ class Canvas:
 
     def zip(self, line: Points, metal: Colour, tape: Colour, within: Mask | None = None) -> None:
         """Draw a closed zip along a line: tape, teeth, and a puller at its beginning."""
-        self.stroke(line, darker(tape, 0.3), 6, 0.9, within)
+        self.stroke(line, darker(tape, 0.45), 7, 0.9, within)
         self.stroke(line, metal, 3, 1, within, dashes=(1.3, 1.3))
         x, y = (float(value) for value in line[0])
-        puller = ellipse((x, y + 9), 4.6, 15)
-        self.paint(area(puller), darker(metal, 0.25))
-        self.paint(area(ellipse((x, y + 9), 2.6, 12)), lighter(metal, 0.2))
+        for width, shade in ((5.4, darker(metal, 0.35)), (3, lighter(metal, 0.15))):
+            self.paint(area(ellipse((x, y + 9), width, width + 10)), shade)
 
     def ground_shadow(self, left: float, right: float, ground: float, depth: float = 0.14) -> None:
         """Draw the faint shadow of a thing on the white floor that it stands on."""

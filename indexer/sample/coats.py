@@ -10,7 +10,6 @@ from indexer.sample import palette
 from indexer.sample.canvas import Canvas
 from indexer.sample.curves import CENTRE, Points, both_sides, curve, ellipse, mirrored, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
-from indexer.sample.light import Fold
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import darker, lighter
 from indexer.sample.torso import Body, Sleeve, armhole_seams, creases, lay_cuffs, lay_inside, lay_sleeves
@@ -21,8 +20,8 @@ JACKET_BODY = Body(
 LONG_BODY = Body(
     top=42, neck=34, neck_depth=30, shoulder=92, slope=28, armhole=116, chest=92, waist=88, hem=104, hem_y=468
 )
-JACKET_SLEEVE = Sleeve(262, 54, 9, 8)
-LONG_SLEEVE = Sleeve(252, 48, 9, 5)
+JACKET_SLEEVE = Sleeve(276, 60, 8.5, 10)
+LONG_SLEEVE = Sleeve(266, 52, 8.5, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,7 @@ class Coat:
         """Draw it."""
         body, seam = self.body, darker(cloth.colour, 0.5)
         ribs = in_colour("rib", darker(cloth.colour, 0.2))
-        if self.collar == "hood":
-            self._lay_hood(canvas, cloth)
-        else:
-            lay_inside(canvas, body, darker(cloth.colour, 0.1))
+        lay_inside(canvas, body, darker(cloth.colour, 0.1))
         lay_sleeves(canvas, body, self.sleeve, cloth, chance)
         lay_cuffs(
             canvas,
@@ -71,7 +67,7 @@ class Coat:
             self._lay_stitching(canvas, cloth, front)
         self._lay_collar(canvas, cloth)
         if self.collar in {"stand", "rib", "hood"} and self.closing == "zip":
-            start = body.top + body.neck_depth - (10 if self.collar == "hood" else 14)
+            start = body.top + (66 if self.collar == "hood" else body.neck_depth - 14)
             bottom = body.hem_y + body.tails - 2
             canvas.zip(outline((CENTRE, start), (CENTRE, bottom)), palette.STEEL, cloth.colour)
         canvas.stroke(body.hemline() - (0, 7), seam, 0.9, 0.0 if self.ribbed else 0.35, within=front)
@@ -82,14 +78,21 @@ class Coat:
         opens = top + (118 if self.collar == "lapels" else 0)
         button = darker(cloth.colour, 0.5) if palette.luma(cloth.colour) > 0.3 else lighter(cloth.colour, 0.25)
         if self.closing == "zip":
-            for x in (-8, 8):
-                canvas.stroke(outline((CENTRE + x, opens - 4), (CENTRE + x, bottom)), seam, 1, 0.5, within=front)
+            for x in (-10, 10):
+                canvas.stroke(
+                    outline((CENTRE + x, opens - 4), (CENTRE + x, bottom)),
+                    palette.SHADE,
+                    4,
+                    0.14,
+                    within=front,
+                )
+                canvas.stroke(outline((CENTRE + x, opens - 4), (CENTRE + x, bottom)), seam, 1.2, 0.7, within=front)
             if self.collar == "lapels":
                 canvas.zip(outline((CENTRE, opens), (CENTRE, bottom)), palette.STEEL, cloth.colour, within=front)
             return
         edge = CENTRE - (30 if self.closing == "double" else 12)
         fall = outline((edge, opens - 6), (edge, bottom))
-        canvas.stroke(fall - (2, 0), np.zeros(3, np.float32), 4, 0.16, within=front)
+        canvas.stroke(fall - (2, 0), palette.SHADE, 4, 0.16, within=front)
         canvas.stroke(fall, seam, 1.5, 0.8, within=front)
         rows = np.linspace(opens + 12, bottom - 78, 3 if self.closing == "double" else 4 if opens > top else 5)
         for y in rows:
@@ -188,6 +191,7 @@ class Coat:
         body = self.body
         top, neck = body.top, body.neck
         if self.collar == "hood":
+            self._lay_hood(canvas, cloth)
             return
         if self.collar in {"stand", "rib"}:
             front = in_colour("rib", darker(cloth.colour, 0.2)) if self.collar == "rib" else cloth
@@ -231,32 +235,24 @@ class Coat:
                 canvas.stroke(outline(line, line[:1]), darker(cloth.colour, 0.5), 1, 0.55)
 
     def _lay_hood(self, canvas: Canvas, cloth: DyedCloth) -> None:
-        top, wide = self.body.top, self.body.neck + 24
+        top, wide = self.body.top, self.body.neck + 26
+        side = (CENTRE + wide * 0.9, top + 36)
         shape = outline(
-            curve(
-                (CENTRE, top - 36), (CENTRE + wide * 0.6, top - 28), (CENTRE + wide, top + 2), (CENTRE + wide, top + 36)
-            ),
-            (CENTRE, top + 60),
+            curve((CENTRE, top - 40), (CENTRE + wide * 0.62, top - 30), (CENTRE + wide, top + 4), side),
+            curve(side, (CENTRE + wide * 0.5, top + 58), (CENTRE, top + 64)),
         )
+        canvas.lay(area(both_sides(shape)), cloth, roundness=14, shadow=0.5)
+        middle = (CENTRE, top + 6)
         if self.fur:
-            ring = ellipse((CENTRE, top + 6), wide * 2 + 6, 104)
-            wobble = 1 + 0.035 * np.sin(np.arange(len(ring)) * 2.4)[:, None]
+            ring = ellipse(middle, wide * 1.86, 88)
+            ragged = (ring - middle) * (1 + 0.04 * np.sin(np.arange(len(ring)) * 2.4)[:, None]) + middle
             canvas.lay(
-                area((ring - (CENTRE, top + 6)) * wobble + (CENTRE, top + 6)),
-                in_colour("suede", palette.COLOURS["sand"]),
-                roundness=14,
-                shadow=0,
+                area(ragged), in_colour("suede", palette.COLOURS["oatmeal"]), roundness=10, relief=1.2, shadow=0.5
             )
-        else:
-            canvas.lay(area(both_sides(shape)), cloth, roundness=14, shadow=0)
-        opening = ellipse((CENTRE, top + 14), wide * 1.36, 66)
-        canvas.lay(
-            area(opening),
-            in_colour("plain", darker(cloth.colour, 0.5)),
-            relief=0.6,
-            shadow=0.3,
-            folds=[Fold(ellipse((CENTRE, top + 14), 50, 30), 20, 0.1)],
-        )
+        opening = area(ellipse(middle, wide * 1.26, 60))
+        canvas.lay(opening, in_colour("plain", darker(cloth.colour, 0.5)), relief=0.8, roundness=8, shadow=0.4)
+        crease = curve((CENTRE - wide * 0.5, top + 2), (CENTRE, top - 16), (CENTRE + wide * 0.5, top + 2))
+        canvas.stroke(crease, darker(cloth.colour, 0.65), 2, 0.5, within=opening)
 
 
 def _lay_ribbed_hem(canvas: Canvas, body: Body, ribs: DyedCloth) -> None:

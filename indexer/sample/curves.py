@@ -51,14 +51,8 @@ def both_sides(right: Points) -> Points:
 
 def moved(line: Points, dx: float = 0, dy: float = 0) -> Points:
     """Return a line that lies elsewhere."""
-    return line + np.array((dx, dy))
-
-
-def turned(line: Points, degrees: float, about: Point) -> Points:
-    """Return a line turned clockwise about a point."""
-    angle = np.deg2rad(degrees)
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return (line - about) @ rotation + about
+    elsewhere: Points = line + np.array((dx, dy))
+    return elsewhere
 
 
 def band(axis: Points, *widths: float) -> Points:
@@ -92,20 +86,8 @@ def rounded(left: float, top: float, right: float, bottom: float, radius: float 
     return np.concatenate(pieces)
 
 
-def between(line: Points, other: Points, share: float) -> Points:
-    """Return the line that lies at a share of the way from one line to another with as many points."""
-    return line + (other - line) * share
-
-
 def piece_of(line: Points, start: float, end: float) -> Points:
     """Return the part of a line between two shares of its length."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     wanted = np.linspace(start, end, max(2, len(line))) * along[-1]
     return np.column_stack([np.interp(wanted, along, line[:, 0]), np.interp(wanted, along, line[:, 1])])
-
-
-def points_along(line: Points, count: int, start: float = 0, end: float = 1) -> list[Point]:
-    """Return points at even distances along a line."""
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    wanted = np.linspace(start, end, count) * along[-1]
-    return [(float(np.interp(w, along, line[:, 0])), float(np.interp(w, along, line[:, 1]))) for w in wanted]

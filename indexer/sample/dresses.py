@@ -89,7 +89,7 @@ class Dress:
             edge = curve(
                 (CENTRE - 20, body.top + 40), (CENTRE + 26, waist_y), (CENTRE + 34, waist_y + 120), (CENTRE + 14, 480)
             )
-            canvas.stroke(moved(edge, 3, 0), np.zeros(3, np.float32), 5, 0.12, within=front)
+            canvas.stroke(moved(edge, 3, 0), palette.SHADE, 5, 0.12, within=front)
             canvas.stroke(edge, seam, 1.2, 0.7, within=front)
         if self.skirt == "tiered":
             self._lay_tiers(canvas, cloth, front)
@@ -152,7 +152,7 @@ class Dress:
                 (CENTRE + 60, y + 3),
                 (CENTRE + 150, y - 4),
             )
-            canvas.stroke(moved(line, 0, 3), np.zeros(3, np.float32), 6, 0.14, within=front)
+            canvas.stroke(moved(line, 0, 3), palette.SHADE, 6, 0.14, within=front)
             canvas.stroke(line, darker(cloth.colour, 0.45), 1.2, 0.7, within=front)
             for x in range(int(CENTRE) - 140, int(CENTRE) + 141, 9):
                 canvas.stroke(

@@ -5,7 +5,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.sample import noise
 from indexer.sample.masks import Field
 from indexer.sample.palette import Colour
 
@@ -34,15 +33,11 @@ def blend(base: Colours | Colour, over: Colours | Colour, share: Field) -> Colou
 
 def step(distance: Field, softness: float = 0.6) -> Field:
     """Return 1 where a distance (pixels) is below 0, 0 where it is above, and a smooth edge between."""
-    return np.clip(0.5 - distance / np.float32(2 * softness), 0, 1).astype(np.float32)
+    edge: Field = np.clip(0.5 - distance / np.float32(2 * softness), 0, 1)
+    return edge.astype(np.float32)
 
 
 def stripe(along: Field, period: float, width: float, start: float = 0) -> Field:
     """Return 1 on stripes so wide (pixels), the middle of the first at `start`."""
     offset = np.mod(along - np.float32(start) + np.float32(period / 2), np.float32(period)) - np.float32(period / 2)
     return step(np.abs(offset) - np.float32(width / 2))
-
-
-def jersey(u: Field, v: Field) -> Field:
-    """Return the slight unevenness of any cloth, about 1."""
-    return 1 + 0.012 * noise.threads(v, u, 5) + 0.012 * noise.smooth(u, v, 1.4, 1) + 0.012 * noise.smooth(u, v, 34, 2)

@@ -16,7 +16,8 @@ _ARCH = (128.0, 262.0)
 def raised(line: Points, heel: float) -> Points:
     """Return a line bent upwards behind the ball of the foot, as by a heel so many pixels high."""
     share = ((line[:, 0] - _ARCH[0]) / (_ARCH[1] - _ARCH[0])).clip(0, 1)
-    return line - np.column_stack([np.zeros(len(line)), heel * share * share * (3 - 2 * share)])
+    bent: Points = line - np.column_stack([np.zeros(len(line)), heel * share * share * (3 - 2 * share)])
+    return bent
 
 
 def lay_laces(canvas: Canvas, eyelets: Points, colour: Colour, count: int, reach: Point) -> None:
@@ -27,7 +28,7 @@ def lay_laces(canvas: Canvas, eyelets: Points, colour: Colour, count: int, reach
         low = int(step)
         x, y = eyelets[low] + (eyelets[min(low + 1, len(eyelets) - 1)] - eyelets[low]) * (step - low)
         lace = curve((x, y), (x + dx * 0.55, y + dy * 0.5 - 3), (x + dx, y + dy))
-        canvas.stroke(moved(lace, 0.5, 2.5), np.zeros(3, np.float32), 5, 0.28)
+        canvas.stroke(moved(lace, 0.5, 2.5), palette.SHADE, 5, 0.28)
         canvas.stroke(lace, darker(colour, 0.12), 5)
         canvas.stroke(lace - (0.3, 1), colour, 3)
         canvas.paint(area(rounded(x - 3, y - 3, x + 3, y + 3, 3)), darker(colour, 0.55), 0.75)

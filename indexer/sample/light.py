@@ -23,6 +23,10 @@ _MARGIN = 20
 """Coarse pixels added around the sheet, so that what reaches its edge is lit as the rest."""
 
 
+_PEAK = 2.2
+"""What the middle of a thin line is multiplied by to be as deep after blurring as before."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
     """A soft crease along a line: how wide (pixels), and how much darker (or, below 0, lighter) it is."""
@@ -36,11 +40,13 @@ def light_on(mask: Mask, box: Box, roundness: float, relief: float, folds: Seque
     """Return how bright a part is within a box: about 1, less where it turns away from the light."""
     outer = wider(box, round(_BODY * 1.5))
     alpha = np.pad(mask.alpha[outer][::_COARSE, ::_COARSE], _MARGIN)
-    edges = _rounded(alpha, roundness / _COARSE, lean=0.34, rim=0.2)
-    body = _rounded(alpha, _BODY / _COARSE, lean=0.2, rim=0.07)
-    light = 1 + np.float32(relief) * (edges + body)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    for width in sorted({fold.width for fold in folds}):
-        light = light * (1 - _creases([fold for fold in folds if fold.width == width], width, outer, light.shape))
+    edges = _rounded(alpha, roundness / _COARSE, lean=0.32, rim=0.15)
+    body = _rounded(alpha[::_COARSE, ::_COARSE], _BODY / _COARSE**2, lean=0.2, rim=0.07)
+    body = body.repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)[: alpha.shape[0], : alpha.shape[1]]
+    light = 1 + np.float32(relief) * (edges + blurred(body, _COARSE))[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    height, width = light.shape
+    for wide in sorted({fold.width for fold in folds}):
+        light = light * (1 - _creases([fold for fold in folds if fold.width == wide], wide, outer, (height, width)))
     return _enlarged(light, outer, box)
 
 
@@ -58,9 +64,10 @@ def blurred(field: Field, radius: float) -> Field:
 
 
 def _running_mean(field: Field, reach: int) -> Field:
-    padded = np.pad(field, ((reach + 1, reach), (0, 0)), mode="edge")
-    total = np.cumsum(padded, axis=0, dtype=np.float32)
-    return (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / np.float32(2 * reach + 1)
+    before, after = field[:1].repeat(reach + 1, axis=0), field[-1:].repeat(reach, axis=0)
+    total = np.cumsum(np.concatenate([before, field, after]), axis=0)
+    means: Field = (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / np.float32(2 * reach + 1)
+    return means
 
 
 def _rounded(alpha: Field, roundness: float, lean: float, rim: float) -> Field:
@@ -69,11 +76,11 @@ def _rounded(alpha: Field, roundness: float, lean: float, rim: float) -> Field:
     down, right = np.gradient(height)
     leaning = -(right * _FROM[0] + down * _FROM[1]) * np.float32(roundness)
     inward = (1 - height).clip(0, 0.5) * 2
-    light: Field = np.float32(lean) * leaning - np.float32(rim) * inward**2
+    light = np.float32(lean) * leaning - np.float32(rim) * inward**2
     return light.astype(np.float32)
 
 
-def _creases(folds: Sequence[Fold], width: float, box: Box, shape: tuple[int, ...]) -> Field:
+def _creases(folds: Sequence[Fold], width: float, box: Box, shape: tuple[int, int]) -> Field:
     """Return how much light the folds of one width take from the pixels of a box."""
     drawn = Image.new("F", shape[::-1])
     draw = ImageDraw.Draw(drawn)
@@ -81,7 +88,7 @@ def _creases(folds: Sequence[Fold], width: float, box: Box, shape: tuple[int, ..
         points = (fold.line - (box[1].start, box[0].start)) / _COARSE
         thick = max(1, round(width / _COARSE / 2))
         draw.line([(float(x), float(y)) for x, y in points], fill=fold.depth, width=thick, joint="curve")
-    return blurred(np.asarray(drawn), width / _COARSE)
+    return _PEAK * blurred(np.asarray(drawn), width / _COARSE)
 
 
 def _enlarged(light: Field, outer: Box, box: Box) -> Field:

@@ -10,7 +10,7 @@ Colour: TypeAlias = NDArray[np.float32]
 
 
 def _rgb(code: str) -> Colour:
-    colour = np.frombuffer(bytes.fromhex(code), np.uint8).astype(np.float32) / 255
+    colour: Colour = np.frombuffer(bytes.fromhex(code), np.uint8).astype(np.float32) / np.float32(255)
     colour.flags.writeable = False
     return colour
 
@@ -75,6 +75,7 @@ _CONTRASTS: dict[str, tuple[str, str]] = {
     "lilac": ("ivory", "navy"),
 }
 
+SHADE = _rgb("000000")
 BRASS = _rgb("b9975b")
 STEEL = _rgb("a9adb3")
 RUBBER = _rgb("e4e1da")

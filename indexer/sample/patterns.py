@@ -3,20 +3,20 @@
 import numpy as np
 
 from indexer.sample import noise, palette
-from indexer.sample.dyes import Colours, Dyes, blend, jersey, step, stripe, toned
+from indexer.sample.dyes import Colours, Dyes, blend, step, stripe, toned
 from indexer.sample.masks import Field
 from indexer.sample.palette import Colour, darker, lighter, mixed
 
 
 def plain(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Smooth jersey or poplin."""
-    return toned(dyes.main, jersey(u, v))
+    return toned(dyes.main, noise.jersey(u, v))
 
 
 def melange(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Yarn spun of lighter and darker fibres."""
     flecks = 0.5 + 0.5 * noise.threads(v, u, 9, 3)
-    return blend(darker(dyes.main, 0.12), lighter(dyes.main, 0.22), flecks) * jersey(u, v)[:, :, None]
+    return blend(darker(dyes.main, 0.12), lighter(dyes.main, 0.22), flecks) * noise.jersey(u, v)[:, :, None]
 
 
 def breton(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -32,44 +32,44 @@ def wide_stripes(u: Field, v: Field, dyes: Dyes) -> Colours:
 def multi_stripes(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Stripes across in three colours."""
     ground = blend(dyes.main, dyes.second, stripe(v, 58, 13, 14))
-    return blend(ground, dyes.third, stripe(v, 58, 5, 28)) * jersey(u, v)[:, :, None]
+    return blend(ground, dyes.third, stripe(v, 58, 5, 28)) * noise.jersey(u, v)[:, :, None]
 
 
 def _toned_stripes(u: Field, v: Field, ground: Colour, ink: Colour, period: float, width: float) -> Colours:
-    return blend(ground, ink, stripe(v, period, width)) * jersey(u, v)[:, :, None]
+    return blend(ground, ink, stripe(v, period, width)) * noise.jersey(u, v)[:, :, None]
 
 
 def pinstripes(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Thin lines along, lighter than the cloth."""
-    return blend(dyes.main, _line_colour(dyes), 0.6 * stripe(u, 13, 1.3)) * jersey(u, v)[:, :, None]
+    return blend(dyes.main, _line_colour(dyes), 0.6 * stripe(u, 13, 1.3)) * noise.jersey(u, v)[:, :, None]
 
 
 def bengal(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Stripes along, half white."""
     white = np.full(3, 0.94, np.float32)
-    return blend(white, dyes.main, stripe(u, 11, 5.5)) * jersey(u, v)[:, :, None]
+    return blend(white, dyes.main, stripe(u, 11, 5.5)) * noise.jersey(u, v)[:, :, None]
 
 
 def gingham(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Even checks of a colour and white."""
     white = np.full(3, 0.94, np.float32)
-    share = (stripe(u, 20, 10) + stripe(v, 20, 10)) / 2
-    return blend(white, dyes.main, share) * jersey(u, v)[:, :, None]
+    share = (stripe(u, 20, 10) + stripe(v, 20, 10)) * np.float32(0.5)
+    return blend(white, dyes.main, share) * noise.jersey(u, v)[:, :, None]
 
 
 def tartan(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Crossing bands and lines in three colours, as a twill shows them."""
-    wide = (stripe(u, 52, 20) + stripe(v, 52, 20)) / 2
+    wide = (stripe(u, 52, 20) + stripe(v, 52, 20)) * np.float32(0.42)
     lines = np.maximum(stripe(u, 52, 2.4, 26), stripe(v, 52, 2.4, 26))
-    base = blend(dyes.main, darker(dyes.third, 0.35), wide * np.float32(0.85))
-    twill = 1 + 0.03 * np.sin((u + v) * np.float32(2.1))
-    return blend(base, dyes.second, lines * np.float32(0.7)) * (twill * jersey(u, v))[:, :, None]
+    base = blend(dyes.main, darker(dyes.third, 0.35), wide)
+    twill: Field = noise.jersey(u, v) * (1 + np.float32(0.03) * np.sin((u + v) * np.float32(2.1)))
+    return blend(base, dyes.second, lines * np.float32(0.7)) * twill[:, :, None]
 
 
 def windowpane(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Large squares of thin lines."""
     lines = np.maximum(stripe(u, 36, 2), stripe(v, 36, 2))
-    return blend(dyes.main, _line_colour(dyes), 0.75 * lines) * jersey(u, v)[:, :, None]
+    return blend(dyes.main, _line_colour(dyes), np.float32(0.75) * lines) * noise.jersey(u, v)[:, :, None]
 
 
 def dots(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -77,7 +77,7 @@ def dots(u: Field, v: Field, dyes: Dyes) -> Colours:
     row = np.floor(v / 13)
     x = np.mod(u + row * 13, 26) - 13
     y = np.mod(v, 13) - np.float32(6.5)
-    return blend(dyes.main, dyes.second, step(np.hypot(x, y) - np.float32(3.4))) * jersey(u, v)[:, :, None]
+    return blend(dyes.main, dyes.second, step(np.hypot(x, y) - np.float32(3.4))) * noise.jersey(u, v)[:, :, None]
 
 
 def floral(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -97,7 +97,7 @@ def floral(u: Field, v: Field, dyes: Dyes) -> Colours:
         edge = np.float32(reach) * (0.66 + 0.34 * np.cos(angle * petals + here * 6)) * (0.85 + 0.2 * here)
         colours = blend(colours, petal, step(distance - edge) * (here > -0.55))
         colours = blend(colours, centre, step(distance - np.float32(size * 0.075)) * (here > -0.55))
-    return colours * jersey(u, v)[:, :, None]
+    return colours * noise.jersey(u, v)[:, :, None]
 
 
 def leaves(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -107,7 +107,7 @@ def leaves(u: Field, v: Field, dyes: Dyes) -> Colours:
     y = np.mod(v, 17) - np.float32(8.5)
     turned_x, turned_y = (x + y) * np.float32(0.707), (y - x) * np.float32(0.707)
     blade = np.abs(turned_x) - np.float32(2.5) * (1 - (turned_y / np.float32(7.5)) ** 2)
-    return blend(dyes.main, dyes.second, 0.85 * step(blade)) * jersey(u, v)[:, :, None]
+    return blend(dyes.main, dyes.second, 0.85 * step(blade)) * noise.jersey(u, v)[:, :, None]
 
 
 def _line_colour(dyes: Dyes) -> Colour:

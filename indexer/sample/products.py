@@ -63,7 +63,7 @@ def _shelf(
         chance.sample(pairs, len(pairs)) for line in lines if (pairs := list(every_pair(line.fabrics, line.colours)))
     ]
     seen: dict[str, int] = {}
-    shelf = []
+    shelf: list[tuple[Mapping[str, AttributeValue], Design, DyedCloth]] = []
     for number in range(PER_CLASS):
         line, left = lines[number % len(lines)], choices[number % len(lines)]
         fabric, colour = min(left, key=lambda pair: seen.get(pair[0], 0) / 2 + seen.get(pair[1], 0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import Points, curve, moved, outline
+from indexer.sample.curves import Points, curve, moved, outline, piece_of
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.footwear import lay_buckle, lay_strap, raised
 from indexer.sample.masks import area
@@ -39,15 +39,11 @@ class Sandal:
     def draw(self, canvas: Canvas, cloth: DyedCloth, chance: Random) -> None:  # noqa: ARG002 -- shoes keep their form
         """Draw it."""
         canvas.ground_shadow(26, 374, self._ground + 2)
-        near, far = self._straps()
-        shade = in_colour("leather", darker(cloth.colour, 0.42))
-        for axis, width in far:
-            lay_strap(canvas, self._bent(axis), shade, shade.colour, width, stitched=False)
+        self._lay_far_side(canvas, cloth)
         if self.heel_form in {"block", "stiletto"}:
             self._lay_heel(canvas, cloth)
         self._lay_footbed(canvas)
-        for axis, width in near:
-            lay_strap(canvas, self._bent(axis), cloth, cloth.colour, width, width * 0.94)
+        self._lay_near_side(canvas, cloth)
         self._lay_buckles(canvas)
         self._lay_sole(canvas)
 
@@ -61,57 +57,84 @@ class Sandal:
     def _bent(self, line: Points) -> Points:
         return raised(line, self.heel)
 
-    def _straps(self) -> tuple[list[tuple[Points, float]], list[tuple[Points, float]]]:
-        """Return the lines and widths of the straps on the near side and on the far one."""
+    def _arches(self) -> list[tuple[Points, float]]:
+        """Return the straps that go over the foot, from the near side of the sole to the far one, and their widths."""
         at, w = self._at, self.width
-        toe = (curve((66, at(2)), (92, at(40)), (128, at(54)), (166, at(46))), w)
-        toe_far = (curve((128, at(54)), (158, at(50)), (182, at(24))), w * 0.8)
-        instep = (curve((150, at(-2)), (168, at(44)), (204, at(76)), (238, at(80))), w)
-        instep_far = (curve((206, at(76)), (240, at(66)), (262, at(30))), w * 0.8)
-        back = (curve((348, at(-2)), (352, at(46)), (346, at(88))), w * 0.9)
-        ankle = (curve((240, at(104)), (290, at(92)), (348, at(92))), w * 0.8)
-        ankle_far = (curve((236, at(106)), (290, at(118)), (346, at(96))), w * 0.7)
         if self.straps == "slide":
-            wide = (curve((100, at(0)), (132, at(52)), (176, at(70)), (222, at(62))), w * 3.1)
-            return [wide], [(curve((176, at(62)), (232, at(50)), (262, at(10))), w * 2.2)]
+            return [(curve((112, at(-8)), (136, at(44)), (182, at(66)), (226, at(54)), (256, at(-4))), w * 3.2)]
         if self.straps == "two":
-            first = (curve((84, at(0)), (108, at(44)), (146, at(58)), (176, at(46))), w * 1.4)
-            second = (curve((176, at(0)), (196, at(58)), (230, at(80)), (262, at(70))), w * 1.4)
-            return [first, second], [
-                (curve((150, at(54)), (186, at(40)), (198, at(6))), w),
-                (curve((232, at(76)), (272, at(60)), (286, at(6))), w),
-            ]
+            front = curve((92, at(-6)), (112, at(38)), (148, at(54)), (182, at(40)), (198, at(-4)))
+            back = curve((190, at(-6)), (206, at(50)), (242, at(72)), (280, at(54)), (292, at(-2)))
+            return [(front, w * 1.5), (back, w * 1.5)]
         if self.straps == "thong":
-            near = (curve((104, at(6)), (126, at(42)), (180, at(46)), (246, at(-2))), w * 0.8)
-            return [near], [(curve((112, at(30)), (160, at(58)), (220, at(46)), (272, at(2))), w * 0.7)]
+            near = curve((250, at(-4)), (206, at(44)), (142, at(42)), (104, at(2)))
+            far = curve((104, at(2)), (160, at(50)), (222, at(34)), (268, at(0)))
+            return [(near, w), (far, w * 0.8)]
+        toe = (curve((74, at(-6)), (92, at(32)), (126, at(46)), (162, at(32)), (180, at(-4))), w)
         if self.straps == "crossed":
-            first = (curve((72, at(0)), (112, at(48)), (170, at(70)), (232, at(74))), w)
-            second = (curve((178, at(0)), (150, at(46)), (118, at(60))), w)
-            return [first, second, back, ankle], [toe_far, instep_far, ankle_far]
+            return [toe, (curve((156, at(-6)), (176, at(38)), (214, at(62)), (250, at(46)), (266, at(0))), w)]
+        if self.straps in {"gladiator", "sport"}:
+            return [toe, (curve((162, at(-6)), (178, at(42)), (216, at(74)), (252, at(52)), (268, at(0))), w)]
+        return [toe]
+
+    def _rings(self) -> list[tuple[float, float, float]]:
+        """Return the height, the front end and the width of each strap around the ankle."""
+        if self.straps in {"ankle", "crossed", "sport"}:
+            return [(92, 244, self.width * 0.8)]
         if self.straps == "gladiator":
-            spine = (curve((112, at(24)), (176, at(66)), (226, at(116)), (236, at(196))), w * 0.8)
-            heel = (curve((348, at(-2)), (350, at(80)), (338, at(200))), w * 0.9)
-            rungs = [(curve((232, at(y)), (286, at(y - 12)), (346, at(y - 4))), w * 0.8) for y in (110, 152, 194)]
-            rungs_far = [(curve((232, at(y)), (286, at(y + 12)), (344, at(y))), w * 0.6) for y in (110, 152, 194)]
-            return [toe, instep, spine, heel, *rungs], [toe_far, *rungs_far]
+            return [(height, 236, self.width * 0.85) for height in (104.0, 148.0, 192.0)]
+        return []
+
+    def _uprights(self) -> list[tuple[Points, float]]:
+        """Return the straps that join the others: behind the heel, and along the foot."""
+        at, rings = self._at, self._rings()
+        if not rings:
+            return []
+        high = rings[-1][0]
+        uprights = [(curve((346, at(-4)), (353, at(high * 0.5)), (346, at(high + 3))), self.width * 0.95)]
+        if self.straps == "gladiator":
+            uprights.append((curve((126, at(46)), (176, at(64)), (222, at(104)), (237, at(high))), self.width * 0.9))
         if self.straps == "sport":
-            bridge = (curve((112, at(42)), (176, at(62)), (228, at(96))), w * 0.9)
-            low = (curve((238, at(70)), (296, at(26)), (350, at(14))), w * 0.9)
-            return [bridge, toe, instep, low, back, ankle], [toe_far, instep_far, ankle_far]
-        return [toe, back, ankle], [toe_far, ankle_far]
+            uprights.append((curve((126, at(46)), (176, at(58)), (222, at(78)), (246, at(96))), self.width * 0.9))
+            uprights.append((curve((236, at(64)), (290, at(28)), (350, at(10))), self.width * 0.9))
+        return uprights
+
+    def _lay_far_side(self, canvas: Canvas, cloth: DyedCloth) -> None:
+        lining = in_colour("leather", darker(cloth.colour, 0.42))
+        for height, front, width in self._rings():
+            ring = curve(
+                (front + 2, self._at(height)), (front + 40, self._at(height + 12)), (344, self._at(height + 2))
+            )
+            lay_strap(canvas, self._bent(ring), lining, lining.colour, width, stitched=False)
+        for arch, width in self._arches():
+            lay_strap(
+                canvas,
+                self._bent(piece_of(arch, 0.46, 1)),
+                lining,
+                lining.colour,
+                width * 0.96,
+                width * 0.8,
+                stitched=False,
+            )
+
+    def _lay_near_side(self, canvas: Canvas, cloth: DyedCloth) -> None:
+        for line, width in self._uprights():
+            lay_strap(canvas, self._bent(line), cloth, cloth.colour, width)
+        for arch, width in self._arches():
+            lay_strap(canvas, self._bent(piece_of(arch, 0, 0.6)), cloth, cloth.colour, width, width * 0.97)
+        for height, front, width in self._rings():
+            ring = curve(
+                (front, self._at(height + 1)), (front + 46, self._at(height - 13)), (350, self._at(height - 2))
+            )
+            lay_strap(canvas, self._bent(ring), cloth, cloth.colour, width)
 
     def _lay_buckles(self, canvas: Canvas) -> None:
-        at = self._at
-        places: list[tuple[float, float]] = []
-        if self.straps in {"ankle", "crossed", "sport"}:
-            places = [(286, at(94))]
-        elif self.straps == "two":
-            places = [(104, at(34)), (196, at(54))]
-        elif self.straps == "gladiator":
-            places = [(290, at(y - 11)) for y in (110, 152, 194)]
+        places = [(front + 46, self._at(height - 13)) for height, front, _ in self._rings()]
+        if self.straps == "two":
+            places = [(112, self._at(34)), (208, self._at(48))]
         for place in places:
             x, y = self._bent(np.array([place]))[0]
-            lay_buckle(canvas, (float(x), float(y)), 15, self.width * 0.95 + 4)
+            lay_buckle(canvas, (float(x), float(y)), 15, self.width * 0.9 + 5)
 
     def _footbed_line(self) -> Points:
         at = self._at

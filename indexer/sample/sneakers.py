@@ -144,9 +144,9 @@ class Sneaker:
             )
             canvas.lay(area(front) & upper, overlay, roundness=12, shadow=0.3)
         else:
-            cap = curve((112, self._at(66)), (124, self._at(34)), (116, self._at(-8)))
-            canvas.seam(cap, cloth.colour, upper)
-            canvas.stitches(cap - (4, 0), seam, upper)
+            edge = curve((112, self._at(66)), (124, self._at(34)), (116, self._at(-8)))
+            canvas.seam(edge, cloth.colour, upper)
+            canvas.stitches(moved(edge, -4, 0), seam, upper)
         counter = outline(
             curve((316, self._at(104 + self._shaft * 0.4)), (300, self._at(60)), (292, self._at(-8))),
             (390, self._at(-10)),

@@ -136,7 +136,7 @@ def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
 def lay_inside(canvas: Canvas, body: Body, colour: Colour) -> None:
     """Draw the inside of the back, in the shade, with a label."""
     inside = area(body.inside_outline())
-    canvas.lay(inside, in_colour("plain", darker(colour, 0.36)), relief=0.5, shadow=0)
+    canvas.lay(inside, in_colour("plain", darker(colour, 0.3)), relief=0.5, shadow=0)
     if body.neck_depth > 24:
         y = body.top + 15
         label = area(moved(np.array([(-11, y), (11, y), (11, y + 9), (-11, y + 9)]), CENTRE, 0))
@@ -181,7 +181,7 @@ def neckband(canvas: Canvas, body: Body, cloth: DyedCloth, width: float) -> None
     """Draw the band around the front of the neckline."""
     right = body.neckline()
     whole = np.concatenate([mirrored(right)[::-1], right[1:]])
-    canvas.lay(area(band(whole, width)), cloth, roundness=6, shadow=0.35)
+    canvas.lay(area(band(whole, width)), cloth, roundness=6, relief=0.6, shadow=0.3)
 
 
 def _elbow_folds(body: Body, sleeve: Sleeve, side: int, chance: Random) -> list[Fold]:

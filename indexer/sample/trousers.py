@@ -44,7 +44,7 @@ class Trousers:
         whole = area(leg)
         canvas.lay(whole, cloth, folds=self._folds(chance), roundness=20, relief=1.15)
         inner = curve((CENTRE, 60), (CENTRE + 1, 120), (CENTRE, 34 + self.rise))
-        canvas.stroke(moved(inner, 2, 0), np.zeros(3, np.float32), 4, 0.1, within=whole)
+        canvas.stroke(moved(inner, 2, 0), palette.SHADE, 4, 0.1, within=whole)
         canvas.stroke(inner, seam, 1.3, 0.8, within=whole)
         self._lay_pockets(canvas, cloth, seam, whole)
         self._lay_waistband(canvas, cloth, seam)

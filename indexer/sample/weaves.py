@@ -3,7 +3,7 @@
 import numpy as np
 
 from indexer.sample import noise
-from indexer.sample.dyes import Colours, Dyes, blend, jersey, step, toned
+from indexer.sample.dyes import Colours, Dyes, blend, step, toned
 from indexer.sample.masks import Field
 from indexer.sample.palette import darker, lighter
 
@@ -17,7 +17,7 @@ def denim(u: Field, v: Field, dyes: Dyes) -> Colours:
 
 def knit(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Stocking stitch: columns of small Vs."""
-    return toned(dyes.main, _stitches(u, v, 6.5, 5.5) * jersey(u, v))
+    return toned(dyes.main, _stitches(u, v, 6.5, 5.5) * noise.jersey(u, v))
 
 
 def cable(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -29,7 +29,7 @@ def cable(u: Field, v: Field, dyes: Dyes) -> Colours:
     in_cable = step(np.abs(phase) - np.float32(11))
     slant = 1 + 0.04 * np.sin(v * np.float32(1.5) + phase * np.sign(swing) * np.float32(0.9))
     tone = (1 - in_cable) * _stitches(u, v, 6.5, 5.5) + in_cable * (0.74 + 0.32 * strands) * slant
-    return toned(dyes.main, tone * jersey(u, v))
+    return toned(dyes.main, tone * noise.jersey(u, v))
 
 
 def fair_isle(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -48,7 +48,7 @@ def fair_isle(u: Field, v: Field, dyes: Dyes) -> Colours:
 def rib(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Ribs along, as cuffs and hems are knitted."""
     ridges = 0.93 + 0.1 * np.cos(u * np.float32(2 * np.pi / 5.5))
-    return toned(dyes.main, ridges * jersey(u, v))
+    return toned(dyes.main, ridges * noise.jersey(u, v))
 
 
 def corduroy(u: Field, v: Field, dyes: Dyes) -> Colours:
@@ -61,7 +61,7 @@ def herringbone(u: Field, v: Field, dyes: Dyes) -> Colours:
     """Wool in slanting lines that turn every few pixels."""
     folded = np.abs(np.mod(u, 18) - 9)
     lines = 0.5 + 0.5 * np.sin((folded + v) * np.float32(1.25))
-    return blend(darker(dyes.main, 0.13), lighter(dyes.main, 0.2), lines) * jersey(u, v)[:, :, None]
+    return blend(darker(dyes.main, 0.13), lighter(dyes.main, 0.2), lines) * noise.jersey(u, v)[:, :, None]
 
 
 def wool(u: Field, v: Field, dyes: Dyes) -> Colours:

@@ -1,0 +1,156 @@
+"""The sample catalogue: pictures drawn alike every time, on white, of things that are what they are sold as."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from indexer.sample import Product, SampleCatalogue, palette, products
+from indexer.sample.assortment import LINES
+from indexer.sample.fabrics import FABRICS
+from indexer.sources import SourceItem, content_of
+from models.fashion_mnist import CLASSES
+from models.runtime import LiteRTEmbedder
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Sequence[Product]:
+    """What the shop sells."""
+    return products()
+
+
+@pytest.fixture(scope="module")
+def items() -> list[SourceItem]:
+    """Every item, drawn once."""
+    return list(SampleCatalogue())
+
+
+def digest(pixels: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+def test_each_class_is_sold_at_least_24_times_and_the_classes_come_in_turn(catalogue: Sequence[Product]) -> None:
+    classes = [product.attributes["class"] for product in catalogue]
+    counts = Counter(classes)
+    assert set(counts) == set(CLASSES)
+    assert min(counts.values()) >= 24
+    assert len(catalogue) >= 240
+    assert classes[:10] == classes[10:20] == list(CLASSES)
+
+
+def test_every_line_of_the_assortment_is_sold(catalogue: Sequence[Product]) -> None:
+    for name, lines in LINES.items():
+        titles = [str(product.attributes["title"]) for product in catalogue if product.attributes["class"] == name]
+        for line in lines:
+            assert any(line.noun in title for title in titles), line.noun
+            assert set(line.fabrics) <= set(FABRICS)
+            assert set(line.colours) <= set(palette.COLOURS)
+
+
+def test_ids_are_unique_and_attributes_are_what_a_shop_says(catalogue: Sequence[Product]) -> None:
+    assert len({product.id for product in catalogue}) == len(catalogue)
+    for product in catalogue:
+        title, price, colour, brand, stock = (
+            product.attributes[name] for name in ("title", "price", "colour", "brand", "stock")
+        )
+        assert isinstance(title, str)
+        assert title[0].isupper()
+        assert title.endswith(f" in {colour}")
+        assert isinstance(price, float)
+        assert 10 < price < 500
+        assert round(price * 100) % 100 == 95
+        assert isinstance(stock, int)
+        assert 0 <= stock < 100
+        assert brand
+        assert colour in palette.COLOURS
+    stocks = [product.attributes["stock"] for product in catalogue]
+    assert 0 in stocks
+    assert len({product.attributes["brand"] for product in catalogue}) >= 6
+    assert len({product.attributes["colour"] for product in catalogue}) >= 20
+
+
+def test_a_title_names_fabric_material_thing_and_colour(catalogue: Sequence[Product]) -> None:
+    titles = {str(product.attributes["title"]) for product in catalogue}
+    assert any(title.startswith("Striped cotton T-shirt in ") for title in titles)
+    assert any(title.startswith("Denim trucker jacket in ") for title in titles)
+    assert not [title for title in titles if "  " in title or "leather suede" in title.lower()]
+
+
+def test_a_picture_is_the_same_whenever_and_in_whatever_order_it_is_drawn(
+    catalogue: Sequence[Product], items: list[SourceItem]
+) -> None:
+    some = range(0, len(catalogue), 7)
+    backwards = {number: digest(products()[number].draw()) for number in reversed(some)}
+    assert backwards == {number: digest(items[number].picture.pixels) for number in some}
+
+
+def test_no_two_pictures_are_alike(items: list[SourceItem]) -> None:
+    assert len({digest(item.picture.pixels) for item in items}) == len(items)
+
+
+def test_another_seed_deals_other_products() -> None:
+    first, other = products(), products(seed=2)
+    assert [product.id for product in first] == [product.id for product in other]
+    same = sum(a.attributes["title"] == b.attributes["title"] for a, b in zip(first, other, strict=True))
+    assert same < len(first) / 2
+    assert [product.attributes for product in other] == [product.attributes for product in products(seed=2)]
+
+
+def test_pictures_are_in_colour_on_white(items: list[SourceItem]) -> None:
+    colourful = 0
+    for item in items:
+        pixels = item.picture.pixels
+        assert pixels.shape == (500, 400, 3)
+        assert pixels.dtype == np.uint8
+        border = np.concatenate([pixels[:4].reshape(-1, 3), pixels[-4:].reshape(-1, 3)])
+        sides = np.concatenate([pixels[:, :4].reshape(-1, 3), pixels[:, -4:].reshape(-1, 3)])
+        assert min(border.min(), sides.min()) >= 250, item.attributes["title"]
+        drawn = pixels[(pixels < 240).any(axis=2)]
+        assert 0.03 < len(drawn) / (500 * 400) < 0.75, item.attributes["title"]
+        colourful += bool(np.ptp(drawn.astype(np.int16), axis=1).mean() > 20)
+    assert colourful > len(items) / 2
+
+
+def test_the_thing_is_in_the_middle(items: list[SourceItem]) -> None:
+    for item in items:
+        columns = np.flatnonzero((item.picture.pixels < 225).any(axis=(0, 2)))
+        assert abs((columns[0] + columns[-1]) / 2 - 200) < 16, item.attributes["title"]
+
+
+def test_the_source_gives_the_products_as_items(catalogue: Sequence[Product], items: list[SourceItem]) -> None:
+    assert len(SampleCatalogue()) == len(items) == len(catalogue)
+    assert [(item.id, item.attributes) for item in items] == [
+        (product.id, dict(product.attributes)) for product in catalogue
+    ]
+    for item in items[:3]:
+        assert item.content == content_of(item.picture.pixels.tobytes(), item.attributes)
+
+
+def test_a_picture_is_drawn_only_when_its_item_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    draw = Product.draw
+
+    def counted(product: Product) -> NDArray[np.uint8]:
+        drawn.append(product.id)
+        return draw(product)
+
+    monkeypatch.setattr(Product, "draw", counted)
+    items = iter(SampleCatalogue())
+    assert drawn == []
+    first = next(items)
+    assert drawn == [first.id]
+
+
+def test_the_model_takes_the_drawings_for_what_they_are(items: list[SourceItem], embedder: LiteRTEmbedder) -> None:
+    views = np.stack([embedder.prepare(item.picture).pixels for item in items])
+    _, probabilities = embedder.embed(views)
+    right: Counter[object] = Counter()
+    for item, predicted in zip(items, probabilities.argmax(axis=1), strict=True):
+        right[item.attributes["class"]] += embedder.card.classes[predicted] == item.attributes["class"]
+    assert right.total() / len(items) >= 0.85
+    for name in CLASSES:
+        sold = sum(item.attributes["class"] == name for item in items)
+        assert right[name] / sold >= 0.5, (name, right[name], sold)
