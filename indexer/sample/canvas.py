@@ -100,10 +100,11 @@ class Canvas:
 
     def ground_shadow(self, left: float, right: float, ground: float, depth: float = 0.14) -> None:
         """Draw the faint shadow of a thing on the white floor that it stands on."""
-        y, x = np.ogrid[0:HEIGHT, 0:WIDTH]
+        rows = slice(max(0, round(ground) - 16), round(ground) + 17)
+        y, x = np.ogrid[rows, 0:WIDTH]
         across = (2 * x - (left + right)) / (right - left)
         dark = depth * np.exp(-(np.abs(across) ** 5) * 1.5 - ((y - ground) / 5) ** 2)
-        self._paper *= (1 - dark.astype(np.float32))[:, :, None]
+        self._paper[rows] *= (1 - dark.astype(np.float32))[:, :, None]
 
     def _blend(self, mask: Mask, colours: NDArray[np.float32], opacity: float = 1) -> None:
         alpha = mask.alpha[mask.box] * np.float32(opacity)

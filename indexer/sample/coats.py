@@ -12,7 +12,16 @@ from indexer.sample.curves import CENTRE, Points, both_sides, curve, ellipse, mi
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import darker, lighter
-from indexer.sample.torso import Body, Sleeve, armhole_seams, creases, lay_cuffs, lay_inside, lay_sleeves
+from indexer.sample.torso import (
+    Body,
+    Sleeve,
+    armhole_seams,
+    creases,
+    lay_collar_back,
+    lay_cuffs,
+    lay_inside,
+    lay_sleeves,
+)
 
 JACKET_BODY = Body(
     top=60, neck=42, neck_depth=30, shoulder=110, slope=34, armhole=138, chest=112, waist=110, hem=108, hem_y=430
@@ -46,6 +55,8 @@ class Coat:
         body, seam = self.body, darker(cloth.colour, 0.5)
         ribs = in_colour("rib", darker(cloth.colour, 0.2))
         lay_inside(canvas, body, darker(cloth.colour, 0.1))
+        if self.collar != "hood":
+            lay_collar_back(canvas, body, cloth)
         lay_sleeves(canvas, body, self.sleeve, cloth, chance)
         lay_cuffs(
             canvas,

@@ -33,15 +33,16 @@ class Mask:
 
     def __and__(self, other: "Mask") -> "Mask":
         """Return where both are."""
-        return _mask_of(self.alpha * other.alpha)
+        box = _common(self.box, other.box)
+        alpha = np.zeros_like(self.alpha)
+        alpha[box] = self.alpha[box] * other.alpha[box]
+        return Mask(alpha, box)
 
     def __sub__(self, other: "Mask") -> "Mask":
         """Return where this is and the other is not."""
-        return _mask_of(self.alpha * (1 - other.alpha))
-
-    def __or__(self, other: "Mask") -> "Mask":
-        """Return where either is."""
-        return _mask_of(np.maximum(self.alpha, other.alpha))
+        alpha = np.zeros_like(self.alpha)
+        alpha[self.box] = self.alpha[self.box] * (1 - other.alpha[self.box])
+        return Mask(alpha, self.box)
 
 
 def area(*outlines: Points, holes: Sequence[Points] = ()) -> Mask:
@@ -110,8 +111,8 @@ def _reduced(image: Image.Image, box: Box) -> Mask:
     return Mask(alpha, box)
 
 
-def _mask_of(alpha: Field) -> Mask:
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    if not len(rows):
-        return Mask(alpha, (slice(0, 1), slice(0, 1)))
-    return Mask(alpha, (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)))
+def _common(box: Box, other: Box) -> Box:
+    starts = [max(a.start, b.start) for a, b in zip(box, other, strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(box, other, strict=True)]
+    rows, columns = (slice(start, max(start + 1, stop)) for start, stop in zip(starts, stops, strict=True))
+    return rows, columns

@@ -130,6 +130,7 @@ DRESSES = (
     ),
 )
 
+_HOODED = replace(LONG_BODY, top=66, hem_y=474)
 _SHORT_COAT = replace(LONG_BODY, hem_y=446, chest=100, waist=98, hem=106, shoulder=100)
 
 COATS = (
@@ -158,7 +159,7 @@ COATS = (
     ),
     Line(
         "duffle coat",
-        Coat(LONG_BODY, LONG_SLEEVE, "hood", "toggles", "patch"),
+        Coat(_HOODED, LONG_SLEEVE, "hood", "toggles", "patch"),
         ("wool",),
         ("navy", "camel", "charcoal", "burgundy"),
         (170, 280),

@@ -12,9 +12,19 @@ from indexer.sample.curves import CENTRE, Points, band, curve, mirrored, moved, 
 from indexer.sample.fabrics import DyedCloth
 from indexer.sample.masks import area
 from indexer.sample.palette import Colour, darker, lighter
-from indexer.sample.torso import Body, Sleeve, armhole_seams, creases, lay_cuffs, lay_inside, lay_sleeves, neckband
+from indexer.sample.torso import (
+    Body,
+    Sleeve,
+    armhole_seams,
+    creases,
+    lay_collar_back,
+    lay_cuffs,
+    lay_inside,
+    lay_sleeves,
+    neckband,
+)
 
-SHIRT_BODY = Body(neck=40, neck_depth=34, shoulder=106, slope=32, chest=104, waist=98, hem=100, hem_y=432, tails=14)
+SHIRT_BODY = Body(neck=38, neck_depth=34, shoulder=98, slope=32, chest=97, waist=89, hem=96, hem_y=432, tails=16)
 LONG = Sleeve(270, 46, 10, 2)
 SHORT = Sleeve(96, 76, 24)
 
@@ -38,6 +48,8 @@ class Shirt:
         light_ground = cloth.fabric.adjective in {"gingham", "candy-striped", "striped"}
         seam = darker(colour, 0.1 if light_ground else 0.42)
         lay_inside(canvas, body, lighter(colour, 0.35) if light_ground else colour)
+        if self.collar != "band":
+            lay_collar_back(canvas, body, cloth)
         lay_sleeves(canvas, body, self.sleeve, cloth, chance)
         self._lay_cuffs(canvas, cloth)
         front = area(body.outline())

@@ -12,6 +12,9 @@ from indexer.sample.light import Fold
 from indexer.sample.masks import Mask, area
 from indexer.sample.palette import Colour, darker, lighter
 
+_LOOSE_CUFF = 16
+"""Cuffs at least so deep (pixels) stand out from their sleeves; others are only sewn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -119,8 +122,8 @@ def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
             (x - chance.uniform(44, 66), y + chance.uniform(46, 80)),
         )
         folds += [
-            Fold(start, 10, 0.2 * strength),
-            Fold(moved(mirrored(start), 0, chance.uniform(-8, 8)), 10, 0.18 * strength),
+            Fold(start, 10, 0.13 * strength),
+            Fold(moved(mirrored(start), 0, chance.uniform(-8, 8)), 10, 0.12 * strength),
         ]
     for side in (-1, 1):
         across = CENTRE + side * chance.uniform(18, 62)
@@ -129,7 +132,7 @@ def creases(body: Body, chance: Random, strength: float = 1) -> list[Fold]:
             (across + chance.uniform(-8, 8), y + height * 0.75),
             (across + chance.uniform(-10, 10), body.hem_y - 8),
         )
-        folds += [Fold(drop, 14, 0.16 * strength), Fold(moved(drop, 9, 0), 14, -0.1 * strength)]
+        folds += [Fold(drop, 14, 0.11 * strength), Fold(moved(drop, 9, 0), 14, -0.07 * strength)]
     return folds
 
 
@@ -141,6 +144,15 @@ def lay_inside(canvas: Canvas, body: Body, colour: Colour) -> None:
         y = body.top + 15
         label = area(moved(np.array([(-11, y), (11, y), (11, y + 9), (-11, y + 9)]), CENTRE, 0))
         canvas.paint(label & inside, lighter(colour, 0.75), 0.9)
+
+
+def lay_collar_back(canvas: Canvas, body: Body, cloth: DyedCloth) -> None:
+    """Draw the back of a turned-down collar, seen from within."""
+    end = (CENTRE + body.neck - 6, body.top - 16)
+    edge = curve((CENTRE, body.top - 10), (CENTRE + body.neck * 0.5, body.top - 12), end)
+    back = area(both_sides(outline(edge, (CENTRE + body.neck, body.top + 6), (CENTRE, body.top + 12))))
+    canvas.lay(back, cloth, roundness=8, shadow=0)
+    canvas.paint(back, darker(cloth.colour, 0.6), 0.3)
 
 
 def lay_sleeves(canvas: Canvas, body: Body, sleeve: Sleeve, cloth: DyedCloth, chance: Random) -> tuple[Mask, Mask]:
@@ -165,8 +177,12 @@ def lay_cuffs(canvas: Canvas, body: Body, sleeve: Sleeve, cloth: DyedCloth, dept
     axis = np.stack([middle + up * depth, middle + up * -1.5])
     width = float(np.linalg.norm(outer - inner))
     right = band(axis, width + 1.5, width + 0.5)
+    sleeves = sleeve.outline(body)
     for line, turn in ((right, -sleeve.angle), (mirrored(right), sleeve.angle)):
-        canvas.lay(area(line), cloth, turn=turn, about=(float(line[:, 0].mean()), 0), roundness=9, shadow=0.35)
+        cuff = area(line)
+        if depth < _LOOSE_CUFF:
+            cuff &= area(sleeves, mirrored(sleeves))
+        canvas.lay(cuff, cloth, turn=turn, about=(float(line[:, 0].mean()), 0), roundness=9, shadow=0.35)
 
 
 def armhole_seams(canvas: Canvas, body: Body, colour: Colour) -> None:
@@ -181,7 +197,8 @@ def neckband(canvas: Canvas, body: Body, cloth: DyedCloth, width: float) -> None
     """Draw the band around the front of the neckline."""
     right = body.neckline()
     whole = np.concatenate([mirrored(right)[::-1], right[1:]])
-    canvas.lay(area(band(whole, width)), cloth, roundness=6, relief=0.6, shadow=0.3)
+    within = area(body.outline(), body.inside_outline())
+    canvas.lay(area(band(whole, width)) & within, cloth, roundness=6, relief=0.6, shadow=0.3)
 
 
 def _elbow_folds(body: Body, sleeve: Sleeve, side: int, chance: Random) -> list[Fold]:
@@ -192,5 +209,5 @@ def _elbow_folds(body: Body, sleeve: Sleeve, side: int, chance: Random) -> list[
         share = place + chance.uniform(-0.05, 0.05)
         a, b = tip + (outer - tip) * share, pit + (inner - pit) * (share + 0.08)
         line = np.stack([a + (b - a) * chance.uniform(-0.05, 0.3), a + (b - a) * chance.uniform(0.7, 1)])
-        folds.append(Fold(line if side > 0 else mirrored(line), 8, chance.uniform(0.14, 0.24)))
+        folds.append(Fold(line if side > 0 else mirrored(line), 8, chance.uniform(0.08, 0.16)))
     return folds

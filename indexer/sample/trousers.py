@@ -76,14 +76,14 @@ class Trousers:
             axis = CENTRE + side * (self.gap + self.knee / 2 + 5)
             if self.style == "pressed":
                 crease = curve((CENTRE + side * self.waist * 0.55, 84), (axis, crotch + 60), (axis, self.length))
-                folds += [Fold(crease, 5, -0.3), Fold(moved(crease, side * 5, 0), 6, 0.26)]
+                folds += [Fold(crease, 5, -0.16), Fold(moved(crease, side * 5, 0), 6, 0.14)]
             for reach, drop in ((48, 16), (60, 34), (42, 54)):
                 line = curve(
                     (CENTRE + side * 3, crotch + chance.uniform(-10, 4)),
                     (CENTRE + side * reach * 0.5, crotch + drop * 0.2),
                     (CENTRE + side * reach, crotch - 24 + drop),
                 )
-                folds.append(Fold(line, 8, chance.uniform(0.14, 0.26)))
+                folds.append(Fold(line, 8, chance.uniform(0.08, 0.16)))
             knee_y = crotch + (self.length - crotch) * 0.42
             for _ in range(4):
                 y = knee_y + chance.uniform(-34, 40)
@@ -92,11 +92,11 @@ class Trousers:
                     (axis, y + chance.uniform(2, 9)),
                     (axis + self.knee * 0.4, y - chance.uniform(2, 12)),
                 )
-                folds.append(Fold(line, 8, chance.uniform(0.08, 0.18)))
+                folds.append(Fold(line, 8, chance.uniform(0.03, 0.08)))
             for _ in range(3):
                 y = self.length - chance.uniform(12, 60)
                 line = curve((axis - self.ankle * 0.45, y), (axis + self.ankle * 0.4, y + chance.uniform(-8, 10)))
-                folds.append(Fold(line, 7, chance.uniform(0.1, 0.2)))
+                folds.append(Fold(line, 7, chance.uniform(0.05, 0.11)))
         return folds
 
     def _lay_waistband(self, canvas: Canvas, cloth: DyedCloth, seam: Colour) -> None:
