@@ -51,7 +51,8 @@ class AnkleBoot:
         if self.style in {"laced", "chukka"}:
             tongue = outline(
                 curve(
-                    (176, self._at(126)),
+                    (152, self._at(86)),
+                    (172, self._at(126)),
                     (178, self._at(self.shaft - 20)),
                     (188, self._at(self.shaft + 12)),
                     (214, self._at(self.shaft + 14)),
@@ -211,12 +212,11 @@ class AnkleBoot:
             )
             sole = area(self._bent(outline(top, under)))
             self._lay_heel(canvas, colour)
+        for x in range(50, 338, 22) if self.lugs else ():
+            sole -= area(rounded(x, _GROUND - 7, x + 8, _GROUND + 6, 2))
         canvas.lay(sole, in_colour("plain", colour), roundness=7, relief=0.8, shadow=0.5)
         if self.sole != "dark":
             canvas.stitches(self._bent(moved(top, 0, 5)), palette.RUBBER, sole)
-        if self.lugs:
-            for x in range(50, 338, 22):
-                canvas.paint(area(rounded(x, _GROUND - 7, x + 8, _GROUND + 1, 2)), np.ones(3, np.float32))
 
     def _lay_heel(self, canvas: Canvas, colour: Colour) -> None:
         top = _GROUND - self.heel - 4

@@ -272,8 +272,8 @@ def _lay_ribbed_hem(canvas: Canvas, body: Body, ribs: DyedCloth) -> None:
         (CENTRE + body.hem + 1, body.hem_y - 24),
         curve(
             (CENTRE + body.hem + 1, body.hem_y - 24),
-            (CENTRE + body.hem - 2, body.hem_y - 10),
-            (CENTRE + body.hem - 6, body.hem_y + 5),
+            (CENTRE + body.hem, body.hem_y - 10),
+            (CENTRE + body.hem - 1, body.hem_y + 5),
         ),
         (CENTRE, body.hem_y + 8),
     )

@@ -52,7 +52,8 @@ def light_on(mask: Mask, box: Box, roundness: float, relief: float, folds: Seque
 
 def shadow_of(mask: Mask, box: Box) -> Field:
     """Return how much of a shadow a part throws just below itself within a box, 0 to 1."""
-    return blurred(np.roll(mask.alpha[box], (3, 1), (0, 1)), 4)
+    moved = np.roll(mask.alpha[box], (3, 1), (0, 1))
+    return _enlarged(blurred(moved[::_COARSE, ::_COARSE], 4 / _COARSE), box, box)
 
 
 def blurred(field: Field, radius: float) -> Field:

@@ -232,7 +232,9 @@ class Sneaker:
             (200, _GROUND),
             (80, _GROUND),
             (40, _GROUND - 5),
-            (21, self._at(-8)),
+            (26, _GROUND - 15),
+            (20, self._at(-7)),
+            (24, self._at(3)),
         )
         sole = area(outline(top, lower))
         canvas.lay(sole, in_colour("plain", colour), roundness=9, relief=0.9, shadow=0.5)

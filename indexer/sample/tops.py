@@ -116,8 +116,8 @@ def _hem_band(body: Body, depth: float) -> Mask:
         (CENTRE + half + 1, body.hem_y - depth),
         curve(
             (CENTRE + half + 1, body.hem_y - depth),
-            (CENTRE + half - 3, body.hem_y - depth / 2),
-            (CENTRE + half - 5, body.hem_y + 4),
+            (CENTRE + half, body.hem_y - depth / 2),
+            (CENTRE + half - 1, body.hem_y + 4),
         ),
         (CENTRE, body.hem_y + body.tails + 8),
     )
