@@ -1,8 +1,12 @@
 """The sample catalogue: pictures drawn alike every time, on white, of things that are what they are sold as."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +89,20 @@ def test_a_picture_is_the_same_whenever_and_in_whatever_order_it_is_drawn(
     some = range(0, len(catalogue), 7)
     backwards = {number: digest(products()[number].draw()) for number in reversed(some)}
     assert backwards == {number: digest(items[number].picture.pixels) for number in some}
+
+
+def test_a_picture_is_the_same_in_another_process(items: list[SourceItem], project: Path) -> None:
+    draw = "from indexer.sample import products; pixels = products()[33].draw()"
+    script = f"import hashlib; {draw}; print(hashlib.sha256(pixels.tobytes()).hexdigest())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=project,
+        env=os.environ | {"PYTHONHASHSEED": "5"},
+    )
+    assert done.stdout.strip() == digest(items[33].picture.pixels)
 
 
 def test_no_two_pictures_are_alike(items: list[SourceItem]) -> None:

@@ -108,23 +108,24 @@ class Dress:
     def _folds(self, chance: Random) -> list[Fold]:
         body, waist_y = self.body, self._waist_y()
         count = 15 if self.skirt == "pleated" else 7 if body.hem > body.waist + 18 else 4
+        depth = 0.2 if self.skirt == "pleated" else 0.13
         folds = []
         for share in np.linspace(-0.88, 0.88, count):
             jitter = 0.0 if self.skirt == "pleated" else chance.uniform(-0.07, 0.07)
             top, end = share * body.waist, (share + jitter) * body.hem
-            start = waist_y + (4 if self.skirt == "pleated" else chance.uniform(12, 130))
+            start = waist_y + (4 if self.skirt == "pleated" else chance.uniform(4, 70))
             bend = top + (end - top) * (start - waist_y) / (body.hem_y - waist_y)
             line = curve(
                 (CENTRE + bend, start),
                 (CENTRE + (bend + end) / 2, (start + body.hem_y) / 2),
                 (CENTRE + end, body.hem_y + body.tails),
             )
-            folds += [Fold(line, 8, 0.26), Fold(moved(line, 6, 0), 8, -0.14)]
+            folds += [Fold(line, 10, depth), Fold(moved(line, 7, 0), 10, -depth / 2)]
         for side in (-1, 1):
             dart = curve(
                 (CENTRE + side * body.chest * 0.55, body.armpit[1] + 22), (CENTRE + side * body.waist * 0.5, waist_y)
             )
-            folds.append(Fold(dart, 8, 0.16))
+            folds.append(Fold(dart, 8, 0.1))
         return folds
 
     def _lay_straps(self, canvas: Canvas, cloth: DyedCloth) -> None:

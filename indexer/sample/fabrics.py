@@ -81,7 +81,7 @@ FABRICS: dict[str, Fabric] = {
     "leather": Fabric("", weaves.leather),
     "suede": Fabric("suede", weaves.suede, is_material=True),
     "canvas": Fabric("", weaves.canvas),
-    "mesh": Fabric("mesh", weaves.mesh),
+    "mesh": Fabric("mesh", weaves.mesh, is_material=True),
     "woven": Fabric("woven", weaves.woven, is_material=True),
 }
 """Every fabric by name."""

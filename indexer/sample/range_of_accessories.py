@@ -95,6 +95,14 @@ SNEAKERS = (
         (80, 140),
     ),
     Line(
+        "high-top sneakers",
+        Sneaker("high-top", mark="star"),
+        ("canvas", "leather"),
+        ("brick", "navy", "mustard", "black", "sage"),
+        (65, 120),
+        "canvas",
+    ),
+    Line(
         "star sneakers",
         Sneaker(mark="star", sole="white"),
         ("leather", "suede"),
@@ -182,10 +190,10 @@ BAGS = (
     Line(
         "shopper",
         Bag("tote", 128, 112, 230, "short", trim="contrast", ground=400),
-        ("leather", "wide stripes"),
+        ("canvas", "wide stripes"),
         ("camel", "navy", "brick", "black"),
         (80, 180),
-        "leather",
+        "canvas",
     ),
 )
 

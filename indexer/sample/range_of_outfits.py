@@ -70,7 +70,14 @@ TROUSERS = (
 _V_SHIFT = replace(SHIFT, v_neck=True, neck_depth=70, waist=54, hem=82)
 
 DRESSES = (
-    Line("shift dress", Dress(), ("plain", "wide stripes", "herringbone"), BRIGHT + MUTED, (60, 120), "crepe"),
+    Line(
+        "shift dress",
+        Dress(replace(SHIFT, hem_y=432)),
+        ("plain", "wide stripes", "herringbone"),
+        BRIGHT + MUTED,
+        (60, 120),
+        "crepe",
+    ),
     Line(
         "tea dress",
         Dress(FLARED, waist="belt"),
@@ -82,7 +89,7 @@ DRESSES = (
     Line("sheath dress", Dress(SHEATH, Sleeve(60, 46, 16)), ("plain", "windowpane", "rib"), MUTED, (80, 150), "jersey"),
     Line(
         "tiered sun dress",
-        Dress(FLARED, straps=True, skirt="tiered"),
+        Dress(replace(FLARED, hem_y=432), straps=True, skirt="tiered"),
         ("dots", "plain", "gingham"),
         BRIGHT + SOFT,
         (50, 95),
@@ -121,7 +128,7 @@ DRESSES = (
         "satin",
     ),
     Line(
-        "knitted dress",
+        "jumper dress",
         Dress(replace(SHEATH, hem=60, neck_depth=20), Sleeve(232, 34, 7), waist="none"),
         ("cable", "rib", "knit"),
         ("oatmeal", "charcoal", "rose", "navy"),

@@ -57,7 +57,7 @@ class Sneaker:
 
     @property
     def _shaft(self) -> float:
-        return 78 if self.style == "high-top" else 0
+        return 56 if self.style == "high-top" else 0
 
     def _collar(self) -> Points:
         up = self._shaft
