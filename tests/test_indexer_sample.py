@@ -126,8 +126,9 @@ def test_pictures_are_in_colour_on_white(items: list[SourceItem]) -> None:
         border = np.concatenate([pixels[:4].reshape(-1, 3), pixels[-4:].reshape(-1, 3)])
         sides = np.concatenate([pixels[:, :4].reshape(-1, 3), pixels[:, -4:].reshape(-1, 3)])
         assert min(border.min(), sides.min()) >= 250, item.attributes["title"]
-        drawn = pixels[(pixels < 240).any(axis=2)]
-        assert 0.03 < len(drawn) / (500 * 400) < 0.75, item.attributes["title"]
+        some = pixels[::4, ::4].reshape(-1, 3)
+        drawn = some[(some < 240).any(axis=1)]
+        assert 0.03 < len(drawn) / len(some) < 0.75, item.attributes["title"]
         colourful += bool(np.ptp(drawn.astype(np.int16), axis=1).mean() > 20)
     assert colourful > len(items) / 2
 

@@ -109,7 +109,7 @@ class Bag:
                     (x + side * 6, t + self.height * 0.4),
                     (x + chance.uniform(-12, 12), t + self.height * 0.75),
                 )
-                folds += [Fold(line, 14, 0.26), Fold(moved(line, 9, 0), 14, -0.16)]
+                folds += [Fold(line, 14, 0.13), Fold(moved(line, 9, 0), 14, -0.08)]
         return folds
 
     def _lay_handles(self, canvas: Canvas, trim: DyedCloth, behind: bool) -> None:

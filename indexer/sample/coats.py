@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from indexer.sample import palette
+from indexer.sample import coat_collars, palette
 from indexer.sample.canvas import Canvas
 from indexer.sample.curves import CENTRE, Points, both_sides, curve, ellipse, mirrored, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
@@ -86,7 +86,7 @@ class Coat:
     def _lay_front(self, canvas: Canvas, cloth: DyedCloth, front: Mask) -> None:
         body, seam = self.body, darker(cloth.colour, 0.55)
         top, bottom = body.top + body.neck_depth, body.hem_y + body.tails + 6
-        opens = top + (118 if self.collar == "lapels" else 0)
+        opens = top + (coat_collars.LAPEL_DEPTH if self.collar == "lapels" else 0)
         button = darker(cloth.colour, 0.5) if palette.luma(cloth.colour) > 0.3 else lighter(cloth.colour, 0.25)
         if self.closing == "zip":
             for x in (-10, 10):
@@ -199,50 +199,21 @@ class Coat:
             canvas.stitches(moved(line, 2.5, 2.5), palette.BRASS, front)
 
     def _lay_collar(self, canvas: Canvas, cloth: DyedCloth) -> None:
-        body = self.body
-        top, neck = body.top, body.neck
         if self.collar == "hood":
             self._lay_hood(canvas, cloth)
             return
-        if self.collar in {"stand", "rib"}:
-            front = in_colour("rib", darker(cloth.colour, 0.2)) if self.collar == "rib" else cloth
-            right = outline(
-                (CENTRE, top + body.neck_depth - 16),
-                curve(
-                    (CENTRE, top + body.neck_depth - 16), (CENTRE + neck * 0.6, top + 4), (CENTRE + neck - 6, top - 18)
-                ),
-                curve((CENTRE + neck - 6, top - 18), (CENTRE + neck + 6, top - 4), (CENTRE + neck + 9, top + 8)),
-                curve(
-                    (CENTRE + neck + 9, top + 8), (CENTRE + neck * 0.6, top + 28), (CENTRE, top + body.neck_depth + 12)
-                ),
-            )
-            pieces = [right]
+        if self.collar == "lapels":
+            inside = area(both_sides(coat_collars.lining(self.body)))
+            canvas.lay(inside, in_colour("plain", darker(cloth.colour, 0.45)), relief=0.4, shadow=0)
+            pieces = [coat_collars.lapel(self.body), coat_collars.above_lapels(self.body)]
+        elif self.collar == "shirt":
+            pieces = [coat_collars.turned_down(self.body)]
         else:
-            front = cloth
-            notch = (CENTRE + neck + 12, top + 50)
-            deep = top + body.neck_depth + (118 if self.collar == "lapels" else 2)
-            leaf = outline(
-                curve((CENTRE + neck - 8, top - 16), (CENTRE + neck * 0.72, top + 12), (CENTRE + neck * 0.45, top + 34))
-                if self.collar == "lapels"
-                else curve((CENTRE + neck - 8, top - 16), (CENTRE + neck * 0.6, top + 10), (CENTRE + 2, deep - 6)),
-                notch if self.collar == "lapels" else (CENTRE + 34, top + 66),
-                curve((CENTRE + neck + 22, top + 40), (CENTRE + neck + 14, top + 10), (CENTRE + neck - 8, top - 16)),
-            )
-            lapel = outline(
-                (CENTRE + neck * 0.62, top + 16),
-                (CENTRE + neck * 0.72, top + 40),
-                notch,
-                curve((CENTRE + neck + 26, top + 62), (CENTRE + neck * 0.86, deep - 50), (CENTRE - 1, deep)),
-            )
-            lapel = outline(lapel, (CENTRE - 1, deep - 6))
-            pieces = [lapel, leaf] if self.collar == "lapels" else [leaf]
-            if self.collar == "lapels":
-                gap = outline((CENTRE, top + body.neck_depth - 4), (CENTRE + neck * 0.7, top + 18), (CENTRE, deep))
-                inside = area(both_sides(gap[[0, 1, 2]]))
-                canvas.lay(inside, in_colour("plain", darker(cloth.colour, 0.45)), relief=0.4, shadow=0)
+            pieces = [coat_collars.standing(self.body)]
+        made_of = in_colour("rib", darker(cloth.colour, 0.2)) if self.collar == "rib" else cloth
         for piece in pieces:
-            for line in (mirrored(piece), piece):
-                canvas.lay(area(line), front, turn=-24 if line is piece else 24, roundness=8, shadow=0.5)
+            for line, turn in ((mirrored(piece), 24), (piece, -24)):
+                canvas.lay(area(line), made_of, turn=turn, roundness=8, shadow=0.5)
                 canvas.stroke(outline(line, line[:1]), darker(cloth.colour, 0.5), 1, 0.55)
 
     def _lay_hood(self, canvas: Canvas, cloth: DyedCloth) -> None:
@@ -257,9 +228,8 @@ class Coat:
         if self.fur:
             ring = ellipse(middle, wide * 1.86, 88)
             ragged = (ring - middle) * (1 + 0.04 * np.sin(np.arange(len(ring)) * 2.4)[:, None]) + middle
-            canvas.lay(
-                area(ragged), in_colour("suede", palette.COLOURS["oatmeal"]), roundness=10, relief=1.2, shadow=0.5
-            )
+            fur = in_colour("suede", palette.COLOURS["oatmeal"])
+            canvas.lay(area(ragged), fur, roundness=10, relief=1.2, shadow=0.5)
         opening = area(ellipse(middle, wide * 1.26, 60))
         canvas.lay(opening, in_colour("plain", darker(cloth.colour, 0.5)), relief=0.8, roundness=8, shadow=0.4)
         crease = curve((CENTRE - wide * 0.5, top + 2), (CENTRE, top - 16), (CENTRE + wide * 0.5, top + 2))

@@ -108,7 +108,7 @@ class Dress:
     def _folds(self, chance: Random) -> list[Fold]:
         body, waist_y = self.body, self._waist_y()
         count = 15 if self.skirt == "pleated" else 7 if body.hem > body.waist + 18 else 4
-        depth = 0.2 if self.skirt == "pleated" else 0.13
+        width, depth = (4, 0.3) if self.skirt == "pleated" else (10, 0.13)
         folds = []
         for share in np.linspace(-0.88, 0.88, count):
             jitter = 0.0 if self.skirt == "pleated" else chance.uniform(-0.07, 0.07)
@@ -120,7 +120,7 @@ class Dress:
                 (CENTRE + (bend + end) / 2, (start + body.hem_y) / 2),
                 (CENTRE + end, body.hem_y + body.tails),
             )
-            folds += [Fold(line, 10, depth), Fold(moved(line, 7, 0), 10, -depth / 2)]
+            folds += [Fold(line, width, depth), Fold(moved(line, width * 0.7, 0), width, -depth / 2)]
         for side in (-1, 1):
             dart = curve(
                 (CENTRE + side * body.chest * 0.55, body.armpit[1] + 22), (CENTRE + side * body.waist * 0.5, waist_y)

@@ -42,8 +42,8 @@ def light_on(mask: Mask, box: Box, roundness: float, relief: float, folds: Seque
     alpha = np.pad(mask.alpha[outer][::_COARSE, ::_COARSE], _MARGIN)
     edges = _rounded(alpha, roundness / _COARSE, lean=0.32, rim=0.15)
     body = _rounded(alpha[::_COARSE, ::_COARSE], _BODY / _COARSE**2, lean=0.2, rim=0.07)
-    body = body.repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)[: alpha.shape[0], : alpha.shape[1]]
-    light = 1 + np.float32(relief) * (edges + blurred(body, _COARSE))[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    body = np.asarray(Image.fromarray(body).resize(alpha.shape[::-1], Image.Resampling.BILINEAR))
+    light = 1 + np.float32(relief) * (edges + body)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     height, width = light.shape
     for wide in sorted({fold.width for fold in folds}):
         light = light * (1 - _creases([fold for fold in folds if fold.width == wide], wide, outer, (height, width)))

@@ -10,6 +10,7 @@ WARM = ("camel", "cognac", "chestnut", "mustard", "terracotta", "oatmeal", "burg
 SOFT = ("blush", "sage", "sky", "lilac", "ivory", "rose", "mustard", "oatmeal", "petrol")
 DENIM = ("indigo", "sky", "charcoal", "navy", "grey")
 LEATHER = ("black", "chestnut", "cognac", "espresso", "burgundy", "camel", "navy", "forest")
+"""Colours that kinds of things come in."""
 
 
 @dataclass(frozen=True, slots=True)

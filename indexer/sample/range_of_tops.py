@@ -8,11 +8,8 @@ from indexer.sample.tops import Pullover, Tee
 from indexer.sample.torso import Body, Sleeve
 
 _DEEP_V = Body(v_neck=True, neck_depth=66)
-
 _TANK = Body(neck=50, neck_depth=92, shoulder=72, slope=4, chest=96, armhole=128, waist=90, hem=96)
-
 _CREWNECK = Pullover()
-
 _LOOSE = replace(_CREWNECK.body, chest=118, waist=120, hem=112, hem_y=424)
 
 T_SHIRTS = (
@@ -21,7 +18,7 @@ T_SHIRTS = (
     Line("tank top", Tee(_TANK, None, 6), ("plain", "breton", "melange", "leaves"), SOFT + MUTED, (12, 25), "cotton"),
     Line("V-neck T-shirt", Tee(_DEEP_V), ("plain", "melange"), MUTED + BRIGHT, (18, 30), "linen"),
     Line("sunset T-shirt", Tee(print="sun"), ("plain",), MUTED + BRIGHT, (20, 35), "cotton"),
-    Line("ringer T-shirt", Tee(ringer=True), ("plain",), BRIGHT, (18, 32), "cotton"),
+    Line("ringer T-shirt", Tee(ringer=True, print="block"), ("plain",), BRIGHT, (18, 32), "cotton"),
     Line(
         "scoop-neck top",
         Tee(Body(neck=60, neck_depth=64, shoulder=98, waist=92), Sleeve(48, 60, 40), 6),
@@ -47,7 +44,7 @@ PULLOVERS = (
     Line("roll-neck jumper", Pullover(collar="roll"), ("knit", "rib"), MUTED + WARM, (70, 140), "merino"),
     Line("hoodie", Pullover(collar="hood"), ("plain", "melange"), MUTED + BRIGHT, (45, 80), "cotton"),
     Line("jumper", _CREWNECK, ("fair isle",), ("petrol", "burgundy", "navy", "forest", "charcoal"), (75, 130), "wool"),
-    Line("sweatshirt", Pullover(print="hills"), ("plain",), BRIGHT + MUTED, (40, 70), "cotton"),
+    Line("wave sweatshirt", Pullover(print="lines"), ("plain",), BRIGHT + MUTED, (40, 70), "cotton"),
     Line(
         "boxy jumper",
         Pullover(_LOOSE, Sleeve(256, 50, 9, 8)),

@@ -61,7 +61,7 @@ class Sandal:
         """Return the straps that go over the foot, from the near side of the sole to the far one, and their widths."""
         at, w = self._at, self.width
         if self.straps == "slide":
-            return [(curve((112, at(0)), (136, at(46)), (182, at(66)), (226, at(54)), (256, at(4))), w * 3.2)]
+            return [(curve((112, at(-8)), (136, at(44)), (182, at(66)), (226, at(54)), (256, at(-6))), w * 2.8)]
         if self.straps == "two":
             front = curve((92, at(-6)), (112, at(38)), (148, at(54)), (182, at(40)), (198, at(-4)))
             back = curve((190, at(-6)), (206, at(50)), (242, at(72)), (280, at(54)), (292, at(-2)))
