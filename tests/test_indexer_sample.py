@@ -86,7 +86,7 @@ def test_a_title_names_fabric_material_thing_and_colour(catalogue: Sequence[Prod
 def test_a_picture_is_the_same_whenever_and_in_whatever_order_it_is_drawn(
     catalogue: Sequence[Product], items: list[SourceItem]
 ) -> None:
-    some = range(0, len(catalogue), 7)
+    some = range(0, len(catalogue), 17)
     backwards = {number: digest(products()[number].draw()) for number in reversed(some)}
     assert backwards == {number: digest(items[number].picture.pixels) for number in some}
 

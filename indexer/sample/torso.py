@@ -76,7 +76,9 @@ class Body:
 
     def inside_outline(self) -> Points:
         """Return the outline of the inside of the back that shows in the neckline."""
-        edge = curve((CENTRE, self.top + 9), (CENTRE + self.neck * 0.6, self.top + 6), (CENTRE + self.neck, self.top))
+        edge = curve(
+            (CENTRE, self.top + 5), (CENTRE + self.neck * 0.6, self.top + 2), (CENTRE + self.neck + 3, self.top - 2)
+        )
         return both_sides(outline(edge, moved(self.neckline()[::-1], 0, 3)))
 
 
