@@ -24,8 +24,8 @@ from indexer.sample.torso import (
     neckband,
 )
 
-SHIRT_BODY = Body(neck=38, neck_depth=34, shoulder=98, slope=32, chest=97, waist=89, hem=96, hem_y=450, tails=24)
-LONG = Sleeve(284, 45, 9.5, 2)
+SHIRT_BODY = Body(neck=38, neck_depth=34, shoulder=98, slope=32, chest=97, waist=89, hem=96, hem_y=440, tails=22)
+LONG = Sleeve(270, 46, 10, 2)
 SHORT = Sleeve(96, 76, 24)
 
 
