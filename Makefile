@@ -3,6 +3,9 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 CATALOGUE ?= catalogues/fashion-mnist
+ifeq ($(CATALOGUE),sample)
+override CATALOGUE := catalogues/sample
+endif
 MODEL_OUT ?= reports/trained
 RECIPE ?= quick
 # Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
@@ -27,7 +30,8 @@ serve: index ## set everything up once, then serve the page and the API
 
 # A catalogue of the person's own is served as it is; only a new one, or the usual one, is filled from Fashion-MNIST.
 index: .venv/serving
-	@if [ '$(CATALOGUE)' = catalogues/fashion-mnist ] || [ ! -e '$(CATALOGUE)' ]; then \
+	@if [ '$(CATALOGUE)' = catalogues/sample ]; then $(BIN)/lookalike index sample --catalogue '$(CATALOGUE)' --prune; \
+	elif [ '$(CATALOGUE)' = catalogues/fashion-mnist ] || [ ! -e '$(CATALOGUE)' ]; then \
 		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)'; fi
 
 train: .venv/developing ## train RECIPE, quick (10 minutes) or full (hours), into MODEL_OUT

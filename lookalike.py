@@ -164,9 +164,9 @@ def evaluate(
 def index(ctx: click.Context, /, **choices: Any) -> None:
     """Bring a catalogue up to date with SOURCE.
 
-    SOURCE is fashion-mnist (its 10,000 test images); a folder of pictures; a table, CSV, TSV, JSON Lines or Parquet,
-    with the columns id and image (a path relative to the table), every other column being an attribute; or - for
-    JSON Lines on standard input.
+    SOURCE is fashion-mnist (its 10,000 test images); sample (260 drawn products); a folder of pictures; a table, CSV,
+    TSV, JSON Lines or Parquet, with the columns id and image (a path relative to the table), every other column being
+    an attribute; or - for JSON Lines on standard input.
 
     What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
     given again. A picture that fails stops nothing: it goes into a report, CATALOGUE/failures.jsonl, and the exit code

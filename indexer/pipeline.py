@@ -177,7 +177,7 @@ def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> l
             vector=vector,
             display=picture.display,
             attributes=step.item.attributes,
-            content=joined(picture.digest, step.item.attributes) if picture.digest else step.content,
+            content=step.item.content or joined(picture.digest, step.item.attributes),
         )
         for (step, picture), vector, label, row in zip(prepared, vectors, best.tolist(), probabilities, strict=True)
     ]

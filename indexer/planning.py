@@ -50,7 +50,10 @@ def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failu
     if before is None:
         return Step(row, Change.NEW, row.content)
     try:
-        content = row.content if isinstance(row.picture, Picture) else content_of(row.picture.read(), row.attributes)
+        if row.content or isinstance(row.picture, Picture):
+            content = row.content
+        else:
+            content = content_of(row.picture.read(), row.attributes)
     except LookalikeError as error:
         return Failure.of(row, error)
     if content == before:

@@ -295,7 +295,7 @@ def test_a_table_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> Non
 
 def test_a_name_of_no_source_lists_what_there_is(tmp_path: Path) -> None:
     for name in ("nothing", str(write(tmp_path / "t.xlsx", b"PK"))):
-        with pytest.raises(errors.UnknownSource, match=r"fashion-mnist, a folder.*\.parquet"):
+        with pytest.raises(errors.UnknownSource, match=r"fashion-mnist, sample, a folder.*\.parquet"):
             open_source(name)
     with pytest.raises(errors.SourceUnreadable, match="too long"):
         open_source("n" * 300)

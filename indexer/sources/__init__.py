@@ -18,6 +18,7 @@ from models.download import Progress
 from models.pictures import Picture
 
 FASHION_MNIST = "fashion-mnist"
+SAMPLE = "sample"
 STREAM = "-"
 
 
@@ -58,7 +59,7 @@ def open_source(
     progress: Progress | None = None,
     stream: BinaryIO | None = None,
 ) -> NamedSource:
-    """Return a source: `fashion-mnist` (its 10,000 test images), the path of a folder or a table, or `-`.
+    """Return a source: `fashion-mnist` (its 10,000 test images), `sample`, the path of a folder or a table, or `-`.
 
     `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
     bytes of a download. Raises UnknownSource, SourceUnreadable, or what `models.fashion_mnist.load`, `Folder`
@@ -66,6 +67,10 @@ def open_source(
     """
     if name == FASHION_MNIST:
         return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
+    if name == SAMPLE:
+        from indexer.sample import SampleCatalogue  # it stands on this room
+
+        return SampleCatalogue()
     if name == STREAM and stream is not None:
         return JsonStream(stream, Path())
     path = Path(name)
@@ -81,6 +86,6 @@ def open_source(
         return Table(path)
     what = "does not exist" if mode is None else "is of no kind that can be read"
     raise UnknownSource(
-        f"The source {name!r} {what}. Choose {FASHION_MNIST}, a folder of pictures, a table ({', '.join(FORMATS)}), "
-        f"or {STREAM} for JSON Lines on standard input."
+        f"The source {name!r} {what}. Choose {FASHION_MNIST}, {SAMPLE}, a folder of pictures, a table "
+        f"({', '.join(FORMATS)}), or {STREAM} for JSON Lines on standard input."
     )

@@ -24,8 +24,8 @@ class EncodedPicture(Protocol):
 class SourceItem:
     """One item before it is indexed.
 
-    `content` changes when the picture or the attributes of a decoded picture do (`indexer.content`); for an encoded
-    one it is worked out when the bytes are read.
+    `content` changes when the picture or the attributes do (`indexer.content`). For an encoded picture it may be empty:
+    then it is worked out when the bytes are read.
     """
 
     id: str
