@@ -1,6 +1,7 @@
 # Lookalike. `make help` lists what there is.
 
 PORT ?= 8000
+SAMPLE_PORT ?= 8001
 HOST ?= 127.0.0.1
 CATALOGUE ?= catalogues/fashion-mnist
 ifeq ($(CATALOGUE),sample)
@@ -53,9 +54,9 @@ format: .venv/developing ## bring the code into format
 bench: .venv/developing ## measure against the obvious ways; prints ratios
 	@$(BIN)/python -m benchmarks
 
-screenshots: .venv/developing browser ## take the README's pictures anew from a running `make serve`
+screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT and, of the sample, SAMPLE_PORT
 	@$(BIN)/lookalike evaluate --report docs/report
-	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT)
+	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT)
 
 browser: .venv/developing
 	@$(BIN)/python tests/find_chromium.py --install || true

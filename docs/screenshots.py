@@ -1,7 +1,9 @@
 """Take the README's screenshots of a running server, and of the shipped model's report, into docs/images/.
 
     lookalike evaluate --report docs/report
-    python docs/screenshots.py http://127.0.0.1:8000
+    python docs/screenshots.py http://127.0.0.1:8000 http://127.0.0.1:8001
+
+The second address is that of a server of the sample catalogue.
 
 The photograph that is searched with is drawn here, so that it is nobody's. Chromium is LOOKALIKE_CHROMIUM, else the
 one on PATH, else Playwright's own.
@@ -44,7 +46,7 @@ def drawn_dress() -> bytes:
     return jpeg.getvalue()
 
 
-def main(address: str) -> None:
+def main(address: str, sample: str) -> None:
     """Take every picture."""
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -64,6 +66,9 @@ def main(address: str) -> None:
         search(phones[1])
         phones[2].goto("/browse?label=Sneaker")
         save(side_by_side([picture_of(phone) for phone in phones]), "phones.png")
+        page = opened(browser, sample, "light")
+        page.goto("/items/sample-013")
+        save(picture_of(page), "sample.png")
         page = browser.new_page(viewport={"width": 1100, "height": 800}, device_scale_factor=1.5)
         page.goto(REPORT.as_uri())
         for part, selector in (("looks", "#looks"), ("nearest", "#found .sheet"), ("map", "#map")):
@@ -118,4 +123,4 @@ def save(picture: Image.Image, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])
