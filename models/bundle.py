@@ -81,7 +81,10 @@ def train_bundle(
     learn, test = fashion_mnist.load("train", data_dir), fashion_mnist.load("test", data_dir)
     data = TrainingData.split(learn.images, learn.labels, recipe.validation, recipe.seed)
 
+    now: list[float] = []
+
     def on_epoch(report: EpochReport) -> None:
+        now.append(report.seconds)
         say(
             f"epoch {report.epoch:>3}/{report.epochs}  loss {report.loss:.3f}  "
             f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
@@ -97,7 +100,8 @@ def train_bundle(
         taught = _taught(teacher, data, checkpoints / _TAUGHT, say)
     part = _part(progress, recipe, recipe.teacher_epochs, recipe.epochs)
     training = train(recipe, data, checkpoints, part, on_epoch, taught)
-    card = write_bundle(training, recipe, data, test, started, out, say, teacher)
+    epochs = [report.seconds for run in (teacher, training) if run is not None for report in run.history]
+    card = write_bundle(training, recipe, data, test, started - (sum(epochs) - sum(now)), out, say, teacher)
     shutil.rmtree(checkpoints)
     return card
 
@@ -134,8 +138,8 @@ def write_bundle(
 ) -> ModelCard:
     """Calibrate, export, check, measure and put the bundle at `out`; return its card.
 
-    `started` is the monotonic time at which this run began; the card tells of the `teacher`, if any. Raises
-    BundleDamaged when the exported graph does not agree with Keras.
+    `started` is the monotonic time at which the training would have begun, had it never been stopped; the card tells
+    of the `teacher`, if any. Raises BundleDamaged when the exported graph does not agree with Keras.
     """
     say("calibrating and exporting")
     logits = predict(training.network, data.held_out_images)["logits"]

@@ -123,6 +123,7 @@ def test_every_file_that_the_readme_points_at_exists(project: Path) -> None:
         ("P@10", "precision_at_10"),
         ("mAP@R", "map_at_r"),
         ("R@1", "looks_mean"),
+        ("AUROC", "unfamiliar_worst"),
     ],
 )
 def test_the_readme_gives_the_shipped_models_own_figures(row: str, metric: str, embedder: LiteRTEmbedder) -> None:
