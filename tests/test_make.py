@@ -58,6 +58,7 @@ def _served(checkout: Path, *settings: str) -> Iterator[tuple[str, str]]:
                     os.killpg(server.pid, signal.SIGINT)
                     server.wait(30)
                 return
+    server.wait(30)
     pytest.fail(f"make serve ended without being ready:\n{said}")
 
 
