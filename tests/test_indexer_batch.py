@@ -385,8 +385,10 @@ def test_workers_that_can_not_live_end_the_run_with_a_named_error(
 
 # Kills and interrupts of the whole run
 
+# Tests that are started in the background inherit that Ctrl-C is ignored; a person's run does not.
 RUN = f"""
-import multiprocessing, sys
+import multiprocessing, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 import models
 from indexer import pipeline, planning

@@ -27,8 +27,11 @@ from search_api import worker
 from search_api.errors import AddressInUse, InvalidAddress
 from search_api.server import listen, serve, url_of
 
+# Tests that are started in the background inherit that some signals are ignored; a person's server does not.
 SERVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from models.errors import LookalikeError
 from search_api.server import serve
 
