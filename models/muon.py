@@ -16,7 +16,7 @@ _QUINTIC = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
 
 
-class Muon(keras.optimizers.SGD):  # type: ignore[misc]
+class Muon(keras.optimizers.SGD):
     """Muon for kernels, Nesterov momentum for every other variable.
 
     A kernel is a variable of two axes or more, read as a matrix of inputs by outputs; one with a constraint counts
