@@ -1,4 +1,4 @@
-"""What `lookalike index` does: open the source, run the pipeline, report failures, sum up."""
+"""`lookalike index`: open the source, run the pipeline, report failures, sum up."""
 
 import sys
 from collections.abc import Sized
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from terminal import ProgressBar, progress_bar
+from commands.options import catalogue_option, data_dir_option, model_option
+from commands.terminal import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
     from indexer.failures import FailureReport
@@ -19,6 +20,34 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 3
 """The exit code of a run in which some items failed."""
+
+
+@click.command("index", epilog="Example: lookalike index products.csv --catalogue catalogues/shop --prune")
+@click.argument("source")
+@data_dir_option
+@catalogue_option
+@model_option
+@click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what failed.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes that decode pictures (default: one a core).")
+@click.pass_context
+def index_command(ctx: click.Context, /, **choices: Any) -> None:
+    """Bring a catalogue up to date with SOURCE.
+
+    SOURCE is fashion-mnist (its 10,000 test images); sample (260 drawn products); a folder of pictures; a table, CSV,
+    TSV, JSON Lines or Parquet, with the columns id and image (a path relative to the table), every other column being
+    an attribute; or - for JSON Lines on standard input.
+
+    What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
+    given again. A picture that fails stops nothing: it goes into a report, CATALOGUE/failures.jsonl, and the exit code
+    is 3.
+    """
+    chosen = ctx.get_parameter_source("catalogue")
+    if choices["source"] != "fashion-mnist" and chosen is click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("Say with --catalogue where the items of this source go.")
+    ctx.exit(index(**choices))
 
 
 def index(

@@ -1,0 +1,72 @@
+"""`lookalike train` and `evaluate`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from commands.options import data_dir_option, directory, json_option, model_option
+from commands.terminal import print_json, progress_bar
+
+
+@click.command(epilog="Example: lookalike train --recipe quick --out my-model")
+@click.option(
+    "--recipe", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How to train."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw anew what the recipe leaves to chance.")
+@click.option("--out", type=directory, required=True, help="Where the model bundle goes.")
+@data_dir_option
+def train(recipe: str, seed: int | None, out: Path, data_dir: Path | None) -> None:
+    """Train a model and write it as a bundle.
+
+    A stopped run goes on where it was when the command is given again.
+    """
+    import models
+    from models.recipes import RECIPES
+
+    chosen = RECIPES[recipe] if seed is None else replace(RECIPES[recipe], seed=seed)
+    with progress_bar("step") as progress:
+        card = models.train(chosen, out, data_dir, progress, say=progress.say)
+    click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")
+    for name in ("accuracy", "precision_at_10", "map_at_r", "looks_mean"):
+        click.echo(f"  {name:<16} {card.metrics[name]:.4f}")
+
+
+@click.command(epilog="Example: lookalike evaluate --against pixels --report reports/shipped")
+@model_option
+@click.option("--against", metavar="DIR|pixels", help="Another bundle, or the raw pixels, to set beside it.")
+@click.option("--strangers", type=directory, help="Pictures of other things, a sub-folder a kind, to be noticed.")
+@click.option("--report", type=directory, help="Also write a page for people to read into this directory.")
+@click.option("--items", type=click.IntRange(100, 10_000), default=10_000, help="Only the first: quick, but easier.")
+@data_dir_option
+@json_option
+def evaluate(
+    model: Path | None,
+    against: str | None,
+    strangers: Path | None,
+    report: Path | None,
+    items: int,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure a model on Fashion-MNIST's 10,000 test images.
+
+    How often it names the class, and how far its probabilities can be believed; whether it notices what is none of
+    its classes; whether the items it finds are of the query's class; whether it finds the very item again under nine
+    changes; its speed on this machine, and size.
+    """
+    import models
+    from models import fashion_mnist
+    from models.evaluation_answers import evaluation_answer, evaluation_text
+
+    write_report = models.report_writer() if report else None
+    with progress_bar("B") as progress:
+        test = fashion_mnist.load("test", data_dir, progress).first(items)
+    with progress_bar("step") as progress:
+        evaluations = models.evaluate(model, against, test, progress, strangers)
+    if as_json:
+        print_json(evaluation_answer(evaluations))
+    else:
+        click.echo(evaluation_text(evaluations))
+    if write_report and report:
+        click.echo(f"The report is {write_report(evaluations, report)}", err=True)

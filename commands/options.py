@@ -1,0 +1,51 @@
+"""Options that several commands take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+directory = click.Path(file_okay=False, path_type=Path)
+data_dir_option = click.option(
+    "--data-dir",
+    type=directory,
+    envvar="LOOKALIKE_DATA_DIR",
+    help="Where Fashion-MNIST's four files are, or go (default: LOOKALIKE_DATA_DIR, then Keras's own cache).",
+)
+catalogue_option = click.option(
+    "--catalogue",
+    type=directory,
+    envvar="LOOKALIKE_CATALOGUE",
+    default=Path("catalogues/fashion-mnist"),
+    show_default=True,
+    help="The catalogue's directory (or set LOOKALIKE_CATALOGUE).",
+)
+model_option = click.option("--model", type=directory, help="A model bundle (default: the one that ships).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+query_options = together(
+    click.option("-k", type=click.IntRange(1, 100), default=12, show_default=True, help="How many items."),
+    click.option(
+        "--where",
+        "conditions",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
+    ),
+    click.option("--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."),
+    catalogue_option,
+    model_option,
+    json_option,
+)

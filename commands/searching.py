@@ -1,0 +1,64 @@
+"""`lookalike search` and `similar`."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.composition import open_engine
+from commands.options import query_options
+from commands.terminal import print_hits, print_json, print_result
+
+
+@click.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
+@click.argument("image", type=click.File("rb"))
+@query_options
+def search(
+    image: Any,
+    k: int,
+    conditions: Sequence[str],
+    look: float | None,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
+    from search_api.answers import search_answer
+
+    with closing(open_engine(catalogue, model)) as engine:
+        result = engine.search(image.read(), k, where_of(conditions), look)
+    if as_json:
+        print_json(search_answer(result))
+    else:
+        print_result(result)
+
+
+@click.command(epilog="Example: lookalike similar test-00042 --json")
+@click.argument("item_id", metavar="ID")
+@query_options
+def similar(
+    item_id: str,
+    k: int,
+    conditions: Sequence[str],
+    look: float | None,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the items that look like the item ID; never the item itself."""
+    from search_api.answers import hit_answer
+
+    with closing(open_engine(catalogue, model)) as engine:
+        hits = engine.similar(item_id, k, where_of(conditions), look)
+    if as_json:
+        print_json([hit_answer(hit) for hit in hits])
+    else:
+        print_hits(hits)
+
+
+def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
+    from indexer.conditions import parse_conditions
+
+    return parse_conditions(conditions) or None
