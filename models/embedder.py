@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from models.boxes import Box
     from models.card import ModelCard
     from models.pictures import Picture
 
@@ -25,11 +26,13 @@ class View:
     """One picture as the model sees it.
 
     `pixels` is uint8 in the shape of one row of `Views`; `notes` are sentences for a person about the steps taken
-    and any doubt about them.
+    and any doubt about them. `cutout`, uint8 (height, width, 4), is the photograph made smaller, opaque where the
+    garment was found; None for a picture that was taken as it is.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
+    cutout: NDArray[np.uint8] | None = None
 
 
 class Embedder(Protocol):
@@ -38,8 +41,11 @@ class Embedder(Protocol):
     @property
     def card(self) -> "ModelCard": ...
 
-    def prepare(self, picture: "Picture") -> View:
-        """Return the model's own input made from a picture, the same for queries and for catalogue items."""
+    def prepare(self, picture: "Picture", box: "Box | None" = None) -> View:
+        """Return the model's own input made from a picture, the same for queries and for catalogue items.
+
+        A `box` says where in the picture the garment is, and is trusted.
+        """
         ...
 
     def embed(self, views: Views) -> tuple[Vectors, Probabilities]:

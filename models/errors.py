@@ -33,6 +33,12 @@ class UnusablePicture(LookalikeError):
     code = "unusable-picture"
 
 
+class InvalidBox(LookalikeError):
+    """A box that does not lie in its picture."""
+
+    code = "invalid-box"
+
+
 class DatasetMissing(LookalikeError):
     """The data set is in none of the places it was looked for and could not be downloaded."""
 

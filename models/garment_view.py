@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.background import bounding_box, on_white
+from models.boxes import Box
 from models.embedder import View
 from models.enlarged_tiles import shrink_back
+from models.garment_finder import bounding_box, find_garment
 from models.pictures import Picture
 
 PREPROCESSING = "fashion-mnist-v1"
@@ -21,6 +22,12 @@ SIDE = 28
 THUMBNAIL = (51, 73)
 """Width and height of the product thumbnails that Fashion-MNIST was made from."""
 
+PRODUCT_SIDE = 146
+"""Longest side of a photograph from which the garment is cut (pixels, up to twice that): twice the thumbnail's."""
+
+BACKGROUND = 255
+"""The grey that a background becomes. Zalando's is #fdfdfd, but in Fashion-MNIST it is 0, the negative of white."""
+
 TRIM_TOLERANCE = 0.05
 """Share of full intensity by which a pixel may differ from the corner's colour and still be trimmed."""
 
@@ -29,26 +36,54 @@ Pixels: TypeAlias = NDArray[np.uint8]
 _COLOURLESS = 8
 """Greatest difference between the channels of a grey picture that was saved in colour with losses."""
 
+_LEAST_SHARE_OF_BOX = 0.2
+
 _NEARLY_BLACK = 12
 _LEAST_BLACK_BORDER = 10
 """Pixels of a tile's border that are background: 11 or more in each of the 70,000 images."""
 
 
-def prepare(picture: Picture) -> View:
+def prepare(picture: Picture, box: Box | None = None) -> View:
     """Return a picture's view: uint8 (28, 28), the garment bright on 0, centred, its longest side 28.
 
     A 28x28 grey picture is taken as a Fashion-MNIST image, in the original's polarity or as the product picture it
     was made from (dark on white), and comes through exactly; an enlarged one nearly so. Anything else is taken as
-    a photograph or product picture: a background is made white, then Fashion-MNIST's conversion follows.
+    a photograph or product picture: the garment is found, within the `box` where there is one, and set on white, then
+    Fashion-MNIST's conversion follows.
     """
     pixels = picture.pixels
-    if pixels.shape == (SIDE, SIDE):
+    if box is None and pixels.shape == (SIDE, SIDE):
         return View(_bright_on_black(pixels))
-    tile = _enlarged_tile(pixels)
+    tile = _enlarged_tile(pixels) if box is None else None
     if tile is not None:
         return View(tile, ("This is a Fashion-MNIST picture, taken back to its own size.",))
-    product, notes = on_white(pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2))
-    return View(_converted(product), notes)
+    return _view_of_photograph(_as_rgb(pixels), box)
+
+
+def _view_of_photograph(pixels: Pixels, box: Box | None) -> View:
+    image = Image.fromarray(pixels)
+    photograph = np.asarray(image.reduce(max(1, max(image.size) // PRODUCT_SIDE)))
+    whole = (slice(None), slice(None))
+    around = whole if box is None else box.with_margin().of(photograph)
+    garment = find_garment(photograph[around])
+    mask = np.zeros(photograph.shape[:2], np.bool_)
+    mask[around] = True if garment.mask is None else garment.mask
+    notes = garment.notes
+    if box is not None:
+        mask, notes = _kept_to(box, mask, notes)
+    white = photograph if garment.mask is None else np.where(mask[:, :, None], photograph, np.uint8(BACKGROUND))
+    cutout = np.dstack([photograph, np.where(mask, np.uint8(255), np.uint8(0))])
+    return View(_converted(white[bounding_box(mask)]), notes, cutout)
+
+
+def _kept_to(box: Box, mask: NDArray[np.bool_], notes: tuple[str, ...]) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return the part of a mask that lies in a box, or all of the box where that is hardly anything."""
+    inside = np.zeros_like(mask)
+    inside[box.of(mask)] = True
+    both = mask & inside
+    if both.sum() < _LEAST_SHARE_OF_BOX * inside.sum():
+        return inside, ("All of the box was taken for the garment.",)
+    return both, notes
 
 
 def _enlarged_tile(pixels: Pixels) -> Pixels | None:
@@ -75,12 +110,6 @@ def _bright_on_black(tile: Pixels) -> Pixels:
     """
     total = int(tile[0].sum()) + int(tile[-1].sum()) + int(tile[1:-1, 0].sum()) + int(tile[1:-1, -1].sum())
     return np.invert(tile) if total > 127.5 * 4 * (SIDE - 1) else tile
-
-
-def _border(pixels: NDArray[np.generic], depth: int) -> NDArray[np.generic]:
-    """Return the outermost pixels of all four sides, (n,) or (n, 3)."""
-    sides = (pixels[:depth], pixels[-depth:], pixels[depth:-depth, :depth], pixels[depth:-depth, -depth:])
-    return np.concatenate([side.reshape(-1, *pixels.shape[2:]) for side in sides])
 
 
 def _as_rgb(pixels: Pixels) -> Pixels:

@@ -15,6 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from models import garment_view
+from models.boxes import Box
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
 from models.confidence import MatchConfidence
 from models.embedder import Probabilities, Vectors, View, Views
@@ -74,9 +75,9 @@ class LiteRTEmbedder:
         """Size of the graph file."""
         return len(self._graph)
 
-    def prepare(self, picture: Picture) -> View:
-        """Return the 28x28 view of a picture by Fashion-MNIST's own conversion."""
-        return garment_view.prepare(picture)
+    def prepare(self, picture: Picture, box: Box | None = None) -> View:
+        """Return the 28x28 view of a picture, or of what its box holds, by Fashion-MNIST's own conversion."""
+        return garment_view.prepare(picture, box)
 
     def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
         """Return vectors float32 (n, dim) of unit norm and probabilities float32 (n, classes).

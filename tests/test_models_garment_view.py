@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models import background, garment_view
+from models import garment_finder, garment_view
 from models.enlarged_tiles import shrink_back
 from models.fashion_mnist import Split
 from models.garment_view import SIDE, prepare
@@ -122,7 +122,7 @@ def test_view_of_a_garment_fills_its_longest_side_and_is_centred() -> None:
     view = view_of(dress())
     assert view.pixels.shape == (SIDE, SIDE)
     assert view.pixels.dtype == np.uint8
-    rows, columns = background.bounding_box(view.pixels > 60)
+    rows, columns = garment_finder.bounding_box(view.pixels > 60)
     assert (rows.start, rows.stop) == (0, SIDE)
     assert abs(columns.start - (SIDE - columns.stop)) <= 1
     assert columns.stop - columns.start == pytest.approx(SIDE * 381 / 900, abs=1)
@@ -131,7 +131,7 @@ def test_view_of_a_garment_fills_its_longest_side_and_is_centred() -> None:
 def test_wide_garment_leaves_margins_above_and_below() -> None:
     shoe = Image.new("RGB", (762, 1000), "white")
     ImageDraw.Draw(shoe).ellipse([60, 400, 700, 640], fill="brown")
-    rows, columns = background.bounding_box(view_of(shoe).pixels > 60)
+    rows, columns = garment_finder.bounding_box(view_of(shoe).pixels > 60)
     assert (columns.start, columns.stop) == (0, SIDE)
     assert abs(rows.start - (SIDE - rows.stop)) <= 1
 
@@ -144,7 +144,7 @@ def test_wider_margin_is_on_the_left_and_above_as_in_fashion_mnist(test_split: S
     for width in range(180, 400, 17):
         image = Image.new("RGB", (500, 700), "white")
         image.paste("black", (250 - width // 2, 20, 250 + width // 2, 680))
-        columns = background.bounding_box(view_of(image).pixels > 60)[1]
+        columns = garment_finder.bounding_box(view_of(image).pixels > 60)[1]
         assert columns.start - (SIDE - columns.stop) in {0, 1}
 
 
@@ -186,10 +186,10 @@ def test_print_in_the_backdrop_s_colour_stays() -> None:
     ImageDraw.Draw(shirt).rectangle([150, 100, 550, 600], fill="black")
     ImageDraw.Draw(shirt).rectangle([250, 250, 450, 450], fill="white")
     image = noisy(shirt, 2)
-    product, _ = background.on_white(np.asarray(image))
-    height, width = product.shape[:2]
-    assert product[height // 2, width // 2].min() > 200
-    assert product[5:10, 5:10].max() < 60
+    garment = garment_finder.find_garment(np.asarray(image))
+    assert garment.mask is not None
+    assert garment.mask[110:590, 160:540].all()
+    assert not garment.mask[:90].any()
     assert np.all(view_of(image).pixels[:, 14][[2, -3]] > 200)
 
 
