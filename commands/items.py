@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,7 @@ from commands.searching import where_of
 if TYPE_CHECKING:
     from indexer.records import Item
 
-_json_lines = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON Lines: one item a line, as the API has it."
-)
+_json_lines = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, an item a line.")
 
 
 @click.group("items", epilog="Example: lookalike items list --where label=Dress --limit 20")
@@ -49,10 +48,10 @@ def list_items(conditions: Sequence[str], limit: int | None, after: str, catalog
 
     with Items(catalogue) as kept:
         width = max(len(label) for label in kept.classes)
-        out = click.get_text_stream("stdout")  # buffered, where click.echo would flush every line
+        show = _json_line if as_json else partial(_listed, width=width)
         for item in kept.each(where_of(conditions), after, limit):
-            out.write((_json_line(item) if as_json else _listed(item, width)) + "\n")
-        out.flush()
+            sys.stdout.write(show(item) + "\n")  # click.echo would flush every line
+        sys.stdout.flush()
 
 
 @items.command("delete", epilog="Example: lookalike items delete test-00042 test-00043")
@@ -111,6 +110,6 @@ def _described(item: "Item") -> str:
 
 
 def _told(value: object) -> str:
-    """Return an attribute's value on one line: a string as it is where that can't be mistaken, anything else as JSON."""
+    """Return an attribute's value on one line: a plain string as it is, anything else as JSON."""
     is_plain = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
     return str(value) if is_plain else json.dumps(value, ensure_ascii=False)

@@ -96,7 +96,7 @@ class Catalogue:
 
     @property
     def directory(self) -> Path:
-        """Where the catalogue's files are: after a reindexing, a sub-directory of the directory that it was opened by."""
+        """Where the catalogue's files are: after a reindexing, a directory inside the one that it was opened by."""
         return self._store.directory
 
     @property

@@ -1,7 +1,7 @@
 """Where the files of a catalogue are: in its directory itself, or, once it has been reindexed, in one inside it.
 
-A catalogue that is made anew with another model grows in a sub-directory of its own. The file CURRENT in the catalogue's
-directory then names it, and is replaced in one step.
+A catalogue that is made anew with another model grows in a sub-directory of its own. The file CURRENT then names that,
+and is replaced in one step.
 """
 
 import re

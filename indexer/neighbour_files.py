@@ -39,6 +39,8 @@ def write_neighbours(neighbourhoods: Neighbourhoods, path: Path, progress: Progr
     """
     kind = _writer_for(path)
     rows = done = 0
+    if progress is not None:
+        progress(0, len(neighbourhoods))
     with _written_whole(path) as file, closing(kind(file)) as writer:
         for block in neighbourhoods:
             writer.write(block)

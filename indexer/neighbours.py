@@ -34,7 +34,7 @@ class Neighbours:
 
 
 class Neighbourhoods:
-    """For each item of a gallery the k others most like it, never the item itself; ties by id; fewer if there are fewer.
+    """For each item of a gallery the k others most like it, never itself; ties by id; fewer where there are fewer.
 
     `queries_of` turns the items' vectors, float32 (n, dim), into what is searched with, of the same shape. Only what
     the gallery's filter allows is found; every item is searched for. Iterating yields blocks of items; `len` is the

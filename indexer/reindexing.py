@@ -162,8 +162,7 @@ class _Carrier:
         with reader() as connection:
             items = scans.kept_items(connection, numbers)
         return [
-            (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display.data)))
-            for item in items
+            (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display))) for item in items
         ]
 
     def _commit(self, begun: Sequence[Begun]) -> None:
@@ -200,20 +199,20 @@ class _Carrier:
         self.embedded += len(records)
 
     def _view(self, item: KeptItem, task: Task | None) -> NDArray[np.uint8]:
-        return (
-            self._embedder.prepare(decode(item.display.data)).pixels if task is None else self._pool.result(task).view
-        )
+        if task is not None:
+            return self._pool.result(task).view
+        return self._embedder.prepare(decode(item.display.data)).pixels
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPicture:
     """A display copy on its way to a worker."""
 
-    data: bytes
+    display: DisplayCopy
 
     def read(self) -> bytes:
         """Return the bytes."""
-        return self.data
+        return self.display.data
 
 
 def _is_tiny(display: DisplayCopy) -> bool:
@@ -221,7 +220,7 @@ def _is_tiny(display: DisplayCopy) -> bool:
 
 
 def _place(root: Path, old: Store, fingerprint: str) -> Path:
-    """Return where the new catalogue goes: where there is one of that model already, finished or not, or a new place."""
+    """Return where the new catalogue goes: a place of its model's own, which may hold one already, finished or not."""
     if old.directory != root:
         with closing(Store(root, directory=root)) as first, suppress(CatalogueMissing, CatalogueDamaged):
             first.check()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -59,12 +60,12 @@ def count(connection: apsw.Connection, condition: Condition | None) -> int:
 
 
 def gallery(connection: apsw.Connection, dim: int, condition: Condition | None) -> Gallery:
-    """Return all ids and vectors, and which a filter allows. Takes the memory of the vectors, and no more for reading."""
+    """Return all ids and vectors, and which a filter allows. Takes the memory of the vectors, and little more."""
     ids: list[str] = []
     vectors = np.empty((count(connection, None), dim), np.float32)
     numbers = np.empty(len(vectors), np.int64)
     found = connection.execute("SELECT row, id, vector FROM items JOIN vectors USING (row) ORDER BY id")
-    while block := found.fetchmany(_VECTORS_AT_ONCE):
+    while block := list(islice(found, _VECTORS_AT_ONCE)):
         here = slice(len(ids), len(ids) + len(block))
         numbers[here] = [row for row, _, _ in block]
         vectors[here] = rows.as_vectors([vector for _, _, vector in block], dim)
