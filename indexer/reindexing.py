@@ -73,9 +73,9 @@ def reindex(
     root, card = Path(root), embedder.card
     with closing(Store(root)) as old:
         old.check()
+        if old.described().fingerprint == card.fingerprint:
+            return Reindexed(_count(old), 0, None)
         with only_one(root):
-            if old.described().fingerprint == card.fingerprint:
-                return Reindexed(_count(old), 0, None)
             place = _place(root, old, card.fingerprint)
             with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
                 _make_sure_of(new, card)
