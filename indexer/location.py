@@ -20,12 +20,12 @@ _NAME = re.compile(r"model-[0-9a-f]{16}")
 
 
 def located(root: Path) -> Path:
-    """Return where the files of the catalogue in a directory are. Raises CatalogueDamaged."""
+    """Return where the files of the catalogue in a directory are. Raises CatalogueDamaged, OSError."""
     try:
         name = (root / CURRENT).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return root
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise _damaged(root, str(error)) from error
     if name == _ITSELF:
         return root

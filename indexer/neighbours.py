@@ -90,7 +90,7 @@ def _nearest(vectors: Vectors, queries: Vectors, k: int, spare: int = _SPARE) ->
     unsure = (rough[:, -1] >= rough[:, k - 1] - rounding) & (count < len(vectors))
     for at, query in enumerate(queries):
         if unsure[at]:
-            yield from _nearest(vectors, queries[at : at + 1], k, 4 * spare)
+            yield from _nearest(vectors, queries[at : at + 1], k, spare=4 * spare)
             continue
         positions = candidates[at]
         scores = scores_of(query, vectors[positions])

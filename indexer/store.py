@@ -114,7 +114,8 @@ class Store:
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
         self.root = root
-        self.directory = located(root) if directory is None else directory
+        with explained(root):
+            self.directory = located(root) if directory is None else directory
         self._is_at_root = directory is None
         self._path = self.directory / DATABASE_FILE
         self.busy_seconds = busy_seconds

@@ -391,13 +391,13 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
         assert lives.stdin is not None
         assert lives.stdout is not None
         assert lives.stdout.readline() == "ready\n"
-        for number in range(6):
+        for number in range(3):
             directory = shutil.copytree(small_catalogue, tmp_path / str(number))
             status = None
             while status != 0:
                 print(directory, file=lives.stdin, flush=True)
                 child = int(lives.stdout.readline())
-                time.sleep(float(random.uniform(0, 0.05 if status is None else 0.4)))
+                time.sleep(float(random.uniform(0, 0.05 if status is None else 0.6)))
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
                 status = int(lives.stdout.readline())
@@ -405,7 +405,7 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
                 kills += status != 0
             assert _state(directory) == expected
         lives.stdin.close()
-    assert kills >= 6
+    assert kills >= 3
 
 
 # --- what is kept, and going back ---
