@@ -18,9 +18,10 @@ from commands.terminal import progress_bar
 def reindex(catalogue: Path, model: Path | None, workers: int | None, drop_previous: bool) -> None:
     """Make a catalogue anew with another model, beside the old one, and switch to it in one step.
 
-    The pictures are those that the catalogue keeps to show: exact up to 64 pixels a side, else a JPEG of at most 512,
-    whose vector may differ a little from that of a larger original. Ids, attributes and contents are carried over,
-    so that `lookalike index SOURCE --model DIR` finds everything unchanged.
+    The pictures are those that the catalogue keeps to show: exact up to 64 pixels a side, else a JPEG of at most 512.
+    What is seen of that can differ from what is seen of the original: hardly for products on white, but clearly for
+    phone photographs, for which indexing the originals anew into another directory is better. Ids, attributes and
+    contents are carried over, so that `lookalike index SOURCE --model DIR` finds everything unchanged.
 
     A stopped run goes on where it was when the command is given again. A server that runs answers from the old
     catalogue until it is started again with the new model. The old one is kept until --drop-previous.
