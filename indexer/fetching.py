@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from indexer.content import digest_of, joined, picture_digest_in, validator_in
 from indexer.planning import Change, Step, change_between
@@ -19,8 +19,10 @@ from indexer.preparing import Prepared, ReadPicture
 from indexer.sources.errors import AddressFailed
 from indexer.sources.items import EncodedPicture
 from indexer.sources.web.access import Limits, WebPicture
-from indexer.sources.web.fetcher import Fetcher
 from models.errors import LookalikeError
+
+if TYPE_CHECKING:
+    from indexer.sources.web.fetcher import Fetcher
 
 Seen: TypeAlias = tuple[Step, Prepared | None]
 """A step whose change is known, and what its picture has become where it is new."""
@@ -35,7 +37,7 @@ class Fetching:
 
     def __init__(self, prepare: Callable[[EncodedPicture], Prepared] | None = None) -> None:
         self._prepare = prepare
-        self._fetcher: Fetcher | None = None
+        self._fetcher: "Fetcher | None" = None
         self._waiting: SimpleQueue[tuple[Step, WebPicture, Future[Seen]] | None] = SimpleQueue()
         self._unfinished: set[Future[Seen]] = set()
         self._threads: list[threading.Thread] = []
@@ -76,6 +78,9 @@ class Fetching:
         self.close()
 
     def _start(self, limits: Limits) -> None:
+        # Here and not in the threads: what several import for the first time at once, each may get in part.
+        from indexer.sources.web.fetcher import Fetcher
+
         self._fetcher = Fetcher(limits)
         for number in range(limits.at_once):
             # No executor, whose threads are waited for when the interpreter ends, however long a server is silent.
@@ -83,7 +88,7 @@ class Fetching:
             thread.start()
             self._threads.append(thread)
 
-    def _work(self, fetcher: Fetcher) -> None:
+    def _work(self, fetcher: "Fetcher") -> None:
         while task := self._waiting.get():
             step, picture, future = task
             if not future.set_running_or_notify_cancel():
@@ -101,7 +106,7 @@ class Fetching:
                         )
                     )
 
-    def _seen(self, step: Step, picture: WebPicture, fetcher: Fetcher) -> Seen:
+    def _seen(self, step: Step, picture: WebPicture, fetcher: "Fetcher") -> Seen:
         before = step.content
         fetched = fetcher.fetch(picture, validator_in(before))
         digest = picture_digest_in(before) if fetched.data is None else digest_of(fetched.data)

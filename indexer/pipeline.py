@@ -50,8 +50,8 @@ def index(
 
     Encoded pictures are prepared by `workers` processes (default: one a core), which are spawned: a script that calls
     this does so below `if __name__ == "__main__"`. Those at web addresses are fetched before, a few at once; that of a
-    known item only where its server does not say that it is still the same. With `prune`, items that the source does not have
-    are deleted at the end, unless a failure hides some of its items. With `strict`, the first failure ends the run.
+    known item only where its server does not say that it is still the same. With `prune`, items that the source does
+    not have are deleted at the end, unless a failure hides some of them. With `strict`, the first failure ends the run.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """

@@ -11,6 +11,9 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
 from indexer.sources.errors import AddressFailed, AddressHoldsNoPicture, AddressTooSlow, AddressUnreachable
 from indexer.sources.web.access import Limits
 from indexer.sources.web.addresses import Address, shortened
@@ -18,7 +21,6 @@ from indexer.sources.web.resolving import ips_of
 from models.errors import LookalikeError, PictureTooLarge
 
 if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection
     from urllib3.response import BaseHTTPResponse
 
 _HEADERS = {
@@ -65,8 +67,6 @@ class Connections:
         AddressUnreachable for one whose certificate is not trusted; AddressTooSlow, PictureTooLarge,
         AddressHoldsNoPicture by the type that is declared, and AddressFailed for what is encoded.
         """
-        from urllib3.exceptions import HTTPError
-
         headers = {"Host": address.authority, **_HEADERS, **headers}
         seconds = self._limits.request
         is_reusable = False
@@ -96,9 +96,7 @@ class Connections:
             _cut(connection.sock)
             connection.close()
 
-    def _connected(self, address: Address) -> "HTTPConnection":
-        from urllib3.exceptions import HTTPError
-
+    def _connected(self, address: Address) -> HTTPConnection:
         connection = self._open.get(_key(address))
         if connection is not None and connection.is_connected:
             return connection
@@ -125,9 +123,7 @@ class Connections:
             return connection
         raise Passing(_unheard(address, f"no connection, {trouble}")) from trouble
 
-    def _connection(self, address: Address, ip: str) -> "HTTPConnection":
-        from urllib3.connection import HTTPConnection, HTTPSConnection
-
+    def _connection(self, address: Address, ip: str) -> HTTPConnection:
         if address.scheme == "http":
             return HTTPConnection(ip, address.port, timeout=self._limits.connecting)
         return HTTPSConnection(
@@ -212,7 +208,7 @@ def _key(address: Address) -> tuple[str, str, int]:
 
 
 @contextmanager
-def _cut_off(connection: "HTTPConnection", seconds: float) -> Iterator[threading.Event]:
+def _cut_off(connection: HTTPConnection, seconds: float) -> Iterator[threading.Event]:
     """Cut a connection in so many seconds unless the block ends before; give what tells whether it was.
 
     A socket's own limit of time is for one read, of which a server that drips its headers byte by byte has thousands.
