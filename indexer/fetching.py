@@ -37,7 +37,7 @@ class Fetching:
 
     def __init__(self, prepare: Callable[[EncodedPicture], Prepared] | None = None) -> None:
         self._prepare = prepare
-        self._fetcher: "Fetcher | None" = None
+        self._fetcher: Fetcher | None = None
         self._waiting: SimpleQueue[tuple[Step, WebPicture, Future[Seen]] | None] = SimpleQueue()
         self._unfinished: set[Future[Seen]] = set()
         self._threads: list[threading.Thread] = []

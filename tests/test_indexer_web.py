@@ -4,6 +4,7 @@ import io
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -37,7 +38,7 @@ from models.pictures import decode
 from models.runtime import LiteRTEmbedder
 
 QUICK = Limits(
-    max_bytes=200_000, connecting=0.3, silence=0.3, request=0.5, redirects=2, tries=3, back_off=0.01, longest_rest=1.5
+    max_bytes=200_000, connecting=0.3, silence=0.3, request=0.5, redirects=2, tries=2, back_off=0.01, longest_rest=1.5
 )
 """Limits that a test does not wait long for."""
 
@@ -162,7 +163,7 @@ def test_hosts_are_allowed_exactly_as_they_are_named(allowed: str, address: str,
     if is_allowed:
         hosts.check(parsed)
     else:
-        with pytest.raises(errors.AddressRefused, match=f"--allow-host {parsed.authority}".replace("[", r"\[")):
+        with pytest.raises(errors.AddressRefused, match=re.escape(f"Add --allow-host {parsed.authority} ")):
             hosts.check(parsed)
 
 
@@ -185,7 +186,7 @@ def test_what_is_no_host_is_not_taken_for_one(name: str) -> None:
 
 
 def test_nothing_is_fetched_unless_its_host_is_named(tmp_path: Path) -> None:
-    with pytest.raises(errors.AddressRefused, match=r"add --allow-host images\.shop\.example:8080$"):
+    with pytest.raises(errors.AddressRefused, match=r"Add --allow-host images\.shop\.example:8080 "):
         picture_at("http://images.shop.example:8080/a.jpg", tmp_path, NO_ACCESS)
 
 
@@ -353,7 +354,7 @@ def test_proxies_of_the_environment_are_not_asked(
 def test_a_redirect_leads_to_another_host_only_if_that_is_named_too(server: MisbehavingServer, fetch: Fetch) -> None:
     with misbehaving_server(server.pictures) as other:
         path = f"to/{other.url('good/red.png')}"
-        with pytest.raises(errors.AddressRefused, match=f"--allow-host {other.authority}"):
+        with pytest.raises(errors.AddressRefused, match=f"--allow-host {other.authority} "):
             fetch(path)
         assert not other.requests
         assert fetch(path, hosts=(other.authority,)).data == server.pictures["red.png"]
@@ -374,9 +375,9 @@ def test_a_redirect_leads_to_another_host_only_if_that_is_named_too(server: Misb
         ("status/206", errors.AddressFailed, "answered 206", 1),
         ("status/302", errors.AddressFailed, "answered 302", 1),
         ("unasked", errors.AddressFailed, "answered 304", 1),
-        ("status/502", errors.AddressFailed, "502 again and again", 3),
-        ("status/503", errors.AddressFailed, "503 again and again", 3),
-        ("status/429", errors.AddressFailed, "429 again and again", 3),
+        ("status/502", errors.AddressFailed, "502 again and again", 2),
+        ("status/503", errors.AddressFailed, "503 again and again", 2),
+        ("status/429", errors.AddressFailed, "429 again and again", 2),
         ("rest-an-hour", errors.AddressFailed, "wants to be left alone for 3600 seconds", 1),
         ("rest-until-a-date", errors.AddressFailed, "wants to be left alone for 3[56]", 1),
         ("loop/", errors.AddressFailed, "leads on more than 2 times", 3),
@@ -390,19 +391,19 @@ def test_a_redirect_leads_to_another_host_only_if_that_is_named_too(server: Misb
         ("endless", PictureTooLarge, "more than", 1),
         ("endless-chunks", PictureTooLarge, "more than", 1),
         ("one-endless-chunk", PictureTooLarge, "more than", 1),
-        ("endless-chunk-head", errors.AddressUnreachable, "chunk", 3),
-        ("short/red.png", errors.AddressUnreachable, "IncompleteRead", 3),
-        ("silent-body/red.png", errors.AddressUnreachable, "[Tt]imed? ?out", 3),
-        ("silent", errors.AddressUnreachable, "[Tt]imed? ?out", 3),
+        ("endless-chunk-head", errors.AddressUnreachable, "chunk", 2),
+        ("short/red.png", errors.AddressUnreachable, "IncompleteRead", 2),
+        ("silent-body/red.png", errors.AddressUnreachable, "[Tt]imed? ?out", 2),
+        ("silent", errors.AddressUnreachable, "[Tt]imed? ?out", 2),
         ("drip/red.png", errors.AddressTooSlow, "within 0.5 seconds", 1),
         ("drip-until-the-end/red.png", errors.AddressTooSlow, "within 0.5 seconds", 1),
         ("drip-head", errors.AddressTooSlow, "within 0.5 seconds", 1),
         ("go-on", errors.AddressTooSlow, "within 0.5 seconds", 1),
-        ("reset", errors.AddressUnreachable, "ConnectionResetError", 3),
-        ("hang-up", errors.AddressUnreachable, "RemoteDisconnected", 3),
-        ("garbage", errors.AddressUnreachable, "BadStatusLine", 3),
-        ("many-heads", errors.AddressUnreachable, "more than 100 headers", 3),
-        ("long-head", errors.AddressUnreachable, "LineTooLong", 3),
+        ("reset", errors.AddressUnreachable, "ConnectionResetError", 2),
+        ("hang-up", errors.AddressUnreachable, "RemoteDisconnected", 2),
+        ("garbage", errors.AddressUnreachable, "BadStatusLine", 2),
+        ("many-heads", errors.AddressUnreachable, "more than 100 headers", 2),
+        ("long-head", errors.AddressUnreachable, "LineTooLong", 2),
     ],
 )
 def test_a_server_that_misbehaves_is_a_named_error(
@@ -410,7 +411,7 @@ def test_a_server_that_misbehaves_is_a_named_error(
 ) -> None:
     with pytest.raises(error, match=says) as failed:
         fetch(path)
-    assert str(failed.value).rstrip().endswith((".", "169.254.169.254"))
+    assert str(failed.value).endswith(".")
     assert len(server.requests) == requests
     assert fetch("good/green.png", limits=replace(QUICK, tries=1)).data == server.pictures["green.png"]
 
@@ -453,14 +454,16 @@ def test_a_host_that_fails_for_long_is_left_alone_until_the_end(server: Misbehav
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     fetch("good/red.png", limits=limits)  # one good answer, and all is forgotten
-    time.sleep(0.12)
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     time.sleep(0.12)
     server.forget()
     with pytest.raises(errors.AddressUnreachable, match="left alone until the end"):
+        fetch("status/503", limits=limits)
+    assert len(server.requests) == 1
+    with pytest.raises(errors.AddressUnreachable, match="left alone until the end"):
         fetch("good/red.png", limits=limits)
-    assert not server.requests
+    assert len(server.requests) == 1
 
 
 # TLS
@@ -731,7 +734,7 @@ def test_the_command_fetches_from_hosts_that_it_allows(
     assert (code, out) == (3, "c: 1 added, 0 updated, 0 unchanged, 2 failed, 1 items.")
     assert not server.requests
     assert [row for row, _ in told] == [2, 3]
-    assert all(message.endswith(f"add --allow-host {server.authority}") for _, message in told)
+    assert all(f"Add --allow-host {server.authority} " in message for _, message in told)
 
     allowed = ("--allow-host", "images.shop.example", "--allow-host", server.authority)
     code, out, told = index(*allowed)

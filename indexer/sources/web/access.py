@@ -24,7 +24,7 @@ class Limits:
     longest_rest: float = 60
     """That a server may ask for (`Retry-After`) and is waited for."""
     patience: float = 300
-    """With a host that has not answered a single try: then it is left alone until the end of the run."""
+    """With a host that fails and fails: when it does so longer, it is left alone until the end of the run."""
     at_once: int = 6
     """Connections, the number that browsers open to one host."""
 

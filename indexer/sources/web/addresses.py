@@ -118,8 +118,8 @@ class AllowedHosts:
         if address.has_usual_port and (address.host, None) in self._allowed:
             return
         raise AddressRefused(
-            f"{address.told!r} is a web address, and pictures are fetched from hosts that were named only. If this one "
-            f"is to be trusted, add --allow-host {address.authority}"
+            f"{address.told!r} is a web address, and pictures are fetched only from hosts that were named. Add "
+            f"--allow-host {address.authority} if this one is to be trusted."
         )
 
 

@@ -13,6 +13,7 @@ from indexer.sources.web.addresses import Address
 class _Host:
     resting_until: float = 0
     failing_since: float | None = None
+    failed_at: float = 0
 
 
 class Patience:
@@ -33,7 +34,7 @@ class Patience:
         with self._lock:
             host = self._hosts.get(address.authority, _Host())
             rest = host.resting_until - now
-            failing = 0 if host.failing_since is None else now - host.failing_since
+            failing = 0 if host.failing_since is None else host.failed_at - host.failing_since
         if failing > self._limits.patience:
             raise AddressUnreachable(
                 f"{address.told} was not asked for: {address.authority} has failed for {failing:.0f} seconds and is "
@@ -58,5 +59,6 @@ class Patience:
         with self._lock:
             host = self._hosts.setdefault(address.authority, _Host())
             host.resting_until = max(host.resting_until, now + rest)
+            host.failed_at = now
             if host.failing_since is None:
                 host.failing_since = now
