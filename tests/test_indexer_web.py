@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from PIL import Image
 from indexer import pipeline
 from indexer.catalogue import Catalogue
 from indexer.content import digest_of, joined, picture_digest_in, validator_in
+from indexer.fetching import Fetching
+from indexer.planning import Step, planned
 from indexer.sources import errors
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import picture_at
@@ -454,6 +458,7 @@ def test_a_host_that_fails_for_long_is_left_alone_until_the_end(server: Misbehav
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     fetch("good/red.png", limits=limits)  # one good answer, and all is forgotten
+    time.sleep(0.12)
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     time.sleep(0.12)
@@ -702,6 +707,28 @@ def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, cata
     assert pipeline.preview(_source(server, *rows, limits=limits), catalogue).added == 20
     assert server.most_at_once == 3
     assert server.connections == 3
+
+
+def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def resolve(*_: object, **__: object) -> object:
+        asked.set()
+        answer.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(resolving.socket, "getaddrinfo", resolve)
+    access = WebAccess(AllowedHosts(["shop.example"]), replace(QUICK, at_once=1))
+    rows = [{"id": id_, "image": "http://shop.example/a.png"} for id_ in "ab"]
+    source = JsonStream(io.BytesIO("\n".join(map(json.dumps, rows)).encode()), Path(), access)
+    with Fetching() as fetching:
+        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Step)]
+        assert asked.wait(5)
+        fetching.close()
+        for future in begun:
+            with pytest.raises(CancelledError):
+                future.result(timeout=5)
+    answer.set()
 
 
 # The command
