@@ -30,9 +30,9 @@ _QUANTILES = 401
 class Familiarity:
     """Where known vectors lie.
 
-    `means` is float32 (classes, dim), and `others`, float32 (kinds, dim), the means of what belongs to no class;
-    `whitening`, float32 (dim, dim), turns differences from a mean into such of unit variance; `distances`, float32
-    (quantiles,), rising, are evenly spaced quantiles of held-out pictures.
+    `whitening`, float32 (dim, dim), turns differences from a class's mean into such of unit variance. So turned,
+    `means`, float32 (classes, dim), are those of the classes and `others`, float32 (kinds, dim), of what belongs to
+    none; `distances`, float32 (quantiles,), rising, are evenly spaced quantiles of held-out pictures.
     """
 
     means: NDArray[np.float32]
@@ -61,8 +61,8 @@ class Familiarity:
         ridge = _RIDGE * np.trace(covariance) / len(covariance)
         whitening = np.linalg.cholesky(np.linalg.inv(covariance + ridge * np.eye(len(covariance))))
         known = cls(
-            means.astype(np.float32),
-            np.empty((0, means.shape[1]), np.float32) if others is None else others.astype(np.float32),
+            (means @ whitening).astype(np.float32),
+            (np.empty((0, means.shape[1])) if others is None else others @ whitening).astype(np.float32),
             whitening.astype(np.float32),
             np.zeros(2, np.float32),
         )
@@ -75,9 +75,9 @@ class Familiarity:
         Being nearer to something else than to any class makes it more.
         """
         white = vectors @ self.whitening
-        nearest = _nearest(white, self.means @ self.whitening)
+        nearest = _nearest(white, self.means)
         if len(self.others):
-            nearer = np.maximum(nearest - _nearest(white, self.others @ self.whitening), 0)
+            nearer = np.maximum(nearest - _nearest(white, self.others), 0)
             nearest = nearest + np.float32(_OTHERS_WEIGHT) * nearer
         return nearest
 
