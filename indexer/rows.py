@@ -8,6 +8,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.digests import Value, digest_of
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
@@ -17,6 +18,9 @@ from models.embedder import Vectors
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
+COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+"""What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
+
 _ITEM = "row, id, label, probability, attributes, media_type, width, height"
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
@@ -25,33 +29,21 @@ _NORM_TOLERANCE = 1e-3
 def insert(connection: apsw.Connection, records: Sequence[Record]) -> None:
     """Write records as new rows after the last; no live item may have one of their ids."""
     first = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get or 0)
-    numbered = list(enumerate(records, first))
+    kept = [_columns(row, record) for row, record in enumerate(records, first)]
     connection.executemany(
-        f"INSERT INTO items ({_ITEM}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                row,
-                record.id,
-                record.label,
-                float(record.probability),
-                json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
-                record.display.media_type,
-                record.display.width,
-                record.display.height,
-                record.content,
-            )
-            for row, record in numbered
-        ],
+        f"INSERT INTO items ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*columns, digest_of((*columns, *blobs))) for columns, blobs in kept],
     )
     connection.executemany(
-        "INSERT INTO vectors (row, vector) VALUES (?, ?)",
-        [(row, record.vector.astype(_VECTOR_TYPE, copy=False).tobytes()) for row, record in numbered],
+        "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
     )
     connection.executemany(
-        "INSERT INTO displays (row, data) VALUES (?, ?)", [(row, record.display.data) for row, record in numbered]
+        "INSERT INTO displays (row, data) VALUES (?, ?)", [(columns[0], data) for columns, (_, data) in kept]
     )
     names = sorted({name for record in records for name in record.attributes})
-    connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", [(name,) for name in names])
+    connection.executemany(
+        "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
+    )
 
 
 def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeUpdate], dim: int) -> list[Record]:
@@ -74,7 +66,7 @@ def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
     """Take the live items with these ids out and leave tombstones; return how many there were."""
     rows = rows_of(connection, ids).tolist()
     dead = json.dumps(rows)
-    connection.execute("INSERT INTO tombstones (row) SELECT value FROM json_each(?)", (dead,))
+    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
     for table in ("items", "vectors", "displays"):
         connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
     return len(rows)
@@ -215,6 +207,23 @@ def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
         raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
     if not _are_unit(vector[np.newaxis]):
         raise ValueError(f"{record.id}: the vector is not of length 1.")
+
+
+def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, bytes]]:
+    """Return what a record becomes in the table `items`, and its vector and picture."""
+    display = record.display
+    columns = (
+        row,
+        record.id,
+        record.label,
+        float(record.probability),
+        json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
+        record.content,
+        display.media_type,
+        display.width,
+        display.height,
+    )
+    return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
 
 
 def _clause(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
