@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import indexing, learning, searching, serving
+from commands import indexing, learning, searching, serving, upkeep
 
 
 class _Commands(click.Group):
@@ -42,6 +42,9 @@ for command in (
     searching.similar,
     serving.serve,
     serving.info,
+    upkeep.verify,
+    upkeep.backup,
+    upkeep.restore,
 ):
     main.add_command(command)
 

@@ -1,8 +1,8 @@
 """Verifying a catalogue: every file, every row and every vector against what was written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,8 +14,10 @@ from indexer.bookkeeping import AskIdentity, Identity
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
 from indexer.generation import Index, IndexFileDamaged
 from indexer.kept_items import UNREADABLE, kept_items
+from indexer.page_digests import PAGES_FILE, PagesFileDamaged, differing_pages
 from indexer.readable_copy import has_our_schema, readable_copy
 from indexer.records import Record
+from indexer.snapshot import revision_of
 from indexer.store import DATABASE_FILE, Store, explained
 from indexer.tally import Progress
 from indexer.write_ahead_log import LOG_SUFFIX
@@ -49,13 +51,15 @@ class Verification:
     """What was looked at, and what was found.
 
     `items` is the number of those that are as they were written, or can be made so; `identity` the model that the
-    catalogue is of, None when nothing tells.
+    catalogue is of, None when nothing tells. `files` says of every file of the directory whether it is sound, damaged,
+    or none that was looked at.
     """
 
     directory: Path
     identity: Identity | None
     items: int
     findings: tuple[Finding, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -82,8 +86,9 @@ def verify(
     """Compare all that a catalogue's directory holds with what was written, and change nothing.
 
     Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256;
-    pictures are decoded; the log is checked frame by frame, pages by SQLite itself. A flipped bit where nothing is
-    kept (the unused rest of a page, a free page) is not looked for: nothing is ever read there.
+    pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
+    was written since these were noted. Else a bit that is flipped where nothing is kept (the unused rest of a page, a
+    free page) is not noticed: nothing ever reads it.
 
     `ask` gives the model that the catalogue should be of, should its own record of that be damaged. `progress` counts
     rows. No connection of this process may have the catalogue open; other processes may, and may write.
@@ -92,14 +97,21 @@ def verify(
     """
     directory = Path(directory)
     found: list[Finding] = []
+    noted = _noted_pages(directory, found)
     with _read(directory, found) as connection:
         identity, is_recorded = bookkeeping.identity_of(connection, ask)
         if not is_recorded:
             _note(
                 found, "what it says of itself (its model, its classes, its counters) is damaged", identity is not None
             )
-        examined = _examined(directory, connection, identity or _UNKNOWN, found, progress, keep)
-    return Verification(directory, identity, examined, tuple(found))
+        items = _examined(directory, connection, identity or _UNKNOWN, found, progress, keep)
+        if noted is not None and not any(finding.file == DATABASE_FILE for finding in found):
+            revision, differing = noted
+            if differing and revision == revision_of(connection):
+                _note(found, f"bits are flipped in the unused parts of {len(differing)} of its pages")
+        pointer = bookkeeping.sound_pointer(connection)
+    checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *([pointer.file] if pointer else [])}
+    return Verification(directory, identity, items, tuple(found), _states(directory, checked, found))
 
 
 def check_database(connection: apsw.Connection, progress: Progress | None = None) -> Verification:
@@ -111,6 +123,24 @@ def check_database(connection: apsw.Connection, progress: Progress | None = None
         _note(found, "what it says of itself is damaged", is_derived=False)
     items = _rows(connection, identity or _UNKNOWN, None, found, progress, None)[0]
     return Verification(Path(connection.filename), identity, items, tuple(found))
+
+
+def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dict[str, str]:
+    damaged = {finding.file for finding in found}
+    present = {path.name for path in directory.iterdir()} | damaged
+    return {
+        name: "damaged" if name in damaged else "sound" if name in checked else "not looked at"
+        for name in sorted(present)
+    }
+
+
+def _noted_pages(directory: Path, found: list[Finding]) -> tuple[int, list[int]] | None:
+    with explained(directory):
+        try:
+            return differing_pages(directory) if (directory / DATABASE_FILE).is_file() else None
+        except PagesFileDamaged:
+            found.append(Finding(PAGES_FILE, "damaged", is_derived=True))
+            return None
 
 
 def _note(found: list[Finding], problem: str, is_derived: bool = True, id_: str | None = None) -> None:
@@ -184,8 +214,8 @@ def _examined(
         try:
             index = generation.load(directory, pointer, identity.dim)
         except IndexFileDamaged as error:
-            found.append(Finding(pointer.file, f"damaged ({error})", is_derived=True))
-    items, present = _rows(connection, identity, index, found, progress, keep)
+            found.append(Finding(pointer.file, str(error), is_derived=True))
+    items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
     if pointer is not None and index is not None:
         try:
             died = rows.tombstones_after(connection, pointer.last_tombstone)[0]
@@ -196,6 +226,8 @@ def _examined(
             _note(found, "it is in the index file and nowhere else: nothing names it any more", False, f"row {row}")
         if len(np.setdiff1d(present[present <= pointer.last_row], alive)):
             found.append(Finding(pointer.file, "it lacks items that it should hold", is_derived=True))
+        if not is_index_right:
+            found.append(Finding(pointer.file, "its vectors are not those of the items", is_derived=True))
     return items
 
 
@@ -206,8 +238,12 @@ def _rows(
     found: list[Finding],
     progress: Progress | None,
     keep: Keep | None,
-) -> tuple[int, rows.Rows]:
-    """Check every row; return how many items are as they were written, or can be, and the rows that there are."""
+) -> tuple[int, rows.Rows, bool]:
+    """Check every row.
+
+    Return how many items are as they were written, or can be; the rows that there are; and whether the vectors of the
+    index are those of the items.
+    """
     items = 0
     names: set[str] = set()
     present: list[int] = []
@@ -227,8 +263,6 @@ def _rows(
                 keep(item.record)
         if progress is not None:
             progress(done, count)
-    if not is_index_right:
-        found.append(Finding("the index file", "its vectors are not those of the items", is_derived=True))
     for problem in bookkeeping.troubles(connection, frozenset(names)):
         _note(found, problem)
-    return items, np.array(present, np.int64)
+    return items, np.array(present, np.int64), is_index_right
