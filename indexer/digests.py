@@ -25,19 +25,25 @@ def digest(*values: Value) -> bytes:
 
 def digest_of(values: Sequence[Value]) -> bytes:
     """Return the BLAKE2b digest of values, each with its kind and length, so that no two rows are spelt alike."""
-    state = blake2b(digest_size=SIZE)
-    for value in values:
-        match value:
-            case None:
-                kind, content = b"n", b""
-            case int():
-                kind, content = b"i", str(value).encode()
-            case float():
-                kind, content = b"f", struct.pack("<d", value)
-            case str():
-                kind, content = b"b", value.encode()
-            case _:
-                kind, content = b"b", value
-        state.update(kind + len(content).to_bytes(8, "little"))
-        state.update(content)
-    return state.digest()
+    return hashed(b"".join(map(spelt, values))).digest()
+
+
+def spelt(value: Value) -> bytes:
+    """Return a value as digests read it: kind, length, content."""
+    match value:
+        case None:
+            kind, content = b"n", b""
+        case int():
+            kind, content = b"i", str(value).encode()
+        case float():
+            kind, content = b"f", struct.pack("<d", value)
+        case str():
+            kind, content = b"b", value.encode()
+        case _:
+            kind, content = b"b", bytes(value)
+    return kind + len(content).to_bytes(8, "little") + content
+
+
+def hashed(content: bytes) -> blake2b:
+    """Return the state of a digest that has read so much."""
+    return blake2b(content, digest_size=SIZE)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from indexer.digests import digest_of
 from indexer.display import is_shown
 from indexer.generation import Index
+from indexer.mending import Mender
 from indexer.records import DisplayCopy, Record
 from indexer.rows import COLUMNS, check_change
 
@@ -87,6 +88,7 @@ def _examined(
 ) -> Iterator[KeptItem]:
     indexed = {} if index is None else dict(zip(index.rows.tolist(), range(len(index.rows)), strict=True))
     names: Mapping[int, str] | None = None
+    mender = Mender()
     for start in range(0, len(numbers), ROWS_AT_ONCE):
         some = numbers[start : start + ROWS_AT_ONCE].tolist()
         items, vectors, displays = (_found(connection, sql, some) for sql in (_ITEMS, _VECTORS, _DISPLAYS))
@@ -95,7 +97,7 @@ def _examined(
             data = displays.get(row, (None, None))[1]
             place = indexed.get(row)
             spare = None if index is None or place is None else index.vectors[place].astype("<f4").tobytes()
-            item = _judged(row, items.get(row), vector, data, spare, dim, classes)
+            item = _judged(row, items.get(row), vector, data, spare, dim, classes, mender)
             if item.record is None:
                 names = _names(connection) if names is None else names
                 yield KeptItem(row, names.get(row, item.id), None, item.trouble)
@@ -134,6 +136,7 @@ def _judged(
     spare: bytes | None,
     dim: int,
     classes: Sequence[str],
+    mender: Mender,
 ) -> KeptItem:
     if item is None:
         return KeptItem(row, None, None, "its row can't be read")
@@ -146,7 +149,11 @@ def _judged(
             return _proven(row, columns, candidate, data, trouble, dim, classes)
     if vector is None:
         return KeptItem(row, id_, None, "its vector can't be read")
-    return KeptItem(row, id_, None, "it does not match its digest")
+    whole: Any = mender.mended((*columns, vector, data), kept_digest)
+    if whole is not None:
+        *columns, vector, data = whole
+        return _proven(row, columns, vector, data, "one of its bits is flipped", dim, classes)
+    return KeptItem(row, id_, None, "it is not what its digest says")
 
 
 def _proven(
