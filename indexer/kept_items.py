@@ -66,7 +66,8 @@ def kept_items(
 
 
 def _numbers(connection: apsw.Connection, sql: str) -> NDArray[np.int64]:
-    return np.fromiter((row for row, *_ in _from_both_ends(connection, sql) if isinstance(row, int)), np.int64)
+    found = (row for row, *_ in _from_both_ends(connection, sql) if isinstance(row, int) and row > 0)
+    return np.fromiter(found, np.int64)
 
 
 def _from_both_ends(connection: apsw.Connection, sql: str) -> Iterator[tuple[Any, ...]]:

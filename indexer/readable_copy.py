@@ -16,6 +16,8 @@ from indexer.write_ahead_log import Log
 PAGE = 4096
 """Bytes of a page of every catalogue."""
 
+_LEAST_PAGES = 16  # more than the tables begin on: SQLite reads nothing where one begins beyond the end
+
 _COMMENT, _SPACE = re.compile(r"--.*"), re.compile(r"\s+")
 
 
@@ -64,7 +66,7 @@ def _put_in(copy: Path, log: Log) -> None:
 def _make_fit(copy: Path) -> None:
     """Let the header say how many pages there are, and that none is free (https://www.sqlite.org/fileformat2.html)."""
     with copy.open("r+b") as file:
-        pages = max(1, -(-file.seek(0, 2) // PAGE))
+        pages = max(_LEAST_PAGES, -(-file.seek(0, 2) // PAGE))
         file.truncate(pages * PAGE)
         for place, value in ((28, pages), (32, 0), (36, 0), (24, 1), (92, 1)):
             file.seek(place)

@@ -155,7 +155,7 @@ def _read(directory: Path, found: list[Finding]) -> Iterator[apsw.Connection]:
     with explained(directory):
         log = write_ahead_log.inspect(directory / DATABASE_FILE)
     if log.trouble is not None:
-        found.append(Finding(LOG_FILE, log.trouble, is_derived=True))
+        found.append(Finding(LOG_FILE, log.trouble, is_derived=not log.missing))
     else:
         with closing(Store(directory, BUSY_SECONDS)) as store:
             if _opens(store, bool(log.frames), found):

@@ -19,28 +19,31 @@ _HEADER, _FRAME_HEADER = 32, 24
 _MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}  # and the byte order in which checksums read the pages
 _VERSION = 3007000
 _INDEX_HEADER = 48
+_PAGE = 4096  # of every catalogue
 _FRAMES_AT_ONCE = 1024
-_LOOKS, _PAUSE_SECONDS = 3, 0.05
+_MORE_LOOKS, _PAUSE_SECONDS = 2, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log: how many frames of it count, which of them (from 0) are not as they were written, and its bytes.
+    """A log: its bytes, how many frames of it count, and what is wrong with it, None when nothing is.
 
-    `trouble` says what is wrong with it; None when nothing is.
+    `missing` is the number of frames that were committed and are not there.
     """
 
     content: bytes
     page_size: int
     frames: int
-    damaged: tuple[int, ...] = ()
     trouble: str | None = None
+    missing: int = 0
 
     def pages(self) -> Iterator[tuple[int, memoryview]]:
         """Yield the number, from 1, and the content of each page up to the last commit, whether sound or not."""
         view, size = memoryview(self.content), _FRAME_HEADER + self.page_size
-        last = max((frame for frame in range(self.frames) if self._head(frame)[1]), default=-1)
-        for frame in range(last + 1):
+        frames = self.frames
+        while self.missing and frames and not self._head(frames - 1)[1]:
+            frames -= 1  # the rest of that transaction is what is missing
+        for frame in range(frames):
             start = _HEADER + frame * size
             yield self._head(frame)[0], view[start + _FRAME_HEADER : start + size]
 
@@ -54,14 +57,13 @@ def inspect(database: Path) -> Log:
 
     No connection of this process may have the database open: the system would let go of its locks. Raises OSError.
     """
-    for look in range(_LOOKS):
-        # The shared memory first: what it says is committed is in the log by then.
-        committed = _committed(_bytes_of(database, SHARED_MEMORY_SUFFIX))
-        log = _examined(_bytes_of(database, LOG_SUFFIX), committed)
-        if log.trouble is None or look == _LOOKS - 1:
-            return log
+    log = _look_at(database)
+    for _ in range(_MORE_LOOKS):
+        if log.trouble is None:
+            break
         time.sleep(_PAUSE_SECONDS)  # it may have been begun anew while it was read
-    raise AssertionError
+        log = _look_at(database)
+    return log
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ class _Committed:
 
     frames: int
     salts: bytes
+
+
+def _look_at(database: Path) -> Log:
+    # The shared memory first: what it says is committed is in the log by then.
+    committed = _committed(_bytes_of(database, SHARED_MEMORY_SUFFIX))
+    return _examined(_bytes_of(database, LOG_SUFFIX), committed)
 
 
 def _bytes_of(database: Path, suffix: str) -> bytes:
@@ -94,15 +102,15 @@ def _committed(memory: bytes) -> _Committed | None:
 def _examined(content: bytes, committed: _Committed | None) -> Log:
     if not content:
         if committed is not None and committed.frames:
-            return Log(b"", 4096, 0, trouble=f"all of its {committed.frames} pages are missing")
-        return Log(b"", 4096, 0)
+            return Log(b"", _PAGE, 0, _told_missing(committed.frames, committed.frames), committed.frames)
+        return Log(b"", _PAGE, 0)
     magic, version, page_size = struct.unpack(">III", content[:12].ljust(12, b"\0"))
     order, is_sound = _MAGIC.get(magic, "<u4"), False
     if len(content) >= _HEADER and magic in _MAGIC and version == _VERSION:
         sums = _sums(np.frombuffer(content[:24], order)[np.newaxis], np.zeros((1, 2), np.uint32))[0]
         is_sound = sums.tolist() == list(struct.unpack(">II", content[24:32]))
     if not is_sound:
-        page_size = 4096
+        page_size = _PAGE
     size = _FRAME_HEADER + page_size
     whole = max(len(content) - _HEADER, 0) // size
     frames = np.frombuffer(content, np.uint8, whole * size, _HEADER if whole else 0).reshape(whole, size)
@@ -112,19 +120,20 @@ def _examined(content: bytes, committed: _Committed | None) -> Log:
         salts, known = committed.salts, committed.frames
     count = _last_commit(frames, salts) if known is None else known
     if not is_sound and not count:
-        return Log(content, page_size, 0, trouble=None if not whole else "its header is damaged")
+        return Log(content, page_size, 0, "its header is damaged" if whole else None)
     present = frames[:count]
-    damaged = _damaged(present, content, salts, order, is_sound)
-    missing = count - len(present)
-    if not is_sound:
+    missing, trouble = count - len(present), None
+    if missing:
+        trouble = _told_missing(missing, count)
+    elif not is_sound:
         trouble = "its header is damaged"
-    elif missing:
-        trouble = f"{missing} of its {count} pages are missing"
-    elif damaged:
-        trouble = f"{len(damaged)} of its {count} pages are damaged"
-    else:
-        trouble = None
-    return Log(content, page_size, len(present), damaged, trouble)
+    elif damaged := _damaged(present, content, salts, order):
+        trouble = f"{damaged} of its {count} pages are damaged"
+    return Log(content, page_size, len(present), trouble, missing)
+
+
+def _told_missing(missing: int, count: int) -> str:
+    return f"{missing} of its {count} pages are missing, and with them the changes that were committed last"
 
 
 def _last_commit(frames: NDArray[np.uint8], salts: bytes) -> int:
@@ -133,10 +142,8 @@ def _last_commit(frames: NDArray[np.uint8], salts: bytes) -> int:
     return int(np.flatnonzero(is_commit)[-1]) + 1 if is_commit.any() else 0
 
 
-def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str, is_sound: bool) -> tuple[int, ...]:
-    """Return the frames whose salts or checksums are not right."""
-    if not len(frames):
-        return ()
+def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str) -> int:
+    """Return how many frames there are whose salts or checksums are not right."""
     stored = np.ascontiguousarray(frames[:, 16:24]).view(">u4").astype(np.uint32)
     before = np.vstack([np.frombuffer(content[24:32], ">u4").astype(np.uint32), stored[:-1]])
     is_right = (frames[:, 8:16] == np.frombuffer(salts, np.uint8)).all(axis=1)
@@ -144,9 +151,7 @@ def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str
         some = slice(start, start + _FRAMES_AT_ONCE)
         covered = np.concatenate([frames[some, :8], frames[some, 24:]], axis=1)
         is_right[some] &= (_sums(covered.view(order).astype(np.uint32), before[some]) == stored[some]).all(axis=1)
-    if not is_sound:
-        is_right[0] = True  # nothing tells: it goes on from the header
-    return tuple(np.flatnonzero(~is_right).tolist())
+    return int(np.count_nonzero(~is_right))
 
 
 def _sums(words: NDArray[np.uint32], before: NDArray[np.uint32]) -> NDArray[np.uint32]:
