@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ _VERSION = 3007000
 _INDEX_HEADER = 48
 _PAGE = 4096  # of every catalogue
 _FRAMES_AT_ONCE = 1024
-_MORE_LOOKS, _PAUSE_SECONDS = 2, 0.05
+_MORE_LOOKS, _PAUSE_SECONDS = 2, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +160,17 @@ def _sums(words: NDArray[np.uint32], before: NDArray[np.uint32]) -> NDArray[np.u
 
     For each two words: `s0 += x0 + s1; s1 += x1 + s0`, modulo 2**32. That is linear, so every word has a weight.
     """
-    weights = np.empty((words.shape[1] + 2, 2), np.uint32)
-    carried = np.array([[1, 0], [0, 1]], np.uint32)  # what s0 and s1 after some pair are worth at the end
-    for pair in range(words.shape[1] - 2, -1, -2):
-        weights[pair] = carried[0] + carried[1]
-        weights[pair + 1] = carried[1]
-        carried = np.array([carried[0] + carried[1], carried[0] + carried[1] + carried[1]], np.uint32)
-    weights[-2:] = carried
+    weights = _weights(words.shape[1])
     with_before = np.concatenate([words.astype(np.uint32, copy=False), before], axis=1)
     return np.stack([(with_before * weights[:, column]).sum(axis=1, dtype=np.uint32) for column in (0, 1)], axis=1)
+
+
+@cache
+def _weights(words: int) -> NDArray[np.uint32]:
+    """Return what each word, then each sum before them, is worth in the two sums at the end: (words + 2, 2)."""
+    weights = []
+    first, second = np.eye(2, dtype=np.uint32)  # what the sums after some pair are worth
+    for _ in range(0, words, 2):
+        weights += [second, first + second]
+        first, second = first + second, first + second + second
+    return np.array([*reversed(weights), first, second], np.uint32)
