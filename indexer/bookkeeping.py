@@ -11,6 +11,7 @@ from indexer import generation
 from indexer.digests import digest_of
 from indexer.generation import Pointer
 from indexer.kept_items import UNREADABLE
+from indexer.rows import Rows, tombstones_after
 
 _SELF = (
     "SELECT CAST(fingerprint AS BLOB), dim, CAST(classes AS BLOB), revision,"
@@ -62,7 +63,7 @@ def troubles(connection: apsw.Connection, attribute_names: frozenset[str]) -> It
     ):
         try:
             is_sound = check(connection)
-        except UNREADABLE:
+        except (*UNREADABLE, TypeError):
             is_sound = False
         if not is_sound:
             yield f"what it says of {name} is damaged"
@@ -73,6 +74,14 @@ def sound_pointer(connection: apsw.Connection) -> Pointer | None:
     try:
         return generation.published(connection) if _generations_are_sound(connection) else None
     except UNREADABLE:
+        return None
+
+
+def died_since(connection: apsw.Connection, pointer: Pointer) -> Rows | None:
+    """Return the rows that have died since a generation was built; None when that can't be read."""
+    try:
+        return tombstones_after(connection, pointer.last_tombstone)[0]
+    except (*UNREADABLE, TypeError, OverflowError):
         return None
 
 
@@ -88,7 +97,8 @@ def _tombstones_are_sound(connection: apsw.Connection) -> bool:
     found = connection.execute("SELECT number, row, digest FROM tombstones ORDER BY number").fetchall()
     numbers: Sequence[Any] = [number for number, _, _ in found]
     first = pointer.last_tombstone + 1 if pointer else 1
-    return numbers == list(range(first, last + 1)) and all(digest_of((row,)) == digest for _, row, digest in found)
+    is_complete = len(numbers) == last - first + 1 and numbers == list(range(first, last + 1))
+    return is_complete and all(digest_of((row,)) == digest for _, row, digest in found)
 
 
 def _names_are_sound(connection: apsw.Connection, used: frozenset[str]) -> bool:

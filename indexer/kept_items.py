@@ -20,11 +20,11 @@ ROWS_AT_ONCE = 256
 UNREADABLE = (apsw.Error, UnicodeDecodeError)
 
 _TEXTS = ("id", "label", "attributes", "content", "media_type")
-# As bytes: what a flipped bit made of a text need not be one.
+# As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
 _SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in COLUMNS.split(", "))
-_ITEMS = f"SELECT {_SELECT}, digest FROM items WHERE row BETWEEN ? AND ?"
-_VECTORS = "SELECT row, vector FROM vectors WHERE row BETWEEN ? AND ?"
-_DISPLAYS = "SELECT row, data FROM displays WHERE row BETWEEN ? AND ?"
+_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
+_VECTORS = "SELECT row, CAST(vector AS BLOB) FROM vectors WHERE row BETWEEN ? AND ?"
+_DISPLAYS = "SELECT row, CAST(data AS BLOB) FROM displays WHERE row BETWEEN ? AND ?"
 
 # Wherever a row's number is written: what one tree of pages has lost, another may still have.
 _NAMES = (
@@ -125,7 +125,8 @@ def _names(connection: apsw.Connection) -> dict[int, str]:
     names: dict[int, str] = {}
     for sql in _NAMES:
         for row, id_ in _from_both_ends(connection, sql):
-            names.setdefault(row, str(_readable(id_)))
+            if id_ is not None:
+                names.setdefault(row, _readable(id_))
     return names
 
 
@@ -142,7 +143,7 @@ def _judged(
     if item is None:
         return KeptItem(row, None, None, "its row can't be read")
     *columns, kept_digest = item
-    id_ = _readable(columns[1])
+    id_ = None if columns[1] is None else _readable(columns[1])
     if data is None:
         return KeptItem(row, id_, None, "its picture can't be read")
     for candidate, trouble in ((vector, None), (spare, "its vector is damaged")):
@@ -150,7 +151,7 @@ def _judged(
             return _proven(row, columns, candidate, data, trouble, dim, classes)
     if vector is None:
         return KeptItem(row, id_, None, "its vector can't be read")
-    whole: Any = mender.mended((*columns, vector, data), kept_digest)
+    whole: Any = mender.mended((*columns, vector, data), kept_digest or b"")
     if whole is not None:
         *columns, vector, data = whole
         return _proven(row, columns, vector, data, "one of its bits is flipped", dim, classes)
@@ -186,5 +187,5 @@ def _proven(
     return KeptItem(row, id_, record, trouble)
 
 
-def _readable(id_: Any) -> str | None:
-    return bytes(id_).decode(errors="backslashreplace") if isinstance(id_, bytes) else None
+def _readable(id_: bytes) -> str:
+    return id_.decode(errors="backslashreplace")

@@ -216,11 +216,8 @@ def _examined(
         except IndexFileDamaged as error:
             found.append(Finding(pointer.file, str(error), is_derived=True))
     items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
-    if pointer is not None and index is not None:
-        try:
-            died = rows.tombstones_after(connection, pointer.last_tombstone)[0]
-        except UNREADABLE:
-            return items  # told of already
+    died = None if pointer is None else bookkeeping.died_since(connection, pointer)
+    if pointer is not None and index is not None and died is not None:
         alive = np.setdiff1d(index.rows, died)
         for row in np.setdiff1d(alive, present).tolist():
             _note(found, "it is in the index file and nowhere else: nothing names it any more", False, f"row {row}")
