@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 from indexer.digests import Value, digest_of, hashed, spelt
 
@@ -32,7 +33,7 @@ class Mender:
             before, after = b"".join(parts[:place]), b"".join(parts[place + 1 :])
             head = parts[place][: len(parts[place]) - len(value)] if isinstance(value, bytes) else b""
             if isinstance(value, bytes):
-                candidate: Value = _flipped_back(before + head, value, after, digest)
+                candidate: Value = flipped_back(hashed(before + head), value, after, digest)
             else:
                 tries = (other for other in _others(value) if hashed(before + spelt(other) + after).digest() == digest)
                 candidate = next(tries, None)
@@ -41,10 +42,12 @@ class Mender:
         return None
 
 
-def _flipped_back(before: bytes, value: bytes, after: bytes, digest: bytes) -> bytes | None:
-    """Return bytes with that one bit flipped which makes the whole have the digest."""
+def flipped_back(state: blake2b, value: bytes, after: bytes, digest: bytes) -> bytes | None:
+    """Return bytes with that one bit flipped which gives a digest; None when none does.
+
+    `state` is of the digest that has read what comes before them; `after` is what comes behind.
+    """
     rest = memoryview(value + after)
-    state = hashed(before)
     for place, byte in enumerate(value):
         for bit in range(8):
             tried = state.copy()

@@ -4,33 +4,35 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
 
 from indexer.store import DATABASE_FILE, SCHEMA, Store, explained
-from indexer.write_ahead_log import Log
 
 PAGE = 4096
 """Bytes of a page of every catalogue."""
 
+_MOST_PAGES_GROWN = 2**16  # by one page of a log
 _LEAST_PAGES = 16  # more than the tables begin on: SQLite reads nothing where one begins beyond the end
 
 _COMMENT, _SPACE = re.compile(r"--.*"), re.compile(r"\s+")
 
 
 @contextmanager
-def readable_copy(directory: Path, log: Log) -> Iterator[apsw.Connection]:
+def readable_copy(directory: Path, pages: Iterable[tuple[int, bytes | memoryview]]) -> Iterator[apsw.Connection]:
     """Give a connection to a copy of a catalogue's database, which goes when the block ends. Its tables may be damaged.
+
+    `pages`, by their numbers from 1, are put in: those of its log, or mended ones.
 
     Raises CatalogueNotWritable when there is no room for it in the directory.
     """
     with explained(directory), tempfile.TemporaryDirectory(prefix="examined-", dir=directory) as place:
         copy = Path(place) / DATABASE_FILE
         shutil.copyfile(directory / DATABASE_FILE, copy)
-        _put_in(copy, log)
+        _put_in(copy, pages)
         _make_fit(copy)
         try:
             connection = _opened(copy)
@@ -53,12 +55,10 @@ def _schema(connection: apsw.Connection) -> set[tuple[str, ...]]:
     return {(*names, _SPACE.sub("", _COMMENT.sub("", sql))) for *names, sql in found}
 
 
-def _put_in(copy: Path, log: Log) -> None:
-    """Write the pages of a log where a checkpoint would have."""
+def _put_in(copy: Path, pages: Iterable[tuple[int, bytes | memoryview]]) -> None:
     with copy.open("r+b") as file:
-        most = file.seek(0, 2) // PAGE + log.frames
-        for number, page in log.pages():
-            if 0 < number <= most and len(page) == PAGE:
+        for number, page in pages:
+            if 0 < number <= file.seek(0, 2) // PAGE + _MOST_PAGES_GROWN:  # or the number is damaged
                 file.seek((number - 1) * PAGE)
                 file.write(page)
 

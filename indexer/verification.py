@@ -1,6 +1,6 @@
 """Verifying a catalogue: every file, every row and every vector against what was written."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from indexer.bookkeeping import AskIdentity, Identity
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
 from indexer.generation import Index, IndexFileDamaged
 from indexer.kept_items import UNREADABLE, kept_items
-from indexer.page_digests import PAGES_FILE, PagesFileDamaged, differing_pages
+from indexer.page_digests import PAGES_FILE, NotedPages, PagesFileDamaged, mended_pages, noted_pages
 from indexer.readable_copy import has_our_schema, readable_copy
 from indexer.records import Record
 from indexer.snapshot import revision_of
@@ -87,7 +87,7 @@ def verify(
 
     Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256;
     pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
-    was written since these were noted. Else a bit that is flipped where nothing is kept (the unused rest of a page, a
+    was written since these were noted. Single flipped bits are found, by trying each, and what they were is known. Else a bit that is flipped where nothing is kept (the unused rest of a page, a
     free page) is not noticed: nothing ever reads it.
 
     `ask` gives the model that the catalogue should be of, should its own record of that be damaged. `progress` counts
@@ -98,17 +98,16 @@ def verify(
     directory = Path(directory)
     found: list[Finding] = []
     noted = _noted_pages(directory, found)
-    with _read(directory, found) as connection:
+    with _read(directory, noted, found) as connection:
         identity, is_recorded = bookkeeping.identity_of(connection, ask)
         if not is_recorded:
             _note(
                 found, "what it says of itself (its model, its classes, its counters) is damaged", identity is not None
             )
         items = _examined(directory, connection, identity or _UNKNOWN, found, progress, keep)
-        if noted is not None and not any(finding.file == DATABASE_FILE for finding in found):
-            revision, differing = noted
-            if differing and revision == revision_of(connection):
-                _note(found, f"bits are flipped in the unused parts of {len(differing)} of its pages")
+        is_explained = any(finding.file == DATABASE_FILE for finding in found)
+        if noted is not None and noted.differing and not is_explained and noted.revision == revision_of(connection):
+            _note(found, f"bits are flipped in the unused parts of {len(noted.differing)} of its pages")
         pointer = bookkeeping.sound_pointer(connection)
     checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *([pointer.file] if pointer else [])}
     return Verification(directory, identity, items, tuple(found), _states(directory, checked, found))
@@ -134,10 +133,10 @@ def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dic
     }
 
 
-def _noted_pages(directory: Path, found: list[Finding]) -> tuple[int, list[int]] | None:
+def _noted_pages(directory: Path, found: list[Finding]) -> NotedPages | None:
     with explained(directory):
         try:
-            return differing_pages(directory) if (directory / DATABASE_FILE).is_file() else None
+            return noted_pages(directory) if (directory / DATABASE_FILE).is_file() else None
         except PagesFileDamaged:
             found.append(Finding(PAGES_FILE, "damaged", is_derived=True))
             return None
@@ -148,13 +147,16 @@ def _note(found: list[Finding], problem: str, is_derived: bool = True, id_: str 
 
 
 @contextmanager
-def _read(directory: Path, found: list[Finding]) -> Iterator[apsw.Connection]:
+def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> Iterator[apsw.Connection]:
     """Give a connection that sees one state of the database: to itself, or where it is damaged to a readable copy."""
     if not (directory / DATABASE_FILE).is_file():
         raise CatalogueMissing(f"There is no catalogue in {directory}. Make one with: lookalike index")
     with explained(directory):
         log = write_ahead_log.inspect(directory / DATABASE_FILE)
-    if log.trouble is not None:
+        mended = mended_pages(directory, noted) if noted is not None and not log.content else []
+    if mended:
+        _note(found, f"a bit is flipped in {_pages(number for number, _ in mended)}")
+    elif log.trouble is not None:
         found.append(Finding(LOG_FILE, log.trouble, is_derived=not log.missing))
     else:
         with closing(Store(directory, BUSY_SECONDS)) as store:
@@ -163,8 +165,13 @@ def _read(directory: Path, found: list[Finding]) -> Iterator[apsw.Connection]:
                     _check_structure(connection, found)
                     yield connection
                 return
-    with readable_copy(directory, log) as connection:
+    with readable_copy(directory, mended or log.pages()) as connection:
         yield connection
+
+
+def _pages(numbers: Iterable[int]) -> str:
+    told = [str(number) for number in numbers]
+    return f"page {told[0]}" if len(told) == 1 else f"each of the pages {', '.join(told)}"
 
 
 def _opens(store: Store, has_log: bool, found: list[Finding]) -> bool:

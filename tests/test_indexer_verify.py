@@ -24,7 +24,7 @@ from indexer.verification import Verification, verify
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
-FLIPS = {DATABASE_FILE: 60, "generation-000001.faiss": 10, PAGES_FILE: 5, LOG: 25}
+FLIPS = {DATABASE_FILE: 50, "generation-000001.faiss": 15, PAGES_FILE: 5, LOG: 30}
 CUTS = 5
 """Of each of these files: 100 flips and 20 cuts in all. Repairing after each would take the time."""
 
@@ -144,7 +144,7 @@ def test_every_flipped_bit_is_found_and_nothing_is_lost_unnamed(
     for number in range(FLIPS[file]):
         directory = copied(state, tmp_path / "catalogue")
         flip(directory / file, int(random.integers(size)), int(random.integers(8)))
-        if number % 5:
+        if number % 10:
             assert verify(directory, lambda: identity).files[file] == "damaged"
         else:
             assert_repaired(directory, expected, identity)
@@ -268,6 +268,7 @@ def test_a_flipped_bit_of_an_item_is_found_by_its_digest_and_flipped_back(
 ) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     expected = contents(directory)
+    (directory / PAGES_FILE).unlink()
     flip_within(directory / DATABASE_FILE, expected["test-00123"][2].data[100:160])
     before = assert_repaired(directory, expected, identity)
     assert [(finding.id, finding.is_derived) for finding in before.findings] == [("test-00123", True)]
@@ -277,11 +278,28 @@ def test_a_flipped_bit_of_an_item_is_found_by_its_digest_and_flipped_back(
 def test_two_flipped_bits_of_one_item_are_not_guessed_at(resting: Path, tmp_path: Path, identity: Identity) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     expected = contents(directory)
+    (directory / PAGES_FILE).unlink()
     picture = expected["test-00123"][2].data
     flip_within(directory / DATABASE_FILE, picture[100:160])
     flip_within(directory / DATABASE_FILE, picture[200:260])
     before = assert_repaired(directory, expected, identity)
     assert [finding.id for finding in before.lost] == ["test-00123"]
+
+
+def test_flipped_bits_of_pages_are_found_by_their_digests_and_flipped_back(
+    resting: Path, tmp_path: Path, identity: Identity
+) -> None:
+    """In the heads of pages, where one bit can hide a whole tree."""
+    directory = tmp_path / "catalogue"
+    expected = contents(copied(resting, directory))
+    random = np.random.default_rng(6)
+    pages = (resting / DATABASE_FILE).stat().st_size // 4096
+    for _ in range(6):
+        copied(resting, directory)
+        for page in random.choice(pages, 3, replace=False):
+            flip(directory / DATABASE_FILE, 4096 * int(page) + int(random.integers(12)), int(random.integers(8)))
+        assert assert_repaired(directory, expected, identity).lost == ()
+        assert contents(directory) == expected
 
 
 def test_mending_has_an_end() -> None:
@@ -294,6 +312,7 @@ def test_a_damaged_record_of_the_model_is_proven_by_naming_the_model(
 ) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     expected = contents(directory)
+    (directory / PAGES_FILE).unlink()
     pattern = identity.fingerprint.encode()[3:] if what == "fingerprint" else b'Trouser", "Pullover"'
     flip_within(directory / DATABASE_FILE, pattern)
     other = Identity("0" * 64, identity.dim, identity.classes)
