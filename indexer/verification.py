@@ -87,8 +87,8 @@ def verify(
 
     Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256;
     pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
-    was written since these were noted. Single flipped bits are found, by trying each, and what they were is known. Else a bit that is flipped where nothing is kept (the unused rest of a page, a
-    free page) is not noticed: nothing ever reads it.
+    was written since these were noted: else a bit that is flipped where nothing is kept (the unused rest of a page, a
+    free page) is not noticed, as nothing ever reads it. What a single flipped bit was is found by trying each.
 
     `ask` gives the model that the catalogue should be of, should its own record of that be damaged. `progress` counts
     rows. No connection of this process may have the catalogue open; other processes may, and may write.

@@ -24,7 +24,7 @@ from indexer.verification import Verification, verify
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
-FLIPS = {DATABASE_FILE: 50, "generation-000001.faiss": 15, PAGES_FILE: 5, LOG: 30}
+FLIPS = {DATABASE_FILE: 40, "generation-000001.faiss": 15, PAGES_FILE: 10, LOG: 35}
 CUTS = 5
 """Of each of these files: 100 flips and 20 cuts in all. Repairing after each would take the time."""
 
