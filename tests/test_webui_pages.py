@@ -23,6 +23,7 @@ import models
 from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from indexer.sources import SourceItem
+from models.boxes import Box
 from models.card import ModelCard
 from models.embedder import View
 from models.fashion_mnist import CLASSES, Split
@@ -582,8 +583,8 @@ def test_an_empty_catalogue_still_has_its_pages(embedder: LiteRTEmbedder, tmp_pa
 class EmbedderWithDoubts(LiteRTEmbedder):
     """The real one, saying two things about every picture."""
 
-    def prepare(self, picture: Picture) -> View:
-        return View(super().prepare(picture).pixels, ("Very dark.", "Several <objects>; é."))
+    def prepare(self, picture: Picture, box: Box | None = None) -> View:
+        return View(super().prepare(picture, box).pixels, ("Very dark.", "Several <objects>; é."))
 
 
 def test_notes_reach_the_results_of_their_own_upload_and_no_others(engine: Engine, png: bytes, project: Path) -> None:
