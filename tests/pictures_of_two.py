@@ -19,7 +19,9 @@ def bag_and_trousers() -> bytes:
     pen.arc((190, 320, 410, 640), 180, 360, fill=(84, 52, 34), width=26)
     pen.rounded_rectangle((95, 450, 505, 740), 28, fill=(122, 74, 46))
     pen.rectangle((95, 450, 505, 530), fill=(104, 62, 40))
-    pen.polygon([(770, 130), (1030, 130), (1080, 820), (940, 820), (900, 330), (860, 820), (720, 820)], fill=(46, 66, 112))
+    pen.polygon(
+        [(770, 130), (1030, 130), (1080, 820), (940, 820), (900, 330), (860, 820), (720, 820)], fill=(46, 66, 112)
+    )
     pen.rectangle((768, 122, 1032, 160), fill=(34, 50, 90))
     picture = picture.filter(ImageFilter.GaussianBlur(1.5))
     grain = np.random.default_rng(1).normal(0, 3, (SIZE[1], SIZE[0], 1))

@@ -600,7 +600,7 @@ def test_notes_reach_the_results_of_their_own_upload_and_no_others(engine: Engin
 
 @pytest.mark.parametrize("cookie", ["", "[", "{}", "[1,2]", "%5B", '["x", {"y": 1}]', "[[[[[[", "null"])
 def test_a_strange_cookie_is_passed_over(client: FlaskClient, results: str, cookie: str) -> None:
-    client.set_cookie("notes", cookie, path="/search")
+    client.set_cookie("steps", cookie, path="/search")
     assert client.get(results).status_code == 200
 
 
