@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from api_asserts import assert_problem
 from flask.testing import FlaskClient
-from PIL import Image
 from pictures_of_two import BAG, TROUSERS, bag_and_trousers
+from PIL import Image
 
 from models.boxes import Box
 from models.pictures import decode

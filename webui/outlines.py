@@ -49,7 +49,8 @@ def from_text(text: str) -> Mask:
 
 def haze_over(outline: Mask) -> NDArray[np.uint8]:
     """Return a picture to stretch over the photograph, uint8 (height, width, 4): clear over the garment, else HAZE."""
-    outside = ImageOps.scale(Image.fromarray(np.where(outline, np.uint8(0), np.uint8(255))), _ENLARGED, Image.Resampling.BILINEAR)
-    blurred = np.asarray(outside.filter(ImageFilter.GaussianBlur(_ENLARGED)), np.int16)
+    outside = Image.fromarray(np.where(outline, np.uint8(0), np.uint8(255)))
+    enlarged = ImageOps.scale(outside, _ENLARGED, Image.Resampling.BILINEAR)
+    blurred = np.asarray(enlarged.filter(ImageFilter.GaussianBlur(_ENLARGED)), np.int16)
     alpha = np.clip(_STEEPNESS * (blurred - 127) + 127, 0, 255).astype(np.uint8)
     return np.dstack([np.full((*alpha.shape, 3), HAZE, np.uint8), alpha])

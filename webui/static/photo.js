@@ -34,6 +34,7 @@ function showPhoto() {
     frame.append(...pictures(), boxElement);
     figure.querySelector(".tile").append(frame);
     figure.hidden = byHand.hidden = false;
+    frame.hidden = true; // until its form is known
   }
   leave();
 }
@@ -45,6 +46,7 @@ function pictures() {
     photo.classList.toggle("pixels", width <= 64);
     frame.style.width = `${100 * Math.min(1, width / height)}%`; // of a square tile
     frame.style.height = `${100 * Math.min(1, height / width)}%`;
+    frame.hidden = false;
   });
   return shown.haze ? [photo, Object.assign(new Image(), { className: "haze", alt: "", src: shown.haze })] : [photo];
 }
