@@ -13,8 +13,9 @@ import pytest
 from api_asserts import assert_problem
 from flask.testing import FlaskClient
 from pictures_of_two import BAG, TROUSERS, bag_and_trousers
-from PIL import Image
+from PIL import Image, ImageOps
 
+from models import fashion_mnist
 from models.boxes import Box
 from models.pictures import decode
 from models.runtime import LiteRTEmbedder
@@ -145,6 +146,34 @@ def test_a_box_is_of_the_upright_picture(engine: Engine, embedder: LiteRTEmbedde
     assert result.view.cutout is not None
     assert result.view.cutout.shape == upright.shape
     assert result.predictions[0].label == "Trouser"
+
+
+@pytest.fixture(scope="module")
+def photos() -> Path:
+    folder = fashion_mnist.locate().parent / "clothing-photos"
+    if not folder.is_dir():
+        pytest.skip("the phone photographs lie beside Fashion-MNIST only where the project is built")
+    return folder
+
+
+def side_by_side(left: Path, right: Path) -> bytes:
+    """Two photographs as one, each on a white half of 400 x 500 pixels."""
+    both, jpeg = Image.new("RGB", (800, 500)), io.BytesIO()
+    for place, path in enumerate((left, right)):
+        both.paste(ImageOps.pad(Image.open(path).convert("RGB"), (400, 500), color="white"), (400 * place, 0))
+    both.save(jpeg, "JPEG", quality=90)
+    return jpeg.getvalue()
+
+
+def test_real_trousers_beside_a_dress_are_known_by_their_box(engine: Engine, photos: Path) -> None:
+    dresses, trousers = (sorted((photos / kind).glob("*.jpg"))[:15] for kind in ("dress", "pants"))
+    without, with_box = 0, 0
+    for pair in zip(dresses, trousers, strict=True):
+        picture = side_by_side(*pair)
+        without += engine.search(picture).predictions[0].label == "Trouser"
+        with_box += engine.search(picture, box=Box(0.5, 0, 0.5, 1)).predictions[0].label == "Trouser"
+    assert with_box >= without + 3
+    assert with_box >= 9
 
 
 def test_the_command_takes_a_box_and_tells_of_a_wrong_one_in_a_line(

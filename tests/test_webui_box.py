@@ -191,9 +191,8 @@ def found(page: Page) -> str:
 
 def sent_box(page: Page) -> Corners:
     """Return the box that the page's search was sent with, as the tab keeps it."""
-    kept = page.evaluate(
-        "JSON.parse(sessionStorage.getItem(`photo:${new URL(location.href).searchParams.get('view')}`))"
-    )
+    (view,) = parse_qs(urlsplit(page.url).query)["view"]
+    kept = page.evaluate("view => JSON.parse(sessionStorage.getItem(`photo:${view}`))", view)
     box = Box.parse(kept["box"])
     return box.x, box.y, box.x + box.width, box.y + box.height
 
@@ -370,7 +369,7 @@ def test_a_finger_scrolls_over_the_photo_and_draws_on_it_after_a_tap(open_still:
     assert sent_box(phone) == pytest.approx(AROUND_TROUSERS, abs=0.01)
 
 
-@pytest.mark.parametrize("size", [(900, 300), (300, 900), (500, 500)])
+@pytest.mark.parametrize("size", [(900, 300), (300, 900)])
 def test_the_photo_is_shown_whole_and_undistorted(
     open_still: Open, tmp_path: Path, two: Path, size: tuple[int, int]
 ) -> None:

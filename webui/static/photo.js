@@ -1,4 +1,4 @@
-// The photograph on the results page: what of it was searched with, and a box drawn on it to search with another part.
+// The photograph on the results page: what of it was searched with, and a box drawn to search with another part.
 "use strict";
 
 const LEAST_SIDE = 0.02; // of the photograph's width and height, as the server has it
@@ -6,18 +6,18 @@ const FIRST_BOX = [0.2, 0.2, 0.6, 0.6];
 const KEY_STEP = 0.02;
 const CLICK = 8; // CSS pixels that a click may slip
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const INVITATION = ["Not what you meant?", "Draw a box around it"];
 const FOR_POINTERS = ["Draw a box around what you mean.", "Cancel"];
-const FOR_KEYS = ["Arrow keys move the box, with Shift they size it. Enter searches, Escape cancels.", "Cancel"];
+const FOR_KEYS = ["Arrow keys move the box, with Shift they size it. Enter searches.", "Cancel"];
 
 const figure = document.querySelector("[data-photo]");
 const pair = figure.closest(".pair");
 const byHand = document.querySelector("[data-by-hand]");
 const [sentence, button] = byHand.children;
+const INVITATION = [sentence.textContent, button.textContent];
 const frame = named("div", "frame");
 const boxElement = named("div", "box");
-let shown = null; // what the browser keeps of this photograph: the photo, its haze, and the box that was searched with
-let box = null; // left, top, width and height as shares of the photograph
+let shown = null; // what is kept: the photo, its haze, and the box that was searched with
+let box = null; // left, top, width and height as shares of the photo
 let drag = null;
 
 function named(kind, className) {
@@ -29,7 +29,7 @@ function showPhoto() {
   shown ??= keptPhoto(view);
   if (!shown?.photo?.startsWith("data:image/")) return;
   if (!frame.isConnected) {
-    shown.haze = figure.dataset.haze ?? shown.haze; // the server tells it only once, and someone may come back
+    shown.haze = figure.dataset.haze ?? shown.haze; // the server knows that of the last upload
     keepPhoto(view, shown);
     frame.append(...pictures(), boxElement);
     figure.querySelector(".tile").append(frame);
@@ -70,7 +70,7 @@ function fileOf(address) {
   return new File([bytes], "picture", { type: head.slice("data:".length, head.indexOf(";")) });
 }
 
-// A box is begun with the mouse at once, with finger or pen after a tap that enlarges the photo: until then they scroll.
+// The mouse draws at once; finger and pen scroll until a tap has enlarged the photo.
 
 const isChoosing = () => pair.classList.contains("choosing");
 const searchIsOn = () => document.body.hasAttribute("aria-busy");
@@ -93,9 +93,9 @@ function choose(event) {
 function leave() {
   const hadFocus = document.activeElement === boxElement;
   drag = null;
+  if (isChoosing()) say(INVITATION);
   pair.classList.remove("choosing");
   boxElement.removeAttribute("tabindex");
-  say(INVITATION);
   draw(shown.box?.split(",").map(Number) ?? null, false);
   if (hadFocus) button.focus();
 }
@@ -103,7 +103,7 @@ function leave() {
 function place(event) {
   const { left, top, width, height } = frame.getBoundingClientRect();
   const shares = [(event.clientX - left) / width, (event.clientY - top) / height];
-  return shares.map((share) => Math.round(1e4 * within(0, share, 1)) / 1e4); // else a box might round to beyond the edge
+  return shares.map((share) => Math.round(1e4 * within(0, share, 1)) / 1e4); // so that no box rounds to beyond the edge
 }
 
 function between([x, y], [otherX, otherY]) {
@@ -134,7 +134,7 @@ frame.addEventListener("pointerup", (event) => {
   else if (draws && Math.min(...drawn.slice(2)) >= LEAST_SIDE) searchIn(drawn);
   else leave();
 });
-frame.addEventListener("pointercancel", () => { drag = null; });
+frame.addEventListener("pointercancel", leave);
 button.addEventListener("click", (event) => { isChoosing() ? leave() : choose(event); });
 
 boxElement.setAttribute("role", "application");
