@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import indexing, learning, searching, serving
+from commands import exporting, indexing, items, learning, reindexing, searching, serving
 
 
 class _Commands(click.Group):
@@ -38,6 +38,9 @@ for command in (
     learning.train,
     learning.evaluate,
     indexing.index_command,
+    reindexing.reindex,
+    items.items,
+    exporting.export_similar,
     searching.search,
     searching.similar,
     serving.serve,

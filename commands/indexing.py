@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from indexer.failures import FailureReport
     from indexer.sources import NamedSource
     from indexer.sources.items import Failure
+    from indexer.sources.web.access import WebAccess
     from indexer.tally import IndexReport
     from models.embedder import Embedder
 
@@ -30,6 +31,13 @@ SOME_FAILED = 3
 @click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
+@click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Fetch pictures that are at http or https addresses of this very host (repeatable).",
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what failed.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that decode pictures (default: one a core).")
 @click.pass_context
@@ -37,8 +45,8 @@ def index_command(ctx: click.Context, /, **choices: Any) -> None:
     """Bring a catalogue up to date with SOURCE.
 
     SOURCE is fashion-mnist (its 10,000 test images); sample (260 drawn products); a folder of pictures; a table, CSV,
-    TSV, JSON Lines or Parquet, with the columns id and image (a path relative to the table), every other column being
-    an attribute; or - for JSON Lines on standard input.
+    TSV, JSON Lines or Parquet, with the columns id and image (a path relative to the table, or a web address on a host
+    that --allow-host names), every other column being an attribute; or - for JSON Lines on standard input.
 
     What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
     given again. A picture that fails stops nothing: it goes into a report, CATALOGUE/failures.jsonl, and the exit code
@@ -55,6 +63,7 @@ def index(
     catalogue: Path,
     data_dir: Path | None,
     model: Path | None,
+    hosts: tuple[str, ...],
     report: Path | None,
     workers: int | None,
     dry_run: bool,
@@ -67,8 +76,9 @@ def index(
     import models
     from indexer import sources
 
+    web = _web_access(hosts)
     with progress_bar("B") as progress:
-        items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None))
+        items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
     for note in items.notes:
         click.echo(note, err=True)
     embedder = models.load(model)
@@ -130,6 +140,17 @@ def _foretell(
         report = pipeline.preview(items, catalogue, progress, _telling(progress, failures), **choices)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{_where(failures)}")
     return SOME_FAILED if report.failed else 0
+
+
+def _web_access(hosts: tuple[str, ...]) -> "WebAccess":
+    from indexer.sources.errors import InvalidHost
+    from indexer.sources.web.access import WebAccess
+    from indexer.sources.web.addresses import AllowedHosts
+
+    try:
+        return WebAccess(AllowedHosts(hosts))
+    except InvalidHost as error:
+        raise click.BadParameter(str(error), param_hint="--allow-host") from error
 
 
 def _rows(items: "NamedSource") -> int:

@@ -35,16 +35,20 @@ catalogue_option = click.option(
 )
 model_option = click.option("--model", type=directory, help="A model bundle (default: the one that ships).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+where_option = click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
+)
+look_option = click.option(
+    "--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."
+)
 query_options = together(
     click.option("-k", type=click.IntRange(1, 100), default=12, show_default=True, help="How many items."),
-    click.option(
-        "--where",
-        "conditions",
-        multiple=True,
-        metavar="FIELD=VALUE",
-        help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
-    ),
-    click.option("--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."),
+    where_option,
+    look_option,
     catalogue_option,
     model_option,
     json_option,

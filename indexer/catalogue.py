@@ -11,17 +11,15 @@ from types import TracebackType
 import apsw
 import numpy as np
 
-from indexer import generation, rows, snapshot
+from indexer import generation, rows, scans, snapshot
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, ModelMismatch
 from indexer.filters import Condition, compile_where
 from indexer.generation import Index, Pointer
 from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Page, Record, Where
+from indexer.scans import Gallery
 from indexer.snapshot import Snapshot
-from indexer.store import Store, damaged, explained
+from indexer.store import BUSY_SECONDS, Store, explained
 from models.embedder import Vectors
-
-BUSY_SECONDS = 10.0
-"""How long a writer waits for others before it raises CatalogueBusy."""
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""
@@ -45,14 +43,7 @@ class Catalogue:
         self._refreshing = threading.Lock()
         self._healed: Pointer | None = None
         store.check()
-        with store.read() as connection:
-            described = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
-        if described is None:
-            raise damaged(store.directory, "it does not say which model it belongs to")
-        self.fingerprint: str = described[0]
-        self.dim: int = described[1]
-        with explained(store.directory):
-            self.classes: tuple[str, ...] = tuple(json.loads(described[2]))
+        self.fingerprint, self.dim, self.classes = store.described()
         with self._pinned():
             pass
 
@@ -98,14 +89,14 @@ class Catalogue:
         """Raise ModelMismatch unless the vectors are of the model with this fingerprint."""
         if fingerprint != self.fingerprint:
             raise ModelMismatch(
-                f"{self.directory} holds vectors of the model {self.fingerprint[:12]}; the model in use is "
-                f"{fingerprint[:12]}. Vectors of two models don't compare: use the first model, or index again into "
-                "a new directory with: lookalike index SOURCE --catalogue NEW_DIRECTORY"
+                f"{self._store.root} holds vectors of the model {self.fingerprint[:12]}; the model in use is "
+                f"{fingerprint[:12]}. Vectors of two models don't compare: use the first model (--model DIR), or make "
+                f"them anew with the model in use: lookalike reindex --catalogue {self._store.root} --model DIR"
             )
 
     @property
     def directory(self) -> Path:
-        """Where the catalogue is."""
+        """Where the catalogue's files are: after a reindexing, a directory inside the one that it was opened by."""
         return self._store.directory
 
     @property
@@ -208,6 +199,11 @@ class Catalogue:
             found = state.nearest(queries, k, allowed, excluded)
             items = rows.items_by_row(connection, {row for candidates, _ in found for row in candidates.tolist()})
         return [_best(k, items, candidates.tolist(), scores.tolist()) for candidates, scores in found]
+
+    def gallery(self, where: Where | None = None) -> Gallery:
+        """Return every id and vector of one state, and which items a filter allows. Raises InvalidFilter."""
+        with self._store.read() as connection:
+            return scans.gallery(connection, self.dim, self._condition(connection, where))
 
     def publish(self) -> int:
         """Build an index file of all live items, unless the published one has them all; return the number in use.

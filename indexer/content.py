@@ -20,12 +20,27 @@ def content_of(picture: bytes, attributes: Mapping[str, AttributeValue]) -> str:
     return joined(digest_of(picture), attributes)
 
 
-def joined(picture_digest: str, attributes: Mapping[str, AttributeValue]) -> str:
-    """Return what identifies an item's content, from the digest of its picture and its attributes."""
+def joined(picture_digest: str, attributes: Mapping[str, AttributeValue], validator: str = "") -> str:
+    """Return what identifies an item's content, from the digest of its picture and its attributes.
+
+    A `validator`, by which a server knows its picture again, is kept with it.
+    """
     described = json.dumps(attributes, sort_keys=True).encode()
-    return picture_digest + _BETWEEN + hashlib.sha256(described).hexdigest()[:_ATTRIBUTE_DIGITS]
+    content = picture_digest + _BETWEEN + hashlib.sha256(described).hexdigest()[:_ATTRIBUTE_DIGITS]
+    return content + _BETWEEN + validator if validator else content
+
+
+def picture_digest_in(content: str) -> str:
+    """Return the digest of the picture that a content is of."""
+    return content.partition(_BETWEEN)[0]
+
+
+def validator_in(content: str) -> str:
+    """Return the validator that is kept with a content, empty where there is none."""
+    _, _, rest = content.partition(_BETWEEN)
+    return rest.partition(_BETWEEN)[2]
 
 
 def is_same_picture(content: str, other: str) -> bool:
     """Tell whether two contents are of one picture. (Older catalogues kept one digest of all: never the same.)"""
-    return content.partition(_BETWEEN)[0] == other.partition(_BETWEEN)[0]
+    return picture_digest_in(content) == picture_digest_in(other)

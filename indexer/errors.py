@@ -27,6 +27,12 @@ class CatalogueNotWritable(LookalikeError):
     code = "catalogue-not-writable"
 
 
+class CatalogueReplaced(CatalogueNotWritable):
+    """The catalogue has been reindexed since it was opened: it can be read on, and is written to no more."""
+
+    code = "catalogue-replaced"
+
+
 class CatalogueBusy(LookalikeError):
     """Another process is writing and did not finish in time."""
 
@@ -73,3 +79,21 @@ class ReportNotWritable(LookalikeError):
     """The report of failures can't be written."""
 
     code = "report-not-writable"
+
+
+class ReindexIncomplete(LookalikeError):
+    """Some items' kept pictures can't be embedded anew, so the catalogue stays with the model that it has."""
+
+    code = "reindex-incomplete"
+
+
+class ExportFormatUnknown(LookalikeError):
+    """A table can't be written in the format that its name asks for."""
+
+    code = "export-format-unknown"
+
+
+class ExportNotWritable(LookalikeError):
+    """A table can't be written where it was to go."""
+
+    code = "export-not-writable"

@@ -1,6 +1,6 @@
 """From a source into a catalogue: plan, prepare, embed, commit; batch by batch, so that a kill costs one at most."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias
@@ -11,10 +11,12 @@ from indexer.catalogue import Catalogue
 from indexer.content import joined
 from indexer.display import display_copy
 from indexer.errors import ItemFailed, WorkersLost
+from indexer.fetching import Fetching, Seen
 from indexer.planning import Change, Step, batches, planned
 from indexer.preparing import Prepared
 from indexer.records import AttributeUpdate, Record
 from indexer.sources.items import Failure, Source
+from indexer.sources.web.access import WebPicture
 from indexer.tally import IndexReport, OnFailure, Outcome, Progress, Tally
 from indexer.workers import Task, Workers
 from models.embedder import Embedder
@@ -24,8 +26,8 @@ from models.pictures import Picture
 _BATCHES_AHEAD = 2
 
 Steps: TypeAlias = Sequence[Step | Failure]
-Begun: TypeAlias = Prepared | Task | None
-"""A picture that is prepared already, or is being prepared; None where none has to be."""
+Begun: TypeAlias = Prepared | Task | Future[Seen] | None
+"""A picture that is prepared already, is being prepared, or is being fetched; None where none has to be."""
 
 
 def index(
@@ -47,8 +49,9 @@ def index(
     fails stays in the catalogue as it was.
 
     Encoded pictures are prepared by `workers` processes (default: one a core), which are spawned: a script that calls
-    this does so below `if __name__ == "__main__"`. With `prune`, items that the source does not have are deleted at
-    the end, unless a failure hides some of its items. With `strict`, the first failure ends the run.
+    this does so below `if __name__ == "__main__"`. Those at web addresses are fetched before, a few at once; that of a
+    known item only where its server does not say that it is still the same. With `prune`, items that the source does
+    not have are deleted at the end, unless a failure hides some of them. With `strict`, the first failure ends the run.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
@@ -60,11 +63,12 @@ def index(
     # and SQLite all let go of Python's lock.
     with (
         Workers(embedder.card.preprocessing, workers) as pool,
+        Fetching(pool.prepared) as fetching,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
     ):
         try:
             for steps in _planned(source, catalogue, seen):
-                begun = _begun(steps, embedder, pool)
+                begun = _begun(steps, embedder, pool, fetching)
                 committing.append(committer.submit(_committed, steps, begun, embedder, catalogue, pool))
                 if len(committing) > _BATCHES_AHEAD:
                     tally.count(committing.popleft().result())
@@ -72,6 +76,7 @@ def index(
                 tally.count(committing.popleft().result())
         except (KeyboardInterrupt, ItemFailed, WorkersLost):
             committer.shutdown(wait=False, cancel_futures=True)
+            fetching.close()
             pool.close()
             raise
     gone = _gone(catalogue, seen, tally)
@@ -91,12 +96,13 @@ def preview(
 ) -> IndexReport:
     """Return what `index` would report, and change nothing; `catalogue` is None where there is none yet.
 
-    Pictures are read and not decoded: what can't be decoded is counted as added or updated.
+    Pictures are read, or fetched, and not decoded: what can't be decoded is counted as added or updated.
     """
     tally = _tally(source, progress, on_failure, strict)
     seen: set[str] | None = set() if prune else None
-    for steps in _planned(source, catalogue, seen):
-        tally.count(_foreseen(steps))
+    with Fetching() as fetching:
+        for steps in _planned(source, catalogue, seen):
+            tally.count(_foreseen(steps, fetching))
     if catalogue is None:
         return tally.report(generation=0, gone=())
     return tally.report(catalogue.generation, _gone(catalogue, seen, tally))
@@ -123,13 +129,15 @@ def _gone(catalogue: Catalogue, seen: set[str] | None, tally: Tally) -> list[str
     return [id_ for id_ in catalogue.ids() if id_ not in seen] if tally.is_complete else None
 
 
-def _begun(steps: Steps, embedder: Embedder, pool: Workers) -> list[Begun]:
-    """Prepare decoded pictures here, as that is quicker than sending them, and let others prepare the encoded."""
+def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) -> list[Begun]:
+    """Prepare decoded pictures here, as that is quicker than sending them, and let others do the rest."""
     begun: list[Begun] = []
     for step in steps:
-        if isinstance(step, Failure) or step.change not in {Change.NEW, Change.NEW_PICTURE}:
+        if isinstance(step, Failure) or step.change in {Change.NEW_ATTRIBUTES, Change.NONE}:
             begun.append(None)
-        elif isinstance(picture := step.item.picture, Picture):
+        elif isinstance(picture := step.item.picture, WebPicture):
+            begun.append(fetching.begin(step))
+        elif isinstance(picture, Picture):
             begun.append(Prepared(embedder.prepare(picture).pixels, display_copy(picture), ""))
         else:
             begun.append(pool.begin(picture))
@@ -145,13 +153,16 @@ def _committed(
     for step, picture in zip(steps, begun, strict=True):
         if isinstance(step, Failure):
             failures.append(step)
-        elif step.change is not Change.NONE:
-            try:
-                changed.append((step, pool.result(picture) if isinstance(picture, Task) else picture))
-            except WorkersLost:
-                raise
-            except LookalikeError as error:
-                failures.append(Failure.of(step.item, error))
+            continue
+        try:
+            done = _done(step, picture, pool)
+        except WorkersLost:
+            raise
+        except LookalikeError as error:
+            failures.append(Failure.of(step.item, error))
+        else:
+            if done[0].change is not Change.NONE:
+                changed.append(done)
     records = iter(_records([(step, picture) for step, picture in changed if picture is not None], embedder))
     catalogue.upsert(
         [
@@ -161,6 +172,12 @@ def _committed(
     )
     added = sum(step.change is Change.NEW for step, _ in changed)
     return Outcome(len(steps), added, len(changed) - added, failures)
+
+
+def _done(step: Step, picture: Begun, pool: Workers) -> Seen:
+    if isinstance(picture, Future):
+        return picture.result()
+    return step, pool.result(picture) if isinstance(picture, Task) else picture
 
 
 def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> list[Record]:
@@ -183,20 +200,24 @@ def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> l
     ]
 
 
-def _foreseen(steps: Steps) -> Outcome:
+def _foreseen(steps: Steps, fetching: Fetching) -> Outcome:
     """Return what would come of a batch, were every picture sound that can be read."""
     failures: list[Failure] = []
-    added = updated = 0
-    for step in steps:
+    changes: Counter[Change] = Counter()
+    begun = [
+        fetching.begin(step) if isinstance(step, Step) and step.change is Change.UNSEEN else None for step in steps
+    ]
+    for step, fetched in zip(steps, begun, strict=True):
         if isinstance(step, Failure):
             failures.append(step)
-        elif step.change is Change.NEW:
-            try:
-                if not isinstance(step.item.picture, Picture):
-                    step.item.picture.read()
-                added += 1
-            except LookalikeError as error:
-                failures.append(Failure.of(step.item, error))
-        else:
-            updated += step.change is not Change.NONE
-    return Outcome(len(steps), added, updated, failures)
+            continue
+        try:
+            picture = step.item.picture
+            if step.change is Change.NEW and not isinstance(picture, Picture | WebPicture):
+                picture.read()
+            changes[step.change if fetched is None else fetched.result()[0].change] += 1
+        except LookalikeError as error:
+            failures.append(Failure.of(step.item, error))
+    return Outcome(
+        len(steps), changes[Change.NEW], changes[Change.NEW_PICTURE] + changes[Change.NEW_ATTRIBUTES], failures
+    )

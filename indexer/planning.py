@@ -7,6 +7,7 @@ from itertools import islice
 
 from indexer.content import content_of, is_same_picture
 from indexer.sources.items import Failure, Source, SourceItem
+from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
 from models.pictures import Picture
 
@@ -21,11 +22,16 @@ class Change(Enum):
     NEW_PICTURE = auto()
     NEW_ATTRIBUTES = auto()
     NONE = auto()
+    UNSEEN = auto()
+    """Its picture is at a web address, and has to be fetched before the change is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What is to be done for one item; `content` is what it has now, empty while its picture has not been read."""
+    """What is to be done for one item; `content` is what it has now, empty while its picture has not been read.
+
+    For an unseen one it is what the catalogue has, empty for a new item.
+    """
 
     item: SourceItem
     change: Change
@@ -42,11 +48,13 @@ def batches(source: Source) -> Iterator[list[SourceItem | Failure]]:
 def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failure:
     """Return what is to be done for a row of a source, given the contents of the items that a catalogue has.
 
-    The picture of a known item is read, so that its bytes can be compared, and none is decoded.
+    The picture of a known item is read, so that its bytes can be compared, and none is decoded; none is fetched.
     """
     if isinstance(row, Failure):
         return row
     before = known.get(row.id)
+    if isinstance(row.picture, WebPicture):
+        return Step(row, Change.UNSEEN, before or "")
     if before is None:
         return Step(row, Change.NEW, row.content)
     try:
@@ -56,6 +64,11 @@ def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failu
             content = content_of(row.picture.read(), row.attributes)
     except LookalikeError as error:
         return Failure.of(row, error)
+    return Step(row, change_between(before, content), content)
+
+
+def change_between(before: str, content: str) -> Change:
+    """Return what an item is to a catalogue that has it, from the content that is kept there and the new."""
     if content == before:
-        return Step(row, Change.NONE, content)
-    return Step(row, Change.NEW_ATTRIBUTES if is_same_picture(content, before) else Change.NEW_PICTURE, content)
+        return Change.NONE
+    return Change.NEW_ATTRIBUTES if is_same_picture(content, before) else Change.NEW_PICTURE

@@ -33,6 +33,17 @@ class Prepared:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPicture:
+    """A picture whose file has been read."""
+
+    data: bytes
+
+    def read(self) -> bytes:
+        """Return the bytes of the file."""
+        return self.data
+
+
 def prepare(picture: EncodedPicture) -> Prepared:
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
     try:

@@ -17,17 +17,21 @@ from models.embedder import Vectors
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-_ITEM = "row, id, label, probability, attributes, media_type, width, height"
+ITEM = "row, id, label, probability, attributes, media_type, width, height"
+"""The columns that `item_of` reads."""
+
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
 
 
-def insert(connection: apsw.Connection, records: Sequence[Record]) -> None:
-    """Write records as new rows after the last; no live item may have one of their ids."""
-    first = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get or 0)
-    numbered = list(enumerate(records, first))
+def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequence[int] | None = None) -> None:
+    """Write records as new rows after the last, or as given ones; no live item may have one of their ids."""
+    if numbers is None:
+        first = last_row_ever(connection) + 1
+        numbers = range(first, first + len(records))
+    numbered = list(zip(numbers, records, strict=True))
     connection.executemany(
-        f"INSERT INTO items ({_ITEM}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO items ({ITEM}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 row,
@@ -72,12 +76,21 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
 
 def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
     """Take the live items with these ids out and leave tombstones; return how many there were."""
-    rows = rows_of(connection, ids).tolist()
-    dead = json.dumps(rows)
+    return bury_rows(connection, rows_of(connection, ids))
+
+
+def bury_rows(connection: apsw.Connection, rows: Rows) -> int:
+    """Take live rows out and leave tombstones; return how many there were."""
+    dead = json.dumps(rows.tolist())
     connection.execute("INSERT INTO tombstones (row) SELECT value FROM json_each(?)", (dead,))
     for table in ("items", "vectors", "displays"):
         connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
     return len(rows)
+
+
+def last_row_ever(connection: apsw.Connection) -> int:
+    """Return the highest row number that was ever given, 0 before the first."""
+    return int(connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get or 0)
 
 
 def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
@@ -88,38 +101,37 @@ def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
     return _as_rows(found)
 
 
-def rows_where(connection: apsw.Connection, condition: Condition) -> Rows:
+def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows:
     """Return the rows that a filter allows."""
-    return _as_rows(
-        connection.execute(f"SELECT row FROM items WHERE {condition.sql} ORDER BY row", condition.parameters)
-    )
+    where, parameters = clause_of(condition)
+    return _as_rows(connection.execute(f"SELECT row FROM items {where} ORDER BY row", parameters))
 
 
 def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, Item]:
     """Return the items of those rows that live."""
     found = connection.execute(
-        f"SELECT {_ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+        f"SELECT {ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
     )
-    return {row[0]: _item(row) for row in found}
+    return {row[0]: item_of(row) for row in found}
 
 
 def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
     """Return the items with these ids, in their order. Raises UnknownItem."""
     found = connection.execute(
-        f"SELECT {_ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+        f"SELECT {ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return in_order(ids, {row[1]: _item(row) for row in found})
+    return in_order(ids, {row[1]: item_of(row) for row in found})
 
 
 def items_page(
     connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
 ) -> tuple[tuple[Item, ...], int]:
     """Return the items from `offset` on, in order of id, and how many there are in all."""
-    where, parameters = _clause(condition)
+    where, parameters = clause_of(condition)
     page = connection.execute(
-        f"SELECT {_ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
+        f"SELECT {ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
     )
-    items = tuple(_item(row) for row in page)
+    items = tuple(item_of(row) for row in page)
     total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
     return items, int(total)
 
@@ -130,14 +142,14 @@ def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> 
         "SELECT id, vector FROM items JOIN vectors USING (row) WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return _as_vectors(in_order(ids, dict(found)), dim)
+    return as_vectors(in_order(ids, dict(found)), dim)
 
 
 def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows, Vectors]:
     """Return the live rows newer than one, and their vectors: float32 (n, dim)."""
     found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row", (row,)).fetchall()
     blobs: list[Any] = [vector for _, vector in found]
-    return _as_rows(found), _as_vectors(blobs, dim)
+    return _as_rows(found), as_vectors(blobs, dim)
 
 
 def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:
@@ -217,11 +229,13 @@ def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
         raise ValueError(f"{record.id}: the vector is not of length 1.")
 
 
-def _clause(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
+def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
+    """Return the WHERE clause of a filter, empty where there is none, and its parameters."""
     return (f"WHERE {condition.sql}", condition.parameters) if condition else ("", ())
 
 
-def _item(row: tuple[Any, ...]) -> Item:
+def item_of(row: tuple[Any, ...]) -> Item:
+    """Return the item of a row of the columns ITEM."""
     _, id_, label, probability, attributes, media_type, width, height = row
     return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
 
@@ -230,7 +244,8 @@ def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:
     return np.fromiter((row[0] for row in found), dtype=np.int64)
 
 
-def _as_vectors(blobs: list[bytes], dim: int) -> Vectors:
+def as_vectors(blobs: list[bytes], dim: int) -> Vectors:
+    """Return vectors as they are kept as float32 (n, dim). Raises apsw.CorruptError unless they are unit vectors."""
     joined = b"".join(blobs)
     if len(joined) != len(blobs) * dim * _VECTOR_TYPE.itemsize:
         raise apsw.CorruptError("a vector has another size")

@@ -12,12 +12,23 @@ from typing import NamedTuple
 
 import apsw
 
-from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueMissing, CatalogueNotWritable, CatalogueTooNew
+from indexer.errors import (
+    CatalogueBusy,
+    CatalogueDamaged,
+    CatalogueMissing,
+    CatalogueNotWritable,
+    CatalogueReplaced,
+    CatalogueTooNew,
+)
+from indexer.location import located
 
 DATABASE_FILE = "catalogue.sqlite"
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("schema.sql")
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for others before it raises CatalogueBusy."""
 
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -30,6 +41,14 @@ _WRITE_FAILURES = {
     apsw.SQLITE_IOERR_SHMSIZE,
     apsw.SQLITE_IOERR_SHMMAP,
 }
+
+
+class Described(NamedTuple):
+    """What a catalogue says of the model whose vectors it holds."""
+
+    fingerprint: str
+    dim: int
+    classes: tuple[str, ...]
 
 
 class _Signature(NamedTuple):
@@ -88,12 +107,17 @@ def damaged(directory: Path, reason: str) -> CatalogueDamaged:
 class Store:
     """One catalogue's database, used by any number of threads: each reads on its own, one at a time writes.
 
-    A commit is durable when `write` returns (write-ahead log, synchronous=FULL).
+    A commit is durable when `write` returns (write-ahead log, synchronous=FULL). `root` is the catalogue's directory as
+    a person names it, `directory` where its files are: where the root says, or, to work on one that it does not (yet)
+    point at, as given. Once opened it stays the same database, whatever the root points at later.
     """
 
-    def __init__(self, directory: Path, busy_seconds: float) -> None:
-        self.directory = directory
-        self._path = directory / DATABASE_FILE
+    def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
+        self.root = root
+        with explained(root):
+            self.directory = located(root) if directory is None else directory
+        self._is_at_root = directory is None
+        self._path = self.directory / DATABASE_FILE
         self.busy_seconds = busy_seconds
         self._writer = threading.Lock()
         self._local = threading.local()
@@ -146,6 +170,14 @@ class Store:
                     f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
                 )
 
+    def described(self) -> Described:
+        """Return the model's facts. Raises CatalogueDamaged."""
+        with self.read() as connection:
+            row = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
+            if row is None:
+                raise damaged(self.directory, "it does not say which model it belongs to")
+            return Described(row[0], row[1], tuple(json.loads(row[2])))
+
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
@@ -162,7 +194,8 @@ class Store:
         """Give this thread's connection inside a write transaction that is durably committed when the block ends.
 
         Raises CatalogueBusy when other writers take longer than the time set, CatalogueNotWritable when the
-        directory is read-only or the disk full; then nothing of the block is kept.
+        directory is read-only or the disk full, CatalogueReplaced when another catalogue has taken its place; then
+        nothing of the block is kept.
         """
         if not self._writer.acquire(timeout=self.busy_seconds):
             raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
@@ -171,6 +204,11 @@ class Store:
                 connection = self._connection()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
+                    if self._is_at_root and located(self.root) != self.directory:
+                        raise CatalogueReplaced(
+                            f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
+                            "with that model: --model DIR."
+                        )
                     yield connection
                     connection.execute("UPDATE catalogue SET revision = revision + 1")
                     connection.execute("COMMIT")

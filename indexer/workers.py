@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -34,8 +35,8 @@ class Workers:
     When a process dies, the pool takes all that it was working on and waiting for with it. Each of these pictures is
     then prepared again by a process on its own, so that only one that kills its process fails.
 
-    `preprocessing` is what the model's card names; ValueError is raised when the workers do another. `begin` is for
-    one thread, `result` for one other.
+    `preprocessing` is what the model's card names; ValueError is raised when the workers do another. Any thread may
+    ask for pictures, and for results.
     """
 
     def __init__(self, preprocessing: str, count: int | None = None) -> None:
@@ -44,17 +45,19 @@ class Workers:
         self._count = count or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
         self._single: ProcessPoolExecutor | None = None
+        self._beginning, self._alone = threading.Lock(), threading.Lock()
 
     def begin(self, picture: EncodedPicture) -> Task:
         """Let a picture be prepared, and return at once. Raises WorkersLost."""
-        if self._pool is None:
-            self._pool = _pool_of(self._count)
-        try:
-            with _starting():
-                return Task(picture, self._pool.submit(prepare, picture))
-        except BrokenProcessPool:
-            self._pool = None  # a new one for the next picture
-            return Task(picture, None)
+        with self._beginning:
+            if self._pool is None:
+                self._pool = _pool_of(self._count)
+            try:
+                with _starting():
+                    return Task(picture, self._pool.submit(prepare, picture))
+            except BrokenProcessPool:
+                self._pool = None  # a new one for the next picture
+                return Task(picture, None)
 
     def result(self, task: Task) -> Prepared:
         """Return what a task's picture has become. Raises LookalikeError: WorkersLost, or what `prepare` raises."""
@@ -63,7 +66,12 @@ class Workers:
                 return task.future.result()
         except BrokenProcessPool:
             pass
-        return self._prepared_alone(task.picture)
+        with self._alone:
+            return self._prepared_alone(task.picture)
+
+    def prepared(self, picture: EncodedPicture) -> Prepared:
+        """Return what a picture has become, as soon as it has. Raises as `begin` and `result` do."""
+        return self.result(self.begin(picture))
 
     def close(self) -> None:
         """End the processes; what they have not begun is dropped."""

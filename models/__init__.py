@@ -37,8 +37,9 @@ def train(
     data_dir: Path | None = None,
     progress: "Callable[[int, int], None]" = lambda done, total: None,
     say: "Callable[[str], None]" = lambda text: None,
+    photographs: Path | None = None,
 ) -> "ModelCard":
-    """Train a bundle by a recipe into `out`, as `models.bundle.train_bundle` says.
+    """Train a bundle by a recipe into `out`, as `models.bundle.train_bundle` says, with photographs or without.
 
     Raises TrainingUnavailable when TensorFlow is not installed.
     """
@@ -48,7 +49,7 @@ def train(
         raise TrainingUnavailable(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
-    return train_bundle(recipe, out, data_dir, progress, say)
+    return train_bundle(recipe, out, data_dir, progress, say, photographs)
 
 
 def evaluate(
@@ -57,30 +58,35 @@ def evaluate(
     test: "Split",
     progress: "Callable[[int, int], None]" = lambda done, total: None,
     strangers: Path | None = None,
+    photographs: Path | None = None,
 ) -> "tuple[Evaluation, ...]":
     """Measure a bundle, or the shipped one, on test images, and behind it what it is set `against`, if anything.
 
     `against` is another bundle, or "pixels" for the cosine of raw pixels; `strangers` a folder with pictures of other
-    things, a sub-folder a kind. Raises BundleMissing, BundleDamaged, BundleTooNew, BundleTooOld or DatasetMissing
-    before anything is measured.
+    things, a sub-folder a kind; of the `photographs` in a folder, those are measured that a bundle has not learned
+    from. Raises BundleMissing, BundleDamaged, BundleTooNew, BundleTooOld, DatasetMissing or UnknownKind before
+    anything is measured.
     """
     from models import evaluation
+    from models.photographs import find_photographs, unseen_by
     from models.runtime import LiteRTEmbedder
     from models.trust import photographed
 
     embedder = LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
     other = LiteRTEmbedder(Path(against)) if against is not None and against != PIXELS else None
     others = photographed(embedder, strangers) if strangers is not None else {}
+    found = find_photographs(photographs) if photographs is not None else ()
+    unseen = unseen_by([one.bundle for one in (embedder, other) if one is not None], found)
     if against is None:
-        return (evaluation.evaluate(embedder, test, progress, others),)
-    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total), others)
+        return (evaluation.evaluate(embedder, test, progress, others, unseen),)
+    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total), others, unseen)
 
     def later(done: int, total: int) -> None:
         progress(total + done, 2 * total)
 
     if other is None:
         return first, evaluation.evaluate_pixels(test, embedder.card.classes, later)
-    return first, evaluation.evaluate(other, test, later, others)
+    return first, evaluation.evaluate(other, test, later, others, unseen)
 
 
 def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":

@@ -5,7 +5,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from models.card import (
     CONFIDENCE_FILE,
     FAMILIARITY_FILE,
     KERAS_FILE,
+    PHOTOGRAPHS_FILE,
     RUNTIME_FILE,
     ModelCard,
     file_sha256,
@@ -33,29 +34,33 @@ from models.changes import Images
 from models.classifier import VIEW_SIDE, build_embedder
 from models.confidence import MatchConfidence
 from models.download import Progress
-from models.embedder import Probabilities
+from models.embedder import Vectors
 from models.errors import BundleDamaged, CheckpointMismatch
 from models.evaluation import evaluate
 from models.familiarity import Familiarity
 from models.fashion_mnist import CLASSES, FILES, Split
+from models.lessons import Labels
 from models.native_output import silenced
 from models.parts import LOOK, VectorPart
+from models.photograph_lesson import PhotographViews
+from models.photographs import Photograph, find_photographs, write_seen
 from models.recipes import Recipe
 from models.runtime import LiteRTEmbedder
-from models.teaching import taught_by
-from models.training import EpochReport, Training, TrainingData, predict, train
+from models.studies import Study, study
+from models.training import TrainingData, predict
 
 AGREEMENT = 0.9999
 """The least cosine between the runtime's vector and Keras's for one image."""
 
 CHECKPOINTS = "checkpoints"
 
-_FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
-
-_TAUGHT = "taught.npy"
+_FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
 
 _KNOWN = 20_000
 """Training images that say where known vectors lie."""
+
+_PHOTOGRAPH_COUNTS = 4
+"""Images that a photograph counts for beside them, since there are so much fewer."""
 
 
 def train_bundle(
@@ -64,83 +69,51 @@ def train_bundle(
     data_dir: Path | None = None,
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda text: None,
+    photographs: Path | None = None,
 ) -> ModelCard:
     """Train by the recipe on Fashion-MNIST and leave a bundle in the directory `out`; return its card.
 
-    A stopped run goes on from its last finished epoch; a finished one is returned as it is. `progress` counts
-    training steps, `say` hears a line about each epoch and stage. Raises CheckpointMismatch when `out` holds a bundle
-    or an unfinished run by another recipe, DatasetMissing or DatasetDamaged.
+    Most of the `photographs` in a folder, if given, are learned from too, where the recipe has a place for them. A
+    stopped run goes on from its last finished epoch; a finished one is returned as it is. `progress` counts training
+    steps, `say` hears a line about each epoch and stage. Raises CheckpointMismatch when `out` holds a bundle or an
+    unfinished run by another recipe, DatasetMissing, DatasetDamaged or UnknownKind.
     """
     if (out / CARD_FILE).exists():
         card = read_card(out)
-        if card.training.get("recipe") != asdict(recipe):
+        if card.training.get("recipe") != recipe.told():
             raise CheckpointMismatch(f"{out} holds a model by another recipe. Choose another --out.")
         say(f"{out} is already trained by this recipe.")
         return card
-    started = time.monotonic()
     learn, test = fashion_mnist.load("train", data_dir), fashion_mnist.load("test", data_dir)
     data = TrainingData.split(learn.images, learn.labels, recipe.validation, recipe.seed)
-
-    now: list[float] = []
-
-    def on_epoch(report: EpochReport) -> None:
-        now.append(report.seconds)
-        say(
-            f"epoch {report.epoch:>3}/{report.epochs}  loss {report.loss:.3f}  "
-            f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
-        )
-
+    found = () if photographs is None else find_photographs(photographs)
+    seen = None
+    if recipe.photograph_views and found:
+        seen = PhotographViews.of([one for one in found if not one.is_unseen], recipe.seed, say)
+    learned = None if seen is None else seen.where(lambda photograph: not photograph.is_held_out)
     checkpoints = out / CHECKPOINTS
-    teacher, taught = None, None
-    if recipe.teacher_epochs:
-        if not (checkpoints / _TAUGHT).exists():
-            say("training the teacher")
-        part = _part(progress, recipe, 0, recipe.teacher_epochs)
-        teacher = train(recipe.teacher(), data, checkpoints / "teacher", part, on_epoch)
-        taught = _taught(teacher, data, checkpoints / _TAUGHT, say)
-    part = _part(progress, recipe, recipe.teacher_epochs, recipe.epochs)
-    training = train(recipe, data, checkpoints, part, on_epoch, taught)
-    epochs = [report.seconds for run in (teacher, training) if run is not None for report in run.history]
-    card = write_bundle(training, recipe, data, test, started - (sum(epochs) - sum(now)), out, say, teacher)
+    studies = study(recipe, data, learned, checkpoints, progress, say)
+    card = write_bundle(studies, data, test, out, say, seen, [one for one in found if one.is_unseen])
     shutil.rmtree(checkpoints)
     return card
 
 
-def _part(progress: Progress, recipe: Recipe, before: int, epochs: int) -> Progress:
-    """Return a progress that counts the steps of some epochs among those of teacher and network together."""
-
-    def counted(done: int, total: int) -> None:
-        steps = total // epochs
-        progress(before * steps + done, (recipe.teacher_epochs + recipe.epochs) * steps)
-
-    return counted
-
-
-def _taught(teacher: Training, data: TrainingData, kept: Path, say: Callable[[str], None]) -> Probabilities:
-    if not kept.exists():
-        say("asking the teacher")
-        draft = kept.with_name(f"draft-{kept.name}")
-        np.save(draft, taught_by(teacher.network, data.images))
-        draft.replace(kept)
-    taught: Probabilities = np.load(kept)
-    return taught
-
-
 def write_bundle(
-    training: Training,
-    recipe: Recipe,
+    studies: Sequence[Study],
     data: TrainingData,
     test: Split,
-    started: float,
     out: Path,
     say: Callable[[str], None] = lambda text: None,
-    teacher: Training | None = None,
+    photographs: PhotographViews | None = None,
+    unseen: Sequence[Photograph] = (),
 ) -> ModelCard:
-    """Calibrate, export, check, measure and put the bundle at `out`; return its card.
+    """Calibrate, export, check and measure the last of some studies, and put its bundle at `out`; return its card.
 
-    `started` is the monotonic time at which the training would have begun, had it never been stopped; the card tells
-    of the `teacher`, if any. Raises BundleDamaged when the exported graph does not agree with Keras.
+    `photographs` are those learned from and those held out; `unseen` others, to measure. Raises BundleDamaged when the
+    exported graph does not agree with Keras.
     """
+    recipe, training = studies[-1].recipe, studies[-1].training
+    started = time.monotonic()
     say("calibrating and exporting")
     logits = predict(training.network, data.held_out_images)["logits"]
     temperature = fit_temperature(logits, data.held_out_labels)
@@ -152,17 +125,19 @@ def write_bundle(
         model.save(draft / KERAS_FILE)
         with silenced():
             model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
-        fit_answers(model, data, draft)
-        card = _card_of(draft, recipe, training, temperature, teacher)
+        fit_answers(model, data, draft, photographs)
+        if photographs is not None:
+            write_seen(photographs.photographs, draft / PHOTOGRAPHS_FILE)
+        card = _card_of(draft, studies, temperature, photographs)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, data.held_out_images[:512])
         say("measuring on the test images")
-        found = evaluate(embedder, test)
+        found = evaluate(embedder, test, photographs=unseen)
         card = replace(
             card,
             metrics={name: round(value, 4) for name, value in found.figures().items()},
-            training={**card.training, "seconds": round(time.monotonic() - started, 1)},
+            training={**card.training, "seconds": round(_epoch_seconds(studies) + time.monotonic() - started, 1)},
         )
         write_card(card, draft)
         plots.draw_curves(card.training["history"], draft / "curves.png")
@@ -175,20 +150,55 @@ def write_bundle(
     return card
 
 
-def fit_answers(model: keras.Model, data: TrainingData, bundle: Path) -> None:
+def fit_answers(
+    model: keras.Model, data: TrainingData, bundle: Path, photographs: PhotographViews | None = None
+) -> None:
     """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
-    known = predict(model, data.images[:_KNOWN])["vector"]
+    known, labels = predict(model, data.images[:_KNOWN])["vector"], data.labels[:_KNOWN]
     held_out = predict(model, data.held_out_images)
-    Familiarity.fit(known, data.labels[:_KNOWN], held_out["vector"]).save(bundle / FAMILIARITY_FILE)
+    if photographs is None:
+        familiarity = Familiarity.fit(known, labels, held_out["vector"])
+    else:
+        familiarity = _familiarity_with(photographs, model, known, labels, held_out["vector"])
+    familiarity.save(bundle / FAMILIARITY_FILE)
     predicted = held_out["probabilities"].argmax(axis=1)
     confidence = MatchConfidence.fit(held_out["vector"], data.held_out_labels, predicted, len(CLASSES))
     confidence.save(bundle / CONFIDENCE_FILE)
 
 
+def _familiarity_with(
+    photographs: PhotographViews, model: keras.Model, known: Vectors, labels: Labels, held_out: Vectors
+) -> Familiarity:
+    """Let photographs say, too, where classes lie and how far is usual, and those of no class what lies elsewhere."""
+    learned = photographs.where(lambda one: one.is_mapped and not one.is_held_out)
+    others = photographs.where(lambda one: not one.is_mapped and not one.is_held_out)
+    asked = photographs.where(lambda one: one.is_mapped and one.is_held_out)
+    found = predict(model, learned.views)
+    chosen = (learned.right * found["probabilities"]).argmax(axis=1).astype(np.uint8)
+    usual = predict(model, asked.views)["vector"]
+    return Familiarity.fit(
+        np.concatenate([known, np.repeat(found["vector"], _PHOTOGRAPH_COUNTS, axis=0)]),
+        np.concatenate([labels, np.repeat(chosen, _PHOTOGRAPH_COUNTS)]),
+        np.concatenate([held_out, usual]),
+        weights=np.repeat([1 / len(held_out), 1 / len(usual)], [len(held_out), len(usual)]),
+        others=_means_by_kind(others, model),
+    )
+
+
+def _means_by_kind(photographs: PhotographViews, model: keras.Model) -> Vectors | None:
+    kinds = np.asarray([photograph.kind for photograph in photographs.photographs])
+    if not len(kinds):
+        return None
+    vectors = predict(model, photographs.views)["vector"]
+    return np.stack([vectors[kinds == kind].mean(axis=0) for kind in sorted(set(kinds))])
+
+
 def _card_of(
-    bundle: Path, recipe: Recipe, training: Training, temperature: float, teacher: Training | None
+    bundle: Path, studies: Sequence[Study], temperature: float, photographs: PhotographViews | None
 ) -> ModelCard:
-    files = {name: file_sha256(bundle / name) for name in _FILES}
+    *before, last = studies
+    recipe = last.recipe
+    files = {name: file_sha256(bundle / name) for name in _FILES if (bundle / name).exists()}
     return ModelCard(
         name="fashion-mnist",
         fingerprint=fingerprint_of(files, garment_view.PREPROCESSING),
@@ -200,8 +210,9 @@ def _card_of(
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         training={
             "temperature": temperature,
-            **_told(recipe, training),
-            **({} if teacher is None else {"teacher": _told(recipe.teacher(), teacher)}),
+            **_told(last),
+            **({"before": [_told(one) for one in before]} if before else {}),
+            **({} if photographs is None else {"photographs": photographs.counts()}),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {
                 "python": platform.python_version(),
@@ -213,13 +224,17 @@ def _card_of(
     )
 
 
-def _told(recipe: Recipe, training: Training) -> dict[str, Any]:
+def _told(one: Study) -> dict[str, Any]:
     return {
-        "recipe": asdict(recipe),
-        "parameters": training.network.count_params(),
-        "epoch_seconds": round(sum(report.seconds for report in training.history), 1),
-        "history": [asdict(report) for report in training.history],
+        "recipe": one.recipe.told(),
+        "parameters": one.training.network.count_params(),
+        "epoch_seconds": round(_epoch_seconds([one]), 1),
+        "history": [asdict(report) for report in one.training.history],
     }
+
+
+def _epoch_seconds(studies: Sequence[Study]) -> float:
+    return sum(report.seconds for one in studies for report in one.training.history)
 
 
 def _parts_of(recipe: Recipe) -> tuple[VectorPart, ...]:

@@ -12,11 +12,12 @@ from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooO
 from models.parts import VectorPart
 
 CARD_FILE = "card.json"
-CARD_FORMAT = 2
+CARD_FORMAT = 3
 KERAS_FILE = "classifier.keras"
 RUNTIME_FILE = "embedder.tflite"
 FAMILIARITY_FILE = "familiarity.npz"
 CONFIDENCE_FILE = "confidence.npz"
+PHOTOGRAPHS_FILE = "photographs.txt"
 
 _NEEDED = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
 

@@ -91,3 +91,9 @@ class CheckpointMismatch(LookalikeError):
     """A checkpoint belongs to another recipe or to other data."""
 
     code = "checkpoint-mismatch"
+
+
+class UnknownKind(LookalikeError):
+    """A folder of photographs is named like no kind of garment for which the right classes are known."""
+
+    code = "unknown-kind"

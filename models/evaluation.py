@@ -11,15 +11,17 @@ import numpy as np
 from models.changes import LOOKS, Images
 from models.download import Progress
 from models.embedder import Probabilities, Vectors
+from models.photograph_evaluation import PhotographFindings, evaluate_photographs
 from models.recognition import Recognition, recognition
 from models.retrieval import Rankings, looks, rank_all
 from models.strangers import strangers
 from models.trust import Trust, measure_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.fashion_mnist import Split
+    from models.photographs import Photograph
     from models.runtime import LiteRTEmbedder
 
 LOOK_QUERIES = 2_000
@@ -55,7 +57,7 @@ class Evaluation:
     """The findings of one subject on the images and labels of `test`.
 
     `looks` maps each change to its recall@1; `vectors` are those of the test images. `recognition`, `trust` and
-    `speed` are None for raw pixels, which name no class.
+    `speed` are None for raw pixels, which name no class, and `photographs` where there are none.
     """
 
     subject: Subject
@@ -66,6 +68,7 @@ class Evaluation:
     recognition: Recognition | None = None
     trust: Trust | None = None
     speed: Speed | None = None
+    photographs: PhotographFindings | None = None
 
     def figures(self) -> dict[str, float]:
         """Return the measures that are one number each, by the names that a model card gives them: shares, 0 to 1."""
@@ -80,6 +83,7 @@ class Evaluation:
             **asdict(self.rankings.means()),
             **{f"looks_{name}": value for name, value in self.looks.items()},
             **({} if self.trust is None else self.trust.figures()),
+            **({} if self.photographs is None else self.photographs.figures()),
         }
 
 
@@ -88,10 +92,12 @@ def evaluate(
     test: "Split",
     progress: Progress = lambda done, total: None,
     others: "Mapping[str, Images] | None" = None,
+    photographs: "Sequence[Photograph]" = (),
 ) -> Evaluation:
     """Measure a bundle on test images, 11 at least; `progress` counts steps.
 
-    Whether it notices strangers is measured on those that `models.strangers` draws, and on `others`, views by kind.
+    Whether it notices strangers is measured on those that `models.strangers` draws, and on `others`, views by kind;
+    `photographs`, if any, are such as it has not learned from.
     """
     card = embedder.card
     subject = Subject(
@@ -116,6 +122,7 @@ def evaluate(
         trust=measure_trust(embedder, vectors, probabilities, test.labels, rankings, kinds),
         recognition=recognition(probabilities, test.labels),
         speed=measure_speed(embedder.embed, test.images),
+        photographs=evaluate_photographs(embedder, photographs) if photographs else None,
     )
 
 

@@ -17,13 +17,20 @@ NAMES = {
     "familiar_share": "test images familiar",
     "unfamiliar_worst": "unfamiliar, worst AUROC",
     "looks_mean": "looks, mean R@1",
+    "photographs": "photographs, right class",
+    "photographs_familiar": "photographs familiar",
+    "photographs_of_none": "photographs of none, AUROC",
 }
 """What people call the figures, in the order in which they read them.
 
 A single look is called by its change, a single kind of stranger by its name.
 """
 
-_FAMILIES = {"unfamiliar_worst": "unfamiliar_", "looks_mean": "looks_"}
+_FAMILIES = {
+    "unfamiliar_worst": "unfamiliar_",
+    "looks_mean": "looks_",
+    "photographs_of_none": "photographs_of_none_",
+}
 """Figures that sum up others, whose names begin like this."""
 
 
@@ -56,6 +63,11 @@ def _one_answer(evaluation: Evaluation) -> dict[str, Any]:
         answer["reliability"] = [_rounded(asdict(one)) for one in found.reliability]
     if evaluation.trust is not None:
         answer["hit_reliability"] = [_rounded(asdict(one)) for one in evaluation.trust.hits]
+    if evaluation.photographs is not None:
+        answer["photographs"] = {
+            "count": len(evaluation.photographs.verdicts),
+            "right": _rounded(dict(evaluation.photographs.shares())),
+        }
     if evaluation.speed is not None:
         answer["speed"] = _rounded(asdict(evaluation.speed))
     return answer
@@ -87,6 +99,10 @@ def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
             _row(label, *(_share(value) for value in (one.precision, one.recall, one.f1)))
             for label, one in zip(evaluations[0].subject.classes, found.classes, strict=True)
         ]
+    photographs = evaluations[0].photographs
+    if photographs is not None:
+        blocks += ["", _row(f"{len(photographs.verdicts):,} photographs", "right class")]
+        blocks += [_row(kind, _share(share)) for kind, share in photographs.shares().items()]
     return "\n".join(blocks)
 
 

@@ -46,6 +46,11 @@ MIN_SHARE = 0.03
 MAX_SHARE = 0.95
 """Share of the picture that a garment plausibly covers."""
 
+_LEAST_SIDE = 8
+"""Pixels below which there is no background to tell anything from."""
+
+_WHOLE = "No garment could be told from the background, so the whole picture was used."
+
 _PART_SHARE = 0.2
 """A component this large beside the main one belongs to it, like the other shoe of a pair."""
 
@@ -75,11 +80,13 @@ class Garment:
 
 def find_garment(pixels: NDArray[np.uint8]) -> Garment:
     """Find the garment of a picture, uint8 (height, width, 3); the mask has the same height and width."""
+    if min(pixels.shape[:2]) < _LEAST_SIDE:
+        return Garment(None, (_WHOLE,))
     picture = Image.fromarray(pixels)
     side = max(picture.size)
     size = (
-        max(8, round(picture.width * MASK_SIDE / side)),
-        max(8, round(picture.height * MASK_SIDE / side)),
+        max(_LEAST_SIDE, round(picture.width * MASK_SIDE / side)),
+        max(_LEAST_SIDE, round(picture.height * MASK_SIDE / side)),
     )
     small = picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if side > MASK_SIDE else picture
     colours = lab(np.asarray(small))
@@ -90,7 +97,7 @@ def find_garment(pixels: NDArray[np.uint8]) -> Garment:
         notes.append("The background is busy, so the outline may be wrong.")
     mask, parts = _main_parts(_likelier_garment(colours, distance, threshold))
     if mask is None:
-        notes.append("No garment could be told from the background, so the whole picture was used.")
+        notes.append(_WHOLE)
         return Garment(None, tuple(notes))
     notes.append("The background was removed.")
     if threshold < _FAINT:

@@ -1,8 +1,9 @@
 """Recipes: everything about a training run that a person chooses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,10 @@ class Recipe:
     the instance-contrastive loss and `contrast_temperature` its temperature; `second_views` the share of each batch
     that is seen twice for its sake; `erase` the share of images that lose a rectangle; `logit_scale` the factor from
     cosine to logit; `validation` the number of training images held out.
+
+    `teachers` are trained first, and what they say of an image, on average, counts `teacher_share` of what the class
+    loss aims at; `begins_as` is one of them, of the same shape, whose weights are the first. `photograph_views` is how
+    many views of each photograph are learned from, where there are photographs.
     """
 
     name: str
@@ -35,24 +40,57 @@ class Recipe:
     precision: str = "mixed_bfloat16"
     validation: int = 5_000
     seed: int = 2017
-    teacher_epochs: int = 0
-    teacher_width: int = 48
+    teachers: tuple["Recipe", ...] = ()
     teacher_share: float = 0.7
+    begins_as: "Recipe | None" = None
+    photograph_views: int = 0
 
-    def teacher(self) -> "Recipe":
-        """Return the recipe of the network that this one's learns from."""
+    def before(self) -> tuple["Recipe", ...]:
+        """Return the recipes of all networks that are trained before this one's, in their order."""
+        needed: dict[Recipe, None] = {}
+        for teacher in self.teachers:
+            needed |= dict.fromkeys((*teacher.before(), teacher))
+        return tuple(needed)
+
+    def seeded(self, seed: int) -> "Recipe":
+        """Return this recipe, and those before it, with another seed."""
         return replace(
-            self, name=f"{self.name}-teacher", epochs=self.teacher_epochs, width=self.teacher_width, teacher_epochs=0
+            self,
+            seed=seed,
+            teachers=tuple(teacher.seeded(seed) for teacher in self.teachers),
+            begins_as=None if self.begins_as is None else self.begins_as.seeded(seed),
         )
 
+    def told(self) -> dict[str, Any]:
+        """Return this recipe as plain values, other recipes by their names."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain | {
+            "teachers": [teacher.name for teacher in self.teachers],
+            "begins_as": None if self.begins_as is None else self.begins_as.name,
+        }
+
+
+_TEACHER = Recipe("full-teacher", epochs=40, width=48, validation=2_500)
+_FIRST = Recipe("full-first", epochs=80, validation=2_500, teachers=(_TEACHER,))
+_SECOND = Recipe(
+    "full-second",
+    epochs=100,
+    peak_learning_rate=0.014,
+    validation=2_500,
+    teachers=(_TEACHER, _FIRST),
+    begins_as=_FIRST,
+)
+_FULL = Recipe(
+    "full",
+    epochs=30,
+    peak_learning_rate=0.005,
+    validation=2_500,
+    teachers=(_TEACHER, _FIRST, _SECOND),
+    begins_as=_SECOND,
+    photograph_views=3,
+)
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {
-        recipe.name: recipe
-        for recipe in (
-            Recipe("quick", epochs=17),
-            Recipe("full", epochs=80, validation=2_500, teacher_epochs=40),
-        )
-    }
+    {recipe.name: recipe for recipe in (Recipe("quick", epochs=17), _FULL)}
 )
 """Recipes by name."""

@@ -38,6 +38,7 @@ class LiteRTEmbedder:
     """
 
     def __init__(self, bundle: Path) -> None:
+        self._bundle = bundle
         self._card = read_card(bundle)
         if self._card.preprocessing != garment_view.PREPROCESSING:
             raise BundleTooNew(
@@ -64,6 +65,11 @@ class LiteRTEmbedder:
     def card(self) -> ModelCard:
         """The card of the loaded bundle."""
         return self._card
+
+    @property
+    def bundle(self) -> Path:
+        """The directory of the loaded bundle."""
+        return self._bundle
 
     @property
     def known(self) -> Familiarity:

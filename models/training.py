@@ -3,8 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.changes import Images, gently_changed, strongly_changed
+from models.changes import Images
 from models.classifier import Normalization, build_network
 from models.embedder import Probabilities
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import CLASSES
+from models.lessons import Labels, Lesson, batches, class_targets, pairs_of
 from models.muon import Muon
 from models.recipes import Recipe
-
-Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +75,29 @@ def train(
     progress: Callable[[int, int], None] = lambda done, total: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
     taught: Probabilities | None = None,
+    besides: Lesson | None = None,
+    begin_with: Sequence[NDArray[np.float32]] | None = None,
 ) -> Training:
     """Train by the recipe, keeping a checkpoint of every finished epoch in the directory `checkpoints`.
 
-    `taught`, float32 (n, classes), is what a teacher says of each image to learn from. A run stopped at any moment
-    goes on after the last finished epoch when called again. `progress` counts steps of the whole run; `on_epoch`
-    hears of each epoch as it ends. Raises CheckpointMismatch when the directory holds a run by another recipe.
+    `taught`, float32 (n, classes), is what teachers say of each image to learn from; `besides` is learned together
+    with these images; `begin_with` are the first weights. A run stopped at any moment goes on after the last
+    finished epoch when called again. `progress` counts steps of the whole run; `on_epoch` hears of each epoch as it
+    ends. Raises CheckpointMismatch when the directory holds a run by another recipe.
     """
     keras.utils.set_random_seed(recipe.seed)
-    steps = len(data.images) // recipe.batch_size
+    lesson = Lesson(data.images, class_targets(recipe, data.labels, taught))
+    if besides is not None:
+        lesson += besides
+    steps = len(lesson.images) // recipe.batch_size
     trainee = _compiled(recipe, steps)
+    if begin_with is not None:
+        trainee.set_weights([*begin_with, *trainee.get_weights()[len(begin_with) :]])
     history = _restore(trainee, recipe, checkpoints)
-    lesson = _Lesson(data.images, _targets(recipe, data.labels, taught))
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
         sums = {"loss": 0.0, "accuracy": 0.0}
-        for step, (views, targets) in enumerate(_batches(recipe, lesson, epoch), start=1):
+        for step, (views, targets) in enumerate(batches(recipe, lesson, epoch), start=1):
             found = trainee.train_on_batch(views, targets, return_dict=True)
             sums = {name: total + float(found[name]) for name, total in sums.items()}
             progress(epoch * steps + step, recipe.epochs * steps)
@@ -122,57 +127,6 @@ def predict(network: keras.Model, images: Images) -> dict[str, NDArray[np.float3
     return outputs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lesson:
-    """Images uint8 (n, 28, 28), and what the class loss aims at for each, float32 (n, classes), rows that sum to 1."""
-
-    images: Images
-    targets: Probabilities
-
-
-def _targets(recipe: Recipe, labels: Labels, taught: Probabilities | None) -> Probabilities:
-    sure = np.eye(len(CLASSES), dtype=np.float32)[labels]
-    targets = (1 - recipe.label_smoothing) * sure + np.float32(recipe.label_smoothing / len(CLASSES))
-    if taught is None:
-        return targets
-    mixed: Probabilities = (1 - recipe.teacher_share) * targets + recipe.teacher_share * taught
-    return mixed
-
-
-def _batches(
-    recipe: Recipe, lesson: "_Lesson", epoch: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Make the batches of one pass over the training images, each while the one before is learned from."""
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(lesson.images))
-    steps = len(order) // recipe.batch_size
-    with ThreadPoolExecutor(1) as ahead:
-        coming = [ahead.submit(_batch, recipe, lesson, epoch, 0, order)]
-        for step in range(steps):
-            if step + 1 < steps:
-                coming.append(ahead.submit(_batch, recipe, lesson, epoch, step + 1, order))
-            yield coming.pop(0).result()
-
-
-def _batch(
-    recipe: Recipe, lesson: "_Lesson", epoch: int, step: int, order: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return views, float32 (n, 28, 28, 1), and what the class loss aims at, float32 (n, classes).
-
-    The images are gently changed, as the class loss likes it; behind them stand second views of the first of them,
-    changed in all the ways under which an item must still be recognised.
-    """
-    size, pairs = recipe.batch_size, _pairs(recipe)
-    chosen = order[step * size : (step + 1) * size]
-    rng = np.random.default_rng([recipe.seed, epoch, step])
-    images, targets = lesson.images[chosen], lesson.targets[chosen]
-    views = np.concatenate([gently_changed(images, rng, recipe.erase), strongly_changed(images[:pairs], rng)])
-    return views[..., None].astype(np.float32), np.concatenate([targets, targets[:pairs]])
-
-
-def _pairs(recipe: Recipe) -> int:
-    return round(recipe.second_views * recipe.batch_size)
-
-
 class Trainee(keras.Model):
     """The network with its losses: cross-entropy on the class, NT-Xent on the look."""
 
@@ -189,7 +143,7 @@ class Trainee(keras.Model):
         del x, sample_weight, training
         recipe = self.recipe
         class_loss = keras.ops.mean(keras.losses.categorical_crossentropy(y, y_pred["logits"], from_logits=True))
-        look, pairs = y_pred["look"], _pairs(recipe)
+        look, pairs = y_pred["look"], pairs_of(recipe)
         twice = keras.ops.concatenate([look[:pairs], look[-pairs:]])
         look_loss = instance_contrastive_loss(twice, pairs, recipe.contrast_temperature)
         return class_loss + recipe.contrast * look_loss
@@ -250,7 +204,7 @@ def _checkpoint(trainee: Trainee, recipe: Recipe, history: list[EpochReport], di
     trainee.save_weights(unfinished)
     unfinished.replace(weights)
     state = {
-        "recipe": asdict(recipe),
+        "recipe": recipe.told(),
         "weights": weights.name,
         "history": [asdict(report) for report in history],
     }
@@ -267,7 +221,7 @@ def _restore(trainee: Trainee, recipe: Recipe, directory: Path) -> list[EpochRep
     if not path.exists():
         return []
     state = json.loads(path.read_text(encoding="utf-8"))
-    if state["recipe"] != asdict(recipe):
+    if state["recipe"] != recipe.told():
         raise CheckpointMismatch(
             f"{directory} holds an unfinished run by another recipe. Choose another directory or delete that one."
         )

@@ -19,6 +19,7 @@ from search_api.results import EngineInfo, Match, Prediction, SearchResult
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
+    from indexer.neighbours import Neighbourhoods
     from indexer.records import DisplayCopy, Item, Page, Where
     from models.boxes import Box
     from models.card import ModelCard
@@ -115,6 +116,18 @@ class Engine:
         vector = self._catalogue.vectors([item_id])
         label = self.card.classes.index(self._catalogue.get([item_id])[0].label)
         return self._matches(vector, label, k, where, look, exclude=(item_id,))
+
+    def neighbours(
+        self, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
+    ) -> "Neighbourhoods":
+        """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
+
+        Raises KOutOfRange, InvalidFilter.
+        """
+        from indexer.neighbours import Neighbourhoods
+
+        self._check(k, look)
+        return Neighbourhoods(self._catalogue.gallery(where), k, lambda vectors: self._weighted(vectors, look))
 
     def item(self, item_id: str) -> "Item":
         """Return one item. Raises UnknownItem."""

@@ -49,6 +49,7 @@ OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
     indexer_errors.CatalogueDamaged: (503, "The catalogue is damaged"),
     indexer_errors.CatalogueTooNew: (503, "The catalogue needs a newer version"),
     indexer_errors.CatalogueNotWritable: (503, "The catalogue can't be written"),
+    indexer_errors.CatalogueReplaced: (503, "The catalogue has been made anew with another model"),
     indexer_errors.ModelMismatch: (409, "The catalogue belongs to another model"),
     model_errors.BundleMissing: (503, "The model is missing"),
     model_errors.BundleDamaged: (503, "The model is damaged"),

@@ -22,6 +22,8 @@ from search_api.engine import Engine
 SMALL = 300
 """Items in the small catalogue."""
 
+PHOTOGRAPHS_OF_A_KIND = 8
+
 
 @pytest.fixture(scope="session")
 def test_split() -> Split:
@@ -33,6 +35,26 @@ def test_split() -> Split:
 def embedder() -> LiteRTEmbedder:
     """The shipped model."""
     return LiteRTEmbedder(models.PRETRAINED)
+
+
+@pytest.fixture(scope="session")
+def all_photographs() -> Path:
+    """The 3,068 phone photographs, a sub-folder a kind, where they lie beside Fashion-MNIST."""
+    folder = fashion_mnist.locate().parent / "clothing-photos"
+    if not folder.is_dir():
+        pytest.skip("the photographs are not beside Fashion-MNIST")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(all_photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few photographs of each kind. Only for reading."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for kind in sorted(path for path in all_photographs.iterdir() if path.is_dir()):
+        (folder / kind.name).mkdir()
+        for path in sorted(kind.iterdir())[:PHOTOGRAPHS_OF_A_KIND]:
+            (folder / kind.name / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -215,9 +215,8 @@ def test_another_models_catalogue_is_refused_with_both_names(tmp_path: Path, cat
         lambda: Catalogue.open(catalogue.directory, other),
         lambda: Catalogue.create(catalogue.directory, other, DIM, CLASSES),
     ):
-        with pytest.raises(ModelMismatch, match=f"{FINGERPRINT[:12]}.*{other[:12]}.*lookalike index") as refused:
+        with pytest.raises(ModelMismatch, match=f"{FINGERPRINT[:12]}.*{other[:12]}.*lookalike reindex"):
             open_it()
-        assert "new directory" in str(refused.value)
 
 
 def test_a_later_format_is_refused(catalogue: Catalogue) -> None:

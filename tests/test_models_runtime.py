@@ -147,7 +147,7 @@ def test_a_card_of_an_older_format_is_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": 2}', '{"format": "2"}', '{"format": 2, "files": []}', "\udcff"]
+    "text", ["", "{", "[]", "null", '{"format": 3}', '{"format": "2"}', '{"format": 3, "files": []}', "\udcff"]
 )
 def test_a_card_that_is_no_card_is_refused(text: str, copy: Path) -> None:
     (copy / CARD_FILE).write_bytes(text.encode("utf-8", "surrogateescape"))

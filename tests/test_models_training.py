@@ -18,11 +18,13 @@ from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, KERAS_FILE, RUNTIME_F
 from models.classifier import build_network
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import Split
+from models.lessons import class_targets
 from models.muon import Muon, orthogonalised
 from models.recipes import RECIPES, Recipe
 from models.runtime import LiteRTEmbedder
+from models.studies import Study
 from models.teaching import taught_by
-from models.training import TrainingData, _targets, instance_contrastive_loss, predict, train
+from models.training import TrainingData, instance_contrastive_loss, predict, train
 
 TINY = Recipe("tiny", epochs=3, batch_size=64, width=8, validation=256, precision="float32")
 
@@ -118,7 +120,7 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(data: TrainingData, t
     out = tmp_path / "bundle"
     said: list[str] = []
     training = train(TINY, data, tmp_path / "checkpoints")
-    card = write_bundle(training, TINY, data, test, 0.0, out, said.append)
+    card = write_bundle([Study(TINY, training)], data, test, out, said.append)
 
     assert sorted(file.name for file in out.iterdir()) == [
         "card.json",
@@ -217,47 +219,9 @@ def test_a_teacher_says_the_mean_over_flips_and_shifts(data: TrainingData) -> No
 def test_the_class_loss_aims_at_labels_and_at_what_a_teacher_says() -> None:
     recipe = replace(TINY, label_smoothing=0.1, teacher_share=0.75)
     labels = np.array([3], np.uint8)
-    alone = _targets(recipe, labels, None)
+    alone = class_targets(recipe, labels, None)
     assert alone[0, 3] == pytest.approx(0.91)
     assert alone[0, 0] == pytest.approx(0.01)
     taught = np.full((1, 10), 0.1, np.float32)
-    assert _targets(recipe, labels, taught)[0, 3] == pytest.approx(0.25 * 0.91 + 0.75 * 0.1)
-    assert _targets(recipe, labels, taught).sum() == pytest.approx(1)
-
-
-def test_a_recipe_with_a_teacher_trains_it_first_and_goes_on_where_it_was(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recipe = replace(TINY, epochs=2, teacher_epochs=2, teacher_width=10)
-    full = fashion_mnist.load("train"), fashion_mnist.load("test")
-    few = {"train": Split(full[0].images[:1024], full[0].labels[:1024]), "test": full[1].first(200)}
-    monkeypatch.setattr(fashion_mnist, "load", lambda split, data_dir=None: few[split])
-    said: list[str] = []
-    counted: list[tuple[int, int]] = []
-
-    def stop_at_the_student(text: str) -> None:
-        said.append(text)
-        if text.startswith("epoch   1/2") and "asking the teacher" in said:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        models.train(recipe, tmp_path / "bundle", say=stop_at_the_student)
-    assert [text[:20] for text in said] == [
-        "training the teacher",
-        said[1][:20],
-        said[2][:20],
-        "asking the teacher",
-        said[4][:20],
-    ]
-    again: list[str] = []
-    card = models.train(recipe, tmp_path / "bundle", progress=lambda *step: counted.append(step), say=again.append)
-    assert [text[:11] for text in again] == [
-        "epoch   2/2",
-        "calibrating",
-        "measuring o",
-    ]
-    assert counted[-1][0] == counted[-1][1]
-    assert [epoch["epoch"] for epoch in card.training["history"]] == [1, 2]
-    assert [epoch["epoch"] for epoch in card.training["teacher"]["history"]] == [1, 2]
-    assert card.training["teacher"]["recipe"]["width"] == 10
-    assert not (tmp_path / "bundle" / "checkpoints").exists()
+    assert class_targets(recipe, labels, taught)[0, 3] == pytest.approx(0.25 * 0.91 + 0.75 * 0.1)
+    assert class_targets(recipe, labels, taught).sum() == pytest.approx(1)

@@ -364,6 +364,7 @@ def test_every_error_that_a_request_can_meet_has_a_status() -> None:
     elsewhere = {  # met only by training, indexing and the server's start
         "training-unavailable", "report-unavailable", "checkpoint-mismatch", "dataset-missing", "dataset-damaged",
         "catalogue-exists", "item-failed", "picture-failed", "workers-lost", "report-not-writable",
+        "reindex-incomplete", "export-format-unknown", "export-not-writable",
         "address-in-use", "address-not-allowed", "invalid-address",
         "server-failed", "error",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from indexer.sources.folder import Folder
 from indexer.sources.items import Source, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.tables import FORMATS, Table
+from indexer.sources.web.access import NO_ACCESS, WebAccess
 from models import fashion_mnist
 from models.download import Progress
 from models.pictures import Picture
@@ -58,12 +59,13 @@ def open_source(
     data_dir: Path | str | None = None,
     progress: Progress | None = None,
     stream: BinaryIO | None = None,
+    web: WebAccess = NO_ACCESS,
 ) -> NamedSource:
     """Return a source: `fashion-mnist` (its 10,000 test images), `sample`, the path of a folder or a table, or `-`.
 
     `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
-    bytes of a download. Raises UnknownSource, SourceUnreadable, or what `models.fashion_mnist.load`, `Folder`
-    and `Table` raise.
+    bytes of a download; `web` says which hosts pictures may be fetched from. Raises UnknownSource, SourceUnreadable,
+    or what `models.fashion_mnist.load`, `Folder` and `Table` raise.
     """
     if name == FASHION_MNIST:
         return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
@@ -72,7 +74,7 @@ def open_source(
 
         return SampleCatalogue()
     if name == STREAM and stream is not None:
-        return JsonStream(stream, Path())
+        return JsonStream(stream, Path(), web)
     path = Path(name)
     try:
         mode = path.stat().st_mode
@@ -83,7 +85,7 @@ def open_source(
     if mode is not None and stat.S_ISDIR(mode):
         return Folder(path)
     if mode is not None and stat.S_ISREG(mode) and path.suffix.lower() in FORMATS:
-        return Table(path)
+        return Table(path, web)
     what = "does not exist" if mode is None else "is of no kind that can be read"
     raise UnknownSource(
         f"The source {name!r} {what}. Choose {FASHION_MNIST}, {SAMPLE}, a folder of pictures, a table "

@@ -69,14 +69,44 @@ class PathRefused(LookalikeError):
     code = "path-refused"
 
 
+class InvalidHost(LookalikeError):
+    """What was given as a host to fetch pictures from is none."""
+
+    code = "invalid-host"
+
+
 class AddressRefused(LookalikeError):
-    """The picture of an item lies at a web address, which is not fetched."""
+    """A web address that pictures are not fetched from: it, or where it leads to, is not allowed."""
 
     code = "address-refused"
 
 
+class AddressUnreachable(LookalikeError):
+    """Nothing was heard from a web address: no such name, no connection, no answer, or a certificate not trusted."""
+
+    code = "address-unreachable"
+
+
+class AddressTooSlow(LookalikeError):
+    """A web address did not give its picture in the time there is for one."""
+
+    code = "address-too-slow"
+
+
+class AddressFailed(LookalikeError):
+    """A web address was answered with an error, or in a way that nothing can be made of."""
+
+    code = "address-failed"
+
+
+class AddressHoldsNoPicture(LookalikeError):
+    """What a web address gives declares itself to be no picture."""
+
+    code = "address-holds-no-picture"
+
+
 class PictureMissing(LookalikeError):
-    """There is no file where an item's picture should be."""
+    """There is nothing where an item's picture should be, no file or nothing at its web address."""
 
     code = "picture-missing"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from indexer.records import AttributeValue
+from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
 from models.pictures import Picture
 
@@ -25,11 +26,11 @@ class SourceItem:
     """One item before it is indexed.
 
     `content` changes when the picture or the attributes do (`indexer.content`). For an encoded picture it may be empty:
-    then it is worked out when the bytes are read.
+    then it is worked out when the bytes are read. A picture on the web is fetched first (`indexer.fetching`).
     """
 
     id: str
-    picture: Picture | EncodedPicture
+    picture: Picture | EncodedPicture | WebPicture
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     content: str = ""
     place: Place = None

@@ -10,6 +10,7 @@ from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.table_files import opened
 from indexer.sources.table_rows import Row, item_of
+from indexer.sources.web.access import NO_ACCESS, WebAccess
 
 
 class JsonRows:
@@ -32,7 +33,8 @@ class JsonRows:
 
 
 class JsonStream:
-    """Items as JSON Lines on a stream that can be read once; pictures by their paths relative to a folder.
+    """Items as JSON Lines on a stream that can be read once; pictures by their paths relative to a folder, or at web
+    addresses as far as `web` allows.
 
     Nothing is known in advance, so every trouble is the failure of one row. Raises SourceEmpty at the end of a stream
     without any row.
@@ -40,9 +42,10 @@ class JsonStream:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, file: BinaryIO, folder: Path) -> None:
+    def __init__(self, file: BinaryIO, folder: Path, web: WebAccess = NO_ACCESS) -> None:
         self._file = file
         self._folder = folder
+        self._web = web
 
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         line_of: dict[str, int] = {}
@@ -54,7 +57,7 @@ class JsonStream:
             if isinstance(row, TableDamaged):
                 yield Failure(number, None, row.code, str(row), hides_items=True)
                 continue
-            item = item_of(row, self._folder)
+            item = item_of(row, self._folder, self._web)
             if item.id is not None and (first := line_of.setdefault(item.id, number)) != number:
                 yield Failure(number, item.id, DuplicateId.code, f"The id {item.id!r} was on line {first} already.")
             else:

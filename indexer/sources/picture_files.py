@@ -1,4 +1,4 @@
-"""Pictures that lie in files: which paths are followed, and how their bytes are read without being caught out."""
+"""Pictures by what a table calls them: which paths are followed, and how files are read without being caught out."""
 
 import os
 import posixpath
@@ -7,8 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from indexer.sources.errors import AddressRefused, PathRefused, PictureMissing, PictureUnreadable
-from indexer.sources.items import EncodedPicture
+from indexer.sources.errors import PathRefused, PictureMissing, PictureUnreadable
+from indexer.sources.web.access import NO_ACCESS, WebAccess, WebPicture, web_picture
 from models.errors import PictureTooLarge
 from models.pictures import MAX_BYTES
 
@@ -53,14 +53,14 @@ class PictureFile:
         return status.st_size
 
 
-def picture_at(reference: str, folder: Path) -> EncodedPicture:
-    """Return the picture that a table names: by a path relative to the table's folder.
+def picture_at(reference: str, folder: Path, web: WebAccess = NO_ACCESS) -> PictureFile | WebPicture:
+    """Return the picture that a table names: by a path relative to the table's folder, or by a web address.
 
     Links within the folder are followed, as whoever made them wants. Raises PathRefused for a path that is absolute
-    or leaves the folder by `..`, AddressRefused for a web address.
+    or leaves the folder by `..`, AddressRefused for an address that `web` does not allow.
     """
     if _ADDRESS.match(reference):
-        raise AddressRefused(f"{reference!r} is a web address; pictures are not fetched. Save it and name the file.")
+        return web_picture(reference, web)
     path = posixpath.normpath(reference)
     if posixpath.isabs(path) or PureWindowsPath(reference).drive:
         raise PathRefused(f"{reference!r} is an absolute path. Give it relative to {str(folder)!r}.")

@@ -9,6 +9,7 @@ from indexer.soundness import attribute_trouble, id_trouble
 from indexer.sources.errors import InvalidRow
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
+from indexer.sources.web.access import WebAccess
 from models.errors import LookalikeError
 
 ID, IMAGE = "id", "image"
@@ -48,8 +49,8 @@ class Rows(Protocol):
     def __iter__(self) -> Iterator[Row]: ...
 
 
-def item_of(row: Row, folder: Path) -> SourceItem | Failure:
-    """Return the item of a row whose picture lies in a folder, or why it is none."""
+def item_of(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
+    """Return the item of a row whose picture lies in a folder, or on the web, or why it is none."""
     try:
         if row.id is None:
             raise InvalidRow("The row has no id. Give it one.")
@@ -57,11 +58,11 @@ def item_of(row: Row, folder: Path) -> SourceItem | Failure:
             raise InvalidRow(trouble)
         image = row.values.get(IMAGE)
         if not isinstance(image, str):
-            raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file there.")
+            raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file or its web address there.")
         attributes = {name: value for name, value in row.values.items() if name not in {ID, IMAGE}}
         if trouble := attribute_trouble(attributes):
             raise InvalidRow(trouble)
-        return SourceItem(row.id, picture_at(image, folder), attributes, place=row.number)
+        return SourceItem(row.id, picture_at(image, folder, web), attributes, place=row.number)
     except LookalikeError as error:
         id_ = None if id_trouble(row.id) else row.id
         return Failure(row.number, id_, error.code, str(error), hides_items=not isinstance(row.id, str))

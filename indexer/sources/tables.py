@@ -18,6 +18,7 @@ from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonRows
 from indexer.sources.parquet_rows import ParquetRows
 from indexer.sources.table_rows import ID, IMAGE, Row, Rows, item_of
+from indexer.sources.web.access import NO_ACCESS, WebAccess
 
 FORMATS: Mapping[str, Callable[[Path], Rows]] = {
     **dict.fromkeys(DELIMITERS, CsvRows),
@@ -28,7 +29,8 @@ FORMATS: Mapping[str, Callable[[Path], Rows]] = {
 
 
 class Table:
-    """The items that a table describes, in its order; pictures by their paths relative to the table's folder.
+    """The items that a table describes, in its order; pictures by their paths relative to the table's folder, or at
+    web addresses as far as `web` allows.
 
     The file is read through first, so that what is wrong with the table as a whole is known before an item is given:
     raises TableDamaged, ColumnMissing, ColumnUnusable, DuplicateId, SourceEmpty, SourceUnreadable or
@@ -37,10 +39,11 @@ class Table:
     Where values have no types (CSV), a column is of numbers when each of its values is one, else of text.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, web: WebAccess = NO_ACCESS) -> None:
         self._signature = _signature(path)
         self._rows = FORMATS[path.suffix.lower()](path)
         self._folder = path.parent
+        self._web = web
         self._survey = _survey(self._rows)
 
     @property
@@ -61,7 +64,7 @@ class Table:
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         """Yield an item or a failure for each row. Raises SourceChanged when the file is no longer what it was."""
         for row in self._rows:
-            yield item_of(self._typed(row), self._folder)
+            yield item_of(self._typed(row), self._folder, self._web)
         if _signature(self._rows.path) != self._signature:
             raise SourceChanged(
                 f"{self._rows.path} was changed while it was being indexed. Run the same command again."

@@ -1,0 +1,115 @@
+"""`lookalike items get`, `list` and `delete`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.options import catalogue_option, where_option
+from commands.searching import where_of
+
+if TYPE_CHECKING:
+    from indexer.records import Item
+
+_json_lines = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, an item a line.")
+
+
+@click.group("items", epilog="Example: lookalike items list --where label=Dress --limit 20")
+def items() -> None:
+    """Look up, list and delete the items of a catalogue."""
+
+
+@items.command("get", epilog="Example: lookalike items get test-00042 --json")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@catalogue_option
+@_json_lines
+def get(ids: Sequence[str], catalogue: Path, as_json: bool) -> None:
+    """Show items, in the order of their ids as given."""
+    from indexer.items import Items
+
+    with Items(catalogue) as kept:
+        for item in kept.get(ids):
+            click.echo(_json_line(item) if as_json else _described(item))
+
+
+@items.command("list", epilog="Example: lookalike items list --where 'price<=40' --json")
+@where_option
+@click.option("--limit", type=click.IntRange(0), help="At most so many (default: all).")
+@click.option("--after", default="", metavar="ID", help="Only those after this id, such as the last of a page.")
+@catalogue_option
+@_json_lines
+def list_items(conditions: Sequence[str], limit: int | None, after: str, catalogue: Path, as_json: bool) -> None:
+    """List items in the order of their ids, a line each: class, its probability, id, attributes."""
+    from indexer.items import Items
+
+    with Items(catalogue) as kept:
+        width = max(len(label) for label in kept.classes)
+        show = _json_line if as_json else partial(_listed, width=width)
+        for item in kept.each(where_of(conditions), after, limit):
+            sys.stdout.write(show(item) + "\n")  # click.echo would flush every line
+        sys.stdout.flush()
+
+
+@items.command("delete", epilog="Example: lookalike items delete test-00042 test-00043")
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@where_option
+@click.option("--yes", is_flag=True, help="Delete what --where names without asking.")
+@catalogue_option
+def delete(ids: Sequence[str], conditions: Sequence[str], yes: bool, catalogue: Path) -> None:
+    """Delete items by their ids, or all that --where names. Servers notice at once.
+
+    When one of the ids is unknown, nothing is deleted. An item that its source still has comes back when the source is
+    indexed again.
+    """
+    from indexer.items import Items
+
+    where = where_of(conditions)
+    if bool(ids) == bool(where):
+        raise click.UsageError("Name either the IDs of the items to delete or, with --where, what they are like.")
+    with Items(catalogue) as kept:
+        if where is None:
+            deleted = kept.delete(ids)
+        else:
+            _confirm(kept.count(where), yes)
+            deleted = kept.delete_where(where)
+        click.echo(f"{catalogue}: {deleted} deleted, {kept.count()} items.")
+
+
+def _confirm(count: int, yes: bool) -> None:
+    if yes or count == 0:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"This would delete {count} items. Give --yes to do so.")
+    click.confirm(f"Delete {count} items?", abort=True, err=True)
+
+
+def _json_line(item: "Item") -> str:
+    from search_api.answers import item_answer
+
+    return json.dumps(item_answer(item), ensure_ascii=False)
+
+
+def _listed(item: "Item", width: int) -> str:
+    attributes = "  ".join(f"{name}={_told(value)}" for name, value in item.attributes.items())
+    return f"{item.label:<{width}}  {item.probability:>4.0%}  {item.id}  {attributes}".rstrip()
+
+
+def _described(item: "Item") -> str:
+    picture = item.picture
+    lines = [
+        ("label", f"{item.label} ({item.probability:.0%})"),
+        ("picture", f"{picture.width}x{picture.height}, {picture.media_type}"),
+        *((name, _told(value)) for name, value in item.attributes.items()),
+    ]
+    width = max(len(name) for name, _ in lines)
+    return "\n".join([item.id, *(f"  {name:<{width}}  {value}" for name, value in lines)])
+
+
+def _told(value: object) -> str:
+    """Return an attribute's value on one line: a plain string as it is, anything else as JSON."""
+    is_plain = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)

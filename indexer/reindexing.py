@@ -1,0 +1,262 @@
+"""A catalogue made anew with another model, from what it keeps of its items, and put in the place of the old one."""
+
+import fcntl
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer import rows, scans
+from indexer.catalogue import Catalogue
+from indexer.display import LOSSLESS_SIDE
+from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
+from indexer.location import CURRENT, name_of, place_for
+from indexer.planning import BATCH
+from indexer.records import DisplayCopy, Record
+from indexer.rows import Rows
+from indexer.scans import KeptItem
+from indexer.store import Store, explained, sync_directory
+from indexer.tally import Progress
+from indexer.workers import Task, Workers
+from models.card import ModelCard
+from models.embedder import Embedder
+from models.errors import LookalikeError
+from models.pictures import decode
+
+LOCK_FILE = "reindex.lock"
+
+_BATCHES_AHEAD = 1
+
+Reader: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
+"""Gives a connection inside a transaction on the old catalogue."""
+
+Begun: TypeAlias = tuple[KeptItem, Task | None]
+"""An item, and its picture that a worker prepares; None for one that is prepared here, as that is quicker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """How many items the catalogue has, how many of them were embedded now, and where the old catalogue is kept.
+
+    `previous` is None when the catalogue had been made with this model already, and nothing was done.
+    """
+
+    items: int
+    embedded: int
+    previous: Path | None
+
+
+def reindex(
+    root: Path | str, embedder: Embedder, progress: Progress | None = None, workers: int | None = None
+) -> Reindexed:
+    """Make a catalogue anew with another model from its display copies, beside the old one, and switch to it.
+
+    Ids, attributes and contents are carried over, so that indexing the source again finds nothing changed. Every batch
+    is durable when `progress(done, total)` counts it, and an interrupted run is resumed by running it again. What is
+    written to the old catalogue meanwhile is carried over too. The switch is one step, made while no one can write to
+    the old catalogue; who has that open goes on reading it, and gets CatalogueReplaced for writing. It is kept.
+
+    Larger pictures are embedded from the reduced JPEG that is kept of them: see `indexer.display`. They are prepared by
+    `workers` processes, as `pipeline.index` says.
+
+    Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what `Catalogue.open` raises;
+    CatalogueNotWritable, CatalogueBusy, WorkersLost.
+    """
+    root, card = Path(root), embedder.card
+    with closing(Store(root)) as old:
+        old.check()
+        if old.described().fingerprint == card.fingerprint:
+            return Reindexed(_count(old), 0, None)
+        with only_one(root):
+            place = _place(root, old, card.fingerprint)
+            with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
+                _make_sure_of(new, card)
+                carrier = _Carrier(new, embedder, pool, progress)
+                # Until so little is left that writers can wait for it.
+                while carrier.carry(old.read) > BATCH:
+                    pass
+                carrier.require_all()
+                Catalogue(new).publish()
+                with old.write() as connection:
+                    carrier.carry(lambda: nullcontext(connection))
+                    carrier.require_all()
+                    _carry_memory(connection, new)
+                    _point_at(root, place)
+                return Reindexed(_count(new), carrier.embedded, old.directory)
+
+
+@contextmanager
+def only_one(root: Path) -> Iterator[None]:
+    """Hold the lock that lets one process at a time make or delete catalogues beside the current one; a kill frees it.
+
+    Raises CatalogueBusy, CatalogueNotWritable.
+    """
+    with explained(root):
+        descriptor = os.open(root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise CatalogueBusy(f"Another process is reindexing {root}. Let it end, or stop it.") from error
+    finally:
+        os.close(descriptor)
+
+
+class _Carrier:
+    """Brings the new catalogue's rows to those of the old one, under the same numbers.
+
+    A row number stands for one item with one picture and one set of attributes for ever, so two lists of numbers tell
+    what is left to do, however often and wherever this was stopped.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, pool: Workers, progress: Progress | None) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._pool = pool
+        self._progress = progress or (lambda done, total: None)
+        self._failed: dict[int, str] = {}
+        self.embedded = 0
+
+    def carry(self, reader: Reader) -> int:
+        """Delete what the old catalogue no longer has, embed and add what is new in it; return how many these were."""
+        with reader() as connection:
+            wanted = rows.rows_where(connection, None)
+        with self._store.read() as connection:
+            there = rows.rows_where(connection, None)
+        gone = np.setdiff1d(there, wanted, assume_unique=True)
+        if len(gone):
+            with self._store.write() as connection:
+                rows.bury_rows(connection, gone)
+        missing = np.setdiff1d(np.setdiff1d(wanted, there, assume_unique=True), list(self._failed))
+        done = len(wanted) - len(missing)
+        self._progress(done, len(wanted))
+        begun: deque[list[Begun]] = deque()
+        for start in range(0, len(missing) + _BATCHES_AHEAD * BATCH, BATCH):
+            begun.append(self._begun(reader, missing[start : start + BATCH]))
+            if len(begun) > _BATCHES_AHEAD:
+                self._commit(begun.popleft())
+                done = min(done + BATCH, len(wanted))
+                self._progress(done, len(wanted))
+        return len(missing)
+
+    def require_all(self) -> None:
+        """Raise ReindexIncomplete when items failed."""
+        if self._failed:
+            first = next(iter(self._failed.values()))
+            raise ReindexIncomplete(
+                f"{len(self._failed)} items can't be embedded from the pictures that are kept of them (the first: "
+                f"{first}). The catalogue stays as it is. Delete them with `lookalike items delete`, run this again, "
+                "and index them anew from their source."
+            )
+
+    def _begun(self, reader: Reader, numbers: Rows) -> list[Begun]:
+        """Let the pictures of those rows that still live be prepared by the workers, but for tiny ones."""
+        with reader() as connection:
+            items = scans.kept_items(connection, numbers)
+        return [
+            (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display))) for item in items
+        ]
+
+    def _commit(self, begun: Sequence[Begun]) -> None:
+        """Embed a batch and write it in one transaction."""
+        seen: list[tuple[KeptItem, NDArray[np.uint8]]] = []
+        for item, task in begun:
+            try:
+                seen.append((item, self._view(item, task)))
+            except WorkersLost:
+                raise
+            except LookalikeError as error:
+                self._failed[item.row] = f"{item.id}: {error}"
+        if not seen:
+            return
+        card = self._embedder.card
+        vectors, probabilities = self._embedder.embed(np.stack([view for _, view in seen]))
+        best = probabilities.argmax(axis=1).tolist()
+        records = [
+            Record(
+                id=item.id,
+                label=card.classes[label],
+                probability=float(row[label]),
+                vector=vector,
+                display=item.display,
+                attributes=item.attributes,
+                content=item.content,
+            )
+            for (item, _), vector, label, row in zip(seen, vectors, best, probabilities, strict=True)
+        ]
+        for record in records:
+            rows.check_change(record, card.dim, card.classes)
+        with self._store.write() as connection:
+            rows.insert(connection, records, [item.row for item, _ in seen])
+        self.embedded += len(records)
+
+    def _view(self, item: KeptItem, task: Task | None) -> NDArray[np.uint8]:
+        if task is not None:
+            return self._pool.result(task).view
+        return self._embedder.prepare(decode(item.display.data)).pixels
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPicture:
+    """A display copy on its way to a worker."""
+
+    display: DisplayCopy
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        return self.display.data
+
+
+def _is_tiny(display: DisplayCopy) -> bool:
+    return max(display.width, display.height) <= LOSSLESS_SIDE
+
+
+def _place(root: Path, old: Store, fingerprint: str) -> Path:
+    """Return where the new catalogue goes: a place of its model's own, which may hold one already, finished or not."""
+    if old.directory != root:
+        with closing(Store(root, directory=root)) as first, suppress(CatalogueMissing, CatalogueDamaged):
+            first.check()
+            if first.described().fingerprint == fingerprint:
+                return root
+    return place_for(root, fingerprint)
+
+
+def _make_sure_of(store: Store, card: ModelCard) -> None:
+    try:
+        store.check()
+    except CatalogueMissing:
+        store.create(card.fingerprint, card.dim, json.dumps(list(card.classes)))
+
+
+def _count(store: Store) -> int:
+    with store.read() as connection:
+        return scans.count(connection, None)
+
+
+def _carry_memory(old: apsw.Connection, store: Store) -> None:
+    """Carry over what a catalogue remembers beyond its items: every attribute name, and the row numbers given away."""
+    with store.write() as connection:
+        names = [(name,) for name in rows.attribute_names(old)]
+        connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", names)
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'items'")
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('items', ?)", (rows.last_row_ever(old),))
+
+
+def _point_at(root: Path, place: Path) -> None:
+    """Make a place the current one: in one step, and durably."""
+    with explained(root):
+        draft = root / f"{CURRENT}.tmp"
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(name_of(root, place) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(root / CURRENT)
+        sync_directory(root)

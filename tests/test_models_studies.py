@@ -1,0 +1,132 @@
+"""Recipes of several networks: teachers first, weights handed on, photographs learned from, all of it resumed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from models import fashion_mnist
+from models.card import PHOTOGRAPHS_FILE
+from models.errors import CheckpointMismatch
+from models.fashion_mnist import Split
+from models.photographs import find_photographs
+from models.recipes import RECIPES, Recipe
+from models.studies import study
+from models.training import TrainingData, predict
+
+TINY = Recipe("tiny", epochs=2, batch_size=64, width=8, validation=256, precision="float32")
+WIDE = replace(TINY, name="wide", width=10)
+FIRST = replace(TINY, name="first", teachers=(WIDE,))
+SECOND = replace(TINY, name="second", teachers=(WIDE, FIRST), begins_as=FIRST, photograph_views=2)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, Split]:
+    """A little of Fashion-MNIST in place of all of it."""
+    learn, test = fashion_mnist.load("train"), fashion_mnist.load("test").first(200)
+    splits = {"train": Split(learn.images[:1024], learn.labels[:1024]), "test": test}
+    monkeypatch.setattr(fashion_mnist, "load", lambda split, data_dir=None: splits[split])
+    return splits
+
+
+def quiet(done: int, total: int) -> None:
+    """Count nothing."""
+
+
+def test_what_comes_before_is_trained_once_and_in_order() -> None:
+    assert [recipe.name for recipe in SECOND.before()] == ["wide", "first"]
+    assert TINY.before() == ()
+    for recipe in RECIPES.values():
+        assert recipe.begins_as is None or recipe.begins_as in recipe.teachers
+        assert len({one.name for one in (*recipe.before(), recipe)}) == len(recipe.before()) + 1
+
+
+def test_a_seed_goes_to_every_network() -> None:
+    seeded = SECOND.seeded(5)
+    assert {one.seed for one in (*seeded.before(), seeded)} == {5}
+    assert seeded.begins_as in seeded.before()
+
+
+def test_a_recipe_tells_itself_in_json() -> None:
+    told = SECOND.told()
+    assert json.loads(json.dumps(told)) == told
+    assert told["teachers"] == ["wide", "first"]
+    assert told["begins_as"] == "first"
+
+
+def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp_path: Path) -> None:
+    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
+    first = study(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1]
+    still = replace(SECOND, epochs=1, peak_learning_rate=0.0)
+    later = study(still, data, None, tmp_path, quiet, lambda text: None)[-1]
+    for before, after in zip(
+        first.training.network.trainable_weights, later.training.network.trainable_weights, strict=True
+    ):
+        np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6)
+
+
+def stop_after(wanted: str, said: list[str]) -> Callable[[str], None]:
+    """Return a listener that interrupts once it has heard a line that begins like that after one about `second`."""
+
+    def listen(text: str) -> None:
+        said.append(text)
+        if text.startswith(wanted) and "training second" in said:
+            raise KeyboardInterrupt
+
+    return listen
+
+
+def test_teachers_come_first_and_a_stopped_run_goes_on_where_it_was(
+    few: dict[str, Split], photographs: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        models.train(SECOND, tmp_path / "bundle", say=stop_after("epoch   1/2", said), photographs=photographs)
+    asked = "asking the teacher"
+    told = [text for text in said if not text.startswith("epoch")]
+    assert told[1:] == ["training wide", "training first", asked, "training second", asked]
+    assert told[0].startswith("looking at ")
+
+    again: list[str] = []
+    counted: list[tuple[int, int]] = []
+    card = models.train(
+        SECOND,
+        tmp_path / "bundle",
+        progress=lambda *step: counted.append(step),
+        say=again.append,
+        photographs=photographs,
+    )
+    assert [text[:11] for text in again[1:]] == ["epoch   2/2", "calibrating", "measuring o"]
+    assert counted[-1][0] == counted[-1][1]
+    assert [epoch["epoch"] for epoch in card.training["history"]] == [1, 2]
+    assert [one["recipe"]["name"] for one in card.training["before"]] == ["wide", "first"]
+    assert not (tmp_path / "bundle" / "checkpoints").exists()
+
+    found = find_photographs(photographs)
+    seen = [one for one in found if not one.is_unseen]
+    assert card.training["photographs"]["learned"] + card.training["photographs"]["held_out"] == len(seen)
+    assert (tmp_path / "bundle" / PHOTOGRAPHS_FILE).read_text().split() == sorted(one.digest[:16] for one in seen)
+    assert 0 <= card.metrics["photographs"] <= 1
+    assert len(models.load(tmp_path / "bundle").known.others) == 3  # type: ignore[attr-defined]
+
+
+def test_a_bundle_of_another_recipe_is_not_overwritten(few: dict[str, Split], tmp_path: Path) -> None:
+    models.train(replace(TINY, epochs=1), tmp_path / "bundle")
+    with pytest.raises(CheckpointMismatch, match="another recipe"):
+        models.train(TINY, tmp_path / "bundle")
+
+
+def test_photographs_are_learned(few: dict[str, Split], photographs: Path, tmp_path: Path) -> None:
+    """A network that learns a few photographs for long knows them."""
+    from models.photograph_lesson import PhotographViews
+
+    data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], 256, 0)
+    views = PhotographViews.of([one for one in find_photographs(photographs) if one.is_mapped], 0)
+    recipe = replace(TINY, epochs=30, photograph_views=3)
+    network = study(recipe, data, views, tmp_path, quiet, lambda text: None)[-1].training.network
+    answers = predict(network, views.views)["logits"].argmax(axis=1)
+    assert views.right[np.arange(len(answers)), answers].mean() > 0.6
