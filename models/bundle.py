@@ -143,7 +143,7 @@ def write_bundle(
             training={**card.training, "seconds": round(_epoch_seconds(studies) + time.monotonic() - started, 1)},
         )
         write_card(card, draft)
-        plots.draw_curves(card.training["history"], draft / "curves.png")
+        plots.draw_curves(card.epochs, draft / "curves.png")
         if found.recognition is not None:
             plots.draw_confusion(found.recognition.confusion, CLASSES, draft / "confusion.png")
         out.mkdir(exist_ok=True)

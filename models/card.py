@@ -45,6 +45,17 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[VectorPart, ...] = ()
 
+    @property
+    def epochs(self) -> tuple[Mapping[str, Any], ...]:
+        """Every epoch in which this network's weights were learned, numbered from 1, in whichever training it was."""
+        by_name = {one["recipe"]["name"]: one for one in (*self.training.get("before", ()), self.training)}
+        line: list[Mapping[str, Any]] = []
+        name = self.training["recipe"]["name"]
+        while name is not None:
+            line = [*by_name[name]["history"], *line]
+            name = by_name[name]["recipe"].get("begins_as")
+        return tuple({**epoch, "epoch": number} for number, epoch in enumerate(line, 1))
+
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""

@@ -108,7 +108,7 @@ def evaluate(
         parameters=card.training.get("parameters"),
         bytes=embedder.graph_bytes,
         trained_at=card.trained_at,
-        history=tuple(card.training.get("history", ())),
+        history=card.epochs if "recipe" in card.training else (),
     )
     vectors, probabilities = embedder.embed(test.images)
     rankings, found_looks = _found(vectors, lambda images: embedder.embed(images)[0], test, progress)

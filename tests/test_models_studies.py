@@ -104,6 +104,8 @@ def test_teachers_come_first_and_a_stopped_run_goes_on_where_it_was(
     assert counted[-1][0] == counted[-1][1]
     assert [epoch["epoch"] for epoch in card.training["history"]] == [1, 2]
     assert [one["recipe"]["name"] for one in card.training["before"]] == ["wide", "first"]
+    assert [epoch["epoch"] for epoch in card.epochs] == [1, 2, 3, 4]
+    assert [epoch["loss"] for epoch in card.epochs[2:]] == [epoch["loss"] for epoch in card.training["history"]]
     assert not (tmp_path / "bundle" / "checkpoints").exists()
 
     found = find_photographs(photographs)
