@@ -15,6 +15,7 @@ from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from models import fashion_mnist
 from models.fashion_mnist import Split
+from models.photographs import Photograph, find_photographs, unseen_by
 from models.runtime import LiteRTEmbedder
 from search_api.app import create_app
 from search_api.engine import Engine
@@ -44,6 +45,12 @@ def all_photographs() -> Path:
     if not folder.is_dir():
         pytest.skip("the photographs are not beside Fashion-MNIST")
     return folder
+
+
+@pytest.fixture(scope="session")
+def unseen_photographs(all_photographs: Path, embedder: LiteRTEmbedder) -> tuple[Photograph, ...]:
+    """Those that the shipped model has not learned from."""
+    return unseen_by([embedder.bundle], find_photographs(all_photographs))
 
 
 @pytest.fixture(scope="session")

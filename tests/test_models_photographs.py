@@ -15,7 +15,7 @@ from models.photograph_changes import photographed_anew
 from models.photograph_evaluation import evaluate_photographs
 from models.photograph_lesson import PhotographViews
 from models.photograph_sheet import PAGE, write_sheet
-from models.photographs import RIGHT_CLASSES, find_photographs, right_classes, unseen_by, write_seen
+from models.photographs import RIGHT_CLASSES, Photograph, find_photographs, right_classes, unseen_by, write_seen
 from models.runtime import LiteRTEmbedder
 
 
@@ -106,10 +106,9 @@ def test_a_lesson_aims_at_right_classes_alone_and_at_none_for_what_is_none(photo
 
 
 def test_unseen_photographs_are_recognised_and_those_of_no_class_noticed(
-    embedder: LiteRTEmbedder, all_photographs: Path
+    embedder: LiteRTEmbedder, unseen_photographs: tuple[Photograph, ...]
 ) -> None:
-    unseen = unseen_by([embedder.bundle], find_photographs(all_photographs))
-    figures = evaluate_photographs(embedder, unseen).figures()
+    figures = evaluate_photographs(embedder, unseen_photographs).figures()
     recorded = {name: value for name, value in embedder.card.metrics.items() if name.startswith("photographs")}
     assert {name: round(value, 4) for name, value in figures.items()} == pytest.approx(recorded, abs=0.01)
     assert figures["photographs"] >= 0.80

@@ -14,7 +14,7 @@ from models.confidence import MatchConfidence
 from models.errors import DatasetMissing
 from models.familiarity import Familiarity, auroc, is_familiar
 from models.fashion_mnist import CLASSES, Split
-from models.photographs import find_photographs, unseen_by
+from models.photographs import Photograph
 from models.retrieval import rank_all
 from models.runtime import LiteRTEmbedder
 from models.strangers import DRAWN, shuffled, strangers
@@ -106,9 +106,9 @@ def test_strangers_are_noticed(
 
 @pytest.mark.parametrize("kind", ["hat", "shorts", "skirt"])
 def test_unseen_photographs_of_other_clothes_are_noticed(
-    kind: str, embedder: LiteRTEmbedder, test_split: Split, all_photographs: Path
+    kind: str, embedder: LiteRTEmbedder, test_split: Split, unseen_photographs: tuple[Photograph, ...]
 ) -> None:
-    unseen = [one for one in unseen_by([embedder.bundle], find_photographs(all_photographs)) if one.kind == kind]
+    unseen = [one for one in unseen_photographs if one.kind == kind]
     assert len(unseen) >= 10
     distance = embedder.known.distance
     views = np.stack([embedder.prepare(one.read()).pixels for one in unseen])
