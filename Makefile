@@ -11,6 +11,8 @@ MODEL_OUT ?= reports/trained
 RECIPE ?= quick
 # Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
 DATA_DIR ?= $(wildcard ../shared/datasets/fashion-mnist)
+# So are photographs to learn from, a folder a kind of garment.
+PHOTOS ?= $(wildcard ../shared/datasets/clothing-photos)
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell $(name) -c \
 	'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
@@ -36,7 +38,7 @@ index: .venv/serving
 		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)'; fi
 
 train: .venv/developing ## train RECIPE, quick (10 minutes) or full (hours), into MODEL_OUT
-	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)'
+	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: .venv/developing browser ## run all the tests
 	@$(BIN)/python -m pytest
