@@ -188,8 +188,8 @@ def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
     there = [name for name in fashion_mnist.SPLIT_FILES["test"] if (folder / name).exists()]
     fashion_mnist.locate(folder, names=there)
     click.echo(
-        f"Fashion-MNIST is not in {folder} and could not be downloaded, so {instead}; for Fashion-MNIST, run this again "
-        f"with a network, or set {fashion_mnist.DATA_DIR_VARIABLE} to the folder that holds its files.",
+        f"Fashion-MNIST is not in {folder} and could not be downloaded, so {instead}; for Fashion-MNIST, run this "
+        f"again with a network, or set {fashion_mnist.DATA_DIR_VARIABLE} to the folder that holds its files.",
         err=True,
     )
 
