@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import exporting, indexing, items, learning, reindexing, sampling, searching, serving
+from commands import exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
 
 
 class _Commands(click.Group):
@@ -46,6 +46,9 @@ for command in (
     searching.similar,
     serving.serve,
     serving.info,
+    upkeep.verify,
+    upkeep.backup,
+    upkeep.restore,
 ):
     main.add_command(command)
 

@@ -14,7 +14,7 @@ from benchmarks.measuring import BenchmarkFailed, Say, Section
 from benchmarks.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
-NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization")
+NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

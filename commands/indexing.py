@@ -124,6 +124,7 @@ def _bring_up_to_date(
     from indexer import pipeline
     from indexer.catalogue import Catalogue
     from indexer.failures import REPORT_FILE, FailureReport
+    from indexer.page_digests import note_pages
 
     card = embedder.card
     with (
@@ -140,6 +141,7 @@ def _bring_up_to_date(
             if report_file is None and not failures.count:
                 failures.path.unlink(missing_ok=True)
         total = len(catalogue)
+    note_pages(directory)
     is_done = not (report.added or report.updated or report.failed or report.pruned)
     click.echo(
         f"{directory}: {'nothing to do: ' if is_done else ''}{_summed_up(report)}, {total} items.{_where(failures)}"

@@ -14,9 +14,11 @@ from commands.terminal import print_hits, print_json, print_result
 
 @click.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
 @click.argument("image", type=click.File("rb"))
+@click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")
 @query_options
 def search(
     image: Any,
+    box: str | None,
     k: int,
     conditions: Sequence[str],
     look: float | None,
@@ -25,10 +27,12 @@ def search(
     as_json: bool,
 ) -> None:
     """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
+    from models.boxes import Box
     from search_api.answers import search_answer
 
+    part = None if box is None else Box.parse(box)
     with closing(open_engine(catalogue, model)) as engine:
-        result = engine.search(image.read(), k, where_of(conditions), look)
+        result = engine.search(image.read(), k, where_of(conditions), look, part)
     if as_json:
         print_json(search_answer(result))
     else:

@@ -30,3 +30,13 @@ def display_copy(picture: Picture) -> DisplayCopy:
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
     return DisplayCopy(encoded.getvalue(), "image/jpeg", *image.size)
+
+
+def is_shown(copy: DisplayCopy) -> bool:
+    """Tell whether a display copy can be decoded, and is of the kind and size that it says."""
+    try:
+        with Image.open(io.BytesIO(copy.data), formats=("PNG", "JPEG")) as image:
+            image.load()
+            return (image.get_format_mimetype(), *image.size) == (copy.media_type, copy.width, copy.height)
+    except Exception:  # Pillow's decoders raise whatever damaged bytes make them stumble over
+        return False

@@ -97,3 +97,27 @@ class ExportNotWritable(LookalikeError):
     """A table or a folder can't be written where it was to go."""
 
     code = "export-not-writable"
+
+
+class CatalogueInUse(LookalikeError):
+    """What is to be put in its place is open in another process."""
+
+    code = "catalogue-in-use"
+
+
+class CatalogueExists(LookalikeError):
+    """There is a catalogue already where another was to go."""
+
+    code = "catalogue-exists"
+
+
+class NotRepairable(LookalikeError):
+    """A catalogue has lost what none of its parts can give back."""
+
+    code = "not-repairable"
+
+
+class BackupUnusable(LookalikeError):
+    """A backup can't be written, or is not as it was written."""
+
+    code = "backup-unusable"

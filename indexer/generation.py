@@ -164,7 +164,10 @@ def published(connection: apsw.Connection) -> Pointer | None:
 def point_at(connection: apsw.Connection, pointer: Pointer) -> None:
     """Make a written index file the published one; deaths that it knows of need no tombstone any more."""
     connection.execute("DELETE FROM generations")
-    connection.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(pointer))
+    connection.execute(
+        "INSERT INTO generations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, digest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
+        astuple(pointer),
+    )
     connection.execute("DELETE FROM tombstones WHERE number <= ?", (pointer.last_tombstone,))
 
 

@@ -245,7 +245,7 @@ def _carry_memory(old: apsw.Connection, store: Store) -> None:
     """Carry over what a catalogue remembers beyond its items: every attribute name, and the row numbers given away."""
     with store.write() as connection:
         names = [(name,) for name in rows.attribute_names(old)]
-        connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", names)
+        connection.executemany("INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", names)
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'items'")
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('items', ?)", (rows.last_row_ever(old),))
 

@@ -8,6 +8,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.digests import Value, digest_of
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
@@ -20,6 +21,9 @@ Rows = NDArray[np.int64]
 ITEM = "row, id, label, probability, attributes, media_type, width, height"
 """The columns that `item_of` reads."""
 
+COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+"""What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
+
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
 
@@ -29,33 +33,21 @@ def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequ
     if numbers is None:
         first = last_row_ever(connection) + 1
         numbers = range(first, first + len(records))
-    numbered = list(zip(numbers, records, strict=True))
+    kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
     connection.executemany(
-        f"INSERT INTO items ({ITEM}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                row,
-                record.id,
-                record.label,
-                float(record.probability),
-                json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
-                record.display.media_type,
-                record.display.width,
-                record.display.height,
-                record.content,
-            )
-            for row, record in numbered
-        ],
+        f"INSERT INTO items ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*columns, digest_of((*columns, *blobs))) for columns, blobs in kept],
     )
     connection.executemany(
-        "INSERT INTO vectors (row, vector) VALUES (?, ?)",
-        [(row, record.vector.astype(_VECTOR_TYPE, copy=False).tobytes()) for row, record in numbered],
+        "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
     )
     connection.executemany(
-        "INSERT INTO displays (row, data) VALUES (?, ?)", [(row, record.display.data) for row, record in numbered]
+        "INSERT INTO displays (row, data) VALUES (?, ?)", [(columns[0], data) for columns, (_, data) in kept]
     )
     names = sorted({name for record in records for name in record.attributes})
-    connection.executemany("INSERT OR IGNORE INTO attribute_names (name) VALUES (?)", [(name,) for name in names])
+    connection.executemany(
+        "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
+    )
 
 
 def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeUpdate], dim: int) -> list[Record]:
@@ -82,7 +74,7 @@ def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
 def bury_rows(connection: apsw.Connection, rows: Rows) -> int:
     """Take live rows out and leave tombstones; return how many there were."""
     dead = json.dumps(rows.tolist())
-    connection.execute("INSERT INTO tombstones (row) SELECT value FROM json_each(?)", (dead,))
+    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
     for table in ("items", "vectors", "displays"):
         connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
     return len(rows)
@@ -227,6 +219,23 @@ def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
         raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
     if not _are_unit(vector[np.newaxis]):
         raise ValueError(f"{record.id}: the vector is not of length 1.")
+
+
+def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, bytes]]:
+    """Return what a record becomes in the table `items`, and its vector and picture."""
+    display = record.display
+    columns = (
+        row,
+        record.id,
+        record.label,
+        float(record.probability),
+        json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
+        record.content,
+        display.media_type,
+        display.width,
+        display.height,
+    )
+    return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
 
 
 def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:

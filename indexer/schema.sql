@@ -1,11 +1,13 @@
 -- The truth about a catalogue. Index files beside it are caches of the table `vectors`.
+-- Every row carries a digest of itself, an item's of its vector and its picture as well: SQLite notices no flipped bit.
 
 CREATE TABLE catalogue (
     only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
     fingerprint TEXT    NOT NULL,
     dim         INTEGER NOT NULL CHECK (dim > 0),
     classes     TEXT    NOT NULL,            -- JSON list, in the model's order
-    revision    INTEGER NOT NULL DEFAULT 0   -- grows with every write: what readers compare
+    revision    INTEGER NOT NULL DEFAULT 0,  -- grows with every write: what readers compare
+    digest      BLOB    NOT NULL DEFAULT x'' -- also of the numbers that were given out last
 ) STRICT;
 
 -- A row number is never reused: an update is a new row, and a tombstone for the old one. So an index of any age,
@@ -19,7 +21,8 @@ CREATE TABLE items (
     content     TEXT    NOT NULL,
     media_type  TEXT    NOT NULL,
     width       INTEGER NOT NULL,
-    height      INTEGER NOT NULL
+    height      INTEGER NOT NULL,
+    digest      BLOB    NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX items_by_label ON items (label, id);
 
@@ -30,11 +33,15 @@ CREATE TABLE displays (row INTEGER PRIMARY KEY, data   BLOB NOT NULL) STRICT;
 -- Rows that have died since the published generation was built.
 CREATE TABLE tombstones (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    row    INTEGER NOT NULL
+    row    INTEGER NOT NULL,
+    digest BLOB    NOT NULL DEFAULT x''
 ) STRICT;
 
 -- Every attribute name that an item ever had, so that a misspelt filter is told what there is.
-CREATE TABLE attribute_names (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE attribute_names (
+    name   TEXT PRIMARY KEY,
+    digest BLOB NOT NULL DEFAULT x''
+) STRICT, WITHOUT ROWID;
 
 -- The index file to use: at most one row.
 CREATE TABLE generations (
@@ -45,5 +52,6 @@ CREATE TABLE generations (
     sha256         TEXT    NOT NULL,
     count          INTEGER NOT NULL,
     last_row       INTEGER NOT NULL,         -- it holds the live rows up to this one
-    last_tombstone INTEGER NOT NULL          -- and knows of the deaths up to this one
+    last_tombstone INTEGER NOT NULL,         -- and knows of the deaths up to this one
+    digest         BLOB    NOT NULL DEFAULT x''
 ) STRICT;

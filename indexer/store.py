@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import apsw
 
+from indexer.digests import SEAL, digest
 from indexer.errors import (
     CatalogueBusy,
     CatalogueDamaged,
@@ -21,15 +22,17 @@ from indexer.errors import (
     CatalogueTooNew,
 )
 from indexer.location import located
+from indexer.upgrade import upgrade
 
 DATABASE_FILE = "catalogue.sqlite"
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
-FORMAT = 1
+FORMAT = 2
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
 
+_SEALED = f"UPDATE catalogue SET digest = {SEAL}"
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WRITE_FAILURES = {
@@ -141,6 +144,7 @@ class Store:
                         "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
                         (fingerprint, dim, classes),
                     )
+                    connection.execute(_SEALED)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
                     connection.execute("COMMIT")
             finally:
@@ -149,7 +153,10 @@ class Store:
             sync_directory(self.directory.parent)
 
     def check(self) -> None:
-        """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read."""
+        """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read.
+
+        One of an earlier format is brought to the present one, durably: else CatalogueNotWritable or CatalogueBusy.
+        """
         with explained(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
@@ -169,6 +176,9 @@ class Store:
                 raise CatalogueTooNew(
                     f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
                 )
+        if version < FORMAT:
+            with self.write() as connection:
+                upgrade(connection, FORMAT)
 
     def described(self) -> Described:
         """Return the model's facts. Raises CatalogueDamaged."""
@@ -211,6 +221,7 @@ class Store:
                         )
                     yield connection
                     connection.execute("UPDATE catalogue SET revision = revision + 1")
+                    connection.execute(_SEALED)
                     connection.execute("COMMIT")
                 finally:
                     _roll_back(connection)
@@ -250,6 +261,7 @@ class Store:
     def _opened(self, name: str, flags: int) -> apsw.Connection:
         connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
+            connection.create_scalar_function("digest", digest, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from models import fashion_mnist, garment_view, plots
 from models.calibration import fit_temperature
@@ -31,7 +32,7 @@ from models.card import (
     write_card,
 )
 from models.changes import Images
-from models.classifier import VIEW_SIDE, build_embedder
+from models.classifier import VIEW_SIDE, build_embedder, main_axes
 from models.confidence import MatchConfidence
 from models.download import Progress
 from models.embedder import Vectors
@@ -117,7 +118,9 @@ def write_bundle(
     say("calibrating and exporting")
     logits = predict(training.network, data.held_out_images)["logits"]
     temperature = fit_temperature(logits, data.held_out_labels)
-    model = build_embedder(training.network, recipe.look_share, temperature)
+    kinds = predict(training.network, data.images[:_KNOWN])["kind"]
+    axes = main_axes(kinds, recipe.kind_dim - len(CLASSES))
+    model = build_embedder(training.network, recipe, temperature, axes)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as draft_name:
@@ -125,7 +128,7 @@ def write_bundle(
         model.save(draft / KERAS_FILE)
         with silenced():
             model.export(draft / RUNTIME_FILE, format="litert", verbose=False)
-        fit_answers(model, data, draft, photographs)
+        fit_answers(model, recipe, data, draft, photographs)
         if photographs is not None:
             write_seen(photographs.photographs, draft / PHOTOGRAPHS_FILE)
         card = _card_of(draft, studies, temperature, photographs)
@@ -151,15 +154,18 @@ def write_bundle(
 
 
 def fit_answers(
-    model: keras.Model, data: TrainingData, bundle: Path, photographs: PhotographViews | None = None
+    model: keras.Model, recipe: Recipe, data: TrainingData, bundle: Path, photographs: PhotographViews | None = None
 ) -> None:
     """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
     known, labels = predict(model, data.images[:_KNOWN])["vector"], data.labels[:_KNOWN]
+    # What is believed of the classes says least of what belongs to none.
+    used = np.ones(known.shape[1], np.bool_)
+    used[recipe.kind_dim - len(CLASSES) : recipe.kind_dim] = False
     held_out = predict(model, data.held_out_images)
     if photographs is None:
-        familiarity = Familiarity.fit(known, labels, held_out["vector"])
+        familiarity = Familiarity.fit(known, labels, held_out["vector"], used=used)
     else:
-        familiarity = _familiarity_with(photographs, model, known, labels, held_out["vector"])
+        familiarity = _familiarity_with(photographs, model, known, labels, held_out["vector"], used)
     familiarity.save(bundle / FAMILIARITY_FILE)
     predicted = held_out["probabilities"].argmax(axis=1)
     confidence = MatchConfidence.fit(held_out["vector"], data.held_out_labels, predicted, len(CLASSES))
@@ -167,7 +173,12 @@ def fit_answers(
 
 
 def _familiarity_with(
-    photographs: PhotographViews, model: keras.Model, known: Vectors, labels: Labels, held_out: Vectors
+    photographs: PhotographViews,
+    model: keras.Model,
+    known: Vectors,
+    labels: Labels,
+    held_out: Vectors,
+    used: NDArray[np.bool_],
 ) -> Familiarity:
     """Let photographs say, too, where classes lie and how far is usual, and those of no class what lies elsewhere."""
     learned = photographs.where(lambda one: one.is_mapped and not one.is_held_out)
@@ -182,6 +193,7 @@ def _familiarity_with(
         np.concatenate([held_out, usual]),
         weights=np.repeat([1 / len(held_out), 1 / len(usual)], [len(held_out), len(usual)]),
         others=_means_by_kind(others, model),
+        used=used,
     )
 
 

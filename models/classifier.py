@@ -2,7 +2,8 @@
 
 The penultimate layer has two parts, each of unit length: *kind*, which the class logits are read from, and *look*,
 which is trained to recognise one item under changes. Weighted and set side by side they make one unit vector whose
-inner product is the weighted sum of the two parts' cosines.
+inner product is the weighted sum of the two parts' cosines. In the vector, the kind also holds what the network
+believes of the classes: two pictures of which the same is believed are of a kind.
 """
 
 import math
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from models.recipes import Recipe
 
@@ -62,18 +65,35 @@ def build_network(
     return keras.Model(views, {"logits": logits, "kind": kind, "look": look}, name="lookalike")
 
 
-def build_embedder(network: keras.Model, look_share: float, temperature: float) -> keras.Model:
+def build_embedder(network: keras.Model, recipe: Recipe, temperature: float, axes: NDArray[np.float32]) -> keras.Model:
     """Return the network in answering form, sharing its layers.
 
     Outputs are `vector`, float32 (n, kind_dim + look_dim) of L2 norm 1, and `probabilities`, float32 (n, classes):
-    the softmax of the logits divided by `temperature`.
+    the softmax of the logits divided by `temperature`. The vector's kind is the network's own turned onto `axes`,
+    (kind_dim, kind_dim - classes), and, `belief_share` of its cosine, the roots of the probabilities, so that two
+    vectors' beliefs add the Bhattacharyya coefficient of their class distributions.
     """
     outputs = dict(zip(network.output_names, network.outputs, strict=True))
-    scaled = (
-        keras.layers.Rescaling(math.sqrt(share), dtype="float32", name=f"weighted_{part}")(outputs[part])
-        for part, share in (("kind", 1 - look_share), ("look", look_share))
-    )
-    vector = keras.layers.Concatenate(dtype="float32", name="vector")(list(scaled))
     calibrated = keras.layers.Rescaling(1 / temperature, dtype="float32", name="calibrated_logits")(outputs["logits"])
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(calibrated)
+    turn = keras.layers.Dense(axes.shape[1], use_bias=False, dtype="float32", name="turned_kind")
+    turned = keras.layers.UnitNormalization(dtype="float32", name="unit_kind")(turn(outputs["kind"]))
+    turn.set_weights([axes])
+    kind, belief = 1 - recipe.look_share, recipe.belief_share
+    weighted = [
+        keras.layers.Rescaling(math.sqrt(share), dtype="float32", name=f"weighted_{name}")(part)
+        for name, part, share in (
+            ("kind", turned, kind * (1 - belief)),
+            ("belief", keras.ops.sqrt(probabilities), kind * belief),
+            ("look", outputs["look"], recipe.look_share),
+        )
+    ]
+    vector = keras.layers.Concatenate(dtype="float32", name="vector")(weighted)
     return keras.Model(network.input, {"vector": vector, "probabilities": probabilities}, name="lookalike")
+
+
+def main_axes(kinds: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the directions along which kinds, (n, kind_dim), are longest: (kind_dim, count), at right angles."""
+    _, _, rows = np.linalg.svd(kinds, full_matrices=False)
+    axes: NDArray[np.float32] = np.ascontiguousarray(rows[:count].T, np.float32)
+    return axes

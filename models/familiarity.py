@@ -48,18 +48,25 @@ class Familiarity:
         held_out: Vectors,
         weights: NDArray[np.floating] | None = None,
         others: NDArray[np.floating] | None = None,
+        used: NDArray[np.bool_] | None = None,
     ) -> "Familiarity":
         """Fit to vectors of training images, float32 (n, dim), n well above dim, of every class 0 to the highest.
 
         `held_out` are vectors of pictures that were not learned from, float32 (m, dim), and `weights` (m,) what each
-        counts; `others` (kinds, dim) are means of vectors that belong to no class.
+        counts; `others` (kinds, dim) are means of vectors that belong to no class; `used` (dim,) says which dimensions
+        are looked at, if not all.
         """
         classes = int(labels.max()) + 1
         means = np.stack([vectors[labels == label].mean(axis=0, dtype=np.float64) for label in range(classes)])
         spread = vectors - means[labels]
+        looked_at = np.flatnonzero(np.ones(means.shape[1]) if used is None else used)
+        spread = spread[:, looked_at]
         covariance = spread.T @ spread / len(spread)
         ridge = _RIDGE * np.trace(covariance) / len(covariance)
-        whitening = np.linalg.cholesky(np.linalg.inv(covariance + ridge * np.eye(len(covariance))))
+        whitening = np.zeros((means.shape[1], means.shape[1]))
+        whitening[np.ix_(looked_at, looked_at)] = np.linalg.cholesky(
+            np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+        )
         known = cls(
             (means @ whitening).astype(np.float32),
             (np.empty((0, means.shape[1])) if others is None else others @ whitening).astype(np.float32),

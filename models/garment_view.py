@@ -62,7 +62,9 @@ def prepare(picture: Picture, box: Box | None = None) -> View:
 
 def _view_of_photograph(pixels: Pixels, box: Box | None) -> View:
     image = Image.fromarray(pixels)
-    photograph = np.asarray(image.reduce(max(1, max(image.size) // PRODUCT_SIDE)))
+    height, width = pixels.shape[:2]
+    looked_at = max(height, width) if box is None else max(box.height * height, box.width * width)
+    photograph = np.asarray(image.reduce(max(1, int(looked_at) // PRODUCT_SIDE)))
     whole = (slice(None), slice(None))
     around = whole if box is None else box.with_margin().of(photograph)
     garment = find_garment(photograph[around])
@@ -72,7 +74,8 @@ def _view_of_photograph(pixels: Pixels, box: Box | None) -> View:
     if box is not None:
         mask, notes = _kept_to(box, mask, notes)
     white = photograph if garment.mask is None else np.where(mask[:, :, None], photograph, np.uint8(BACKGROUND))
-    cutout = np.dstack([photograph, np.where(mask, np.uint8(255), np.uint8(0))])
+    coarser = max(1, max(photograph.shape) // PRODUCT_SIDE)
+    cutout = np.dstack([photograph, np.where(mask, np.uint8(255), np.uint8(0))])[::coarser, ::coarser]
     return View(_converted(white[bounding_box(mask)]), notes, cutout)
 
 

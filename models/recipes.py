@@ -11,7 +11,8 @@ class Recipe:
     """One way to train.
 
     `width` is the number of channels of the first residual stage; `kind_dim` and `look_dim` the dimensions of the
-    vector's two parts and `look_share` (0 to 1) what the second contributes to the cosine; `contrast` the weight of
+    vector's two parts and `look_share` (0 to 1) what the second contributes to the cosine; `belief_share` (0 to 1)
+    what the class probabilities contribute to that of the first; `contrast` the weight of
     the instance-contrastive loss and `contrast_temperature` its temperature; `second_views` the share of each batch
     that is seen twice for its sake; `erase` the share of images that lose a rectangle; `logit_scale` the factor from
     cosine to logit; `validation` the number of training images held out.
@@ -28,6 +29,7 @@ class Recipe:
     kind_dim: int = 64
     look_dim: int = 64
     look_share: float = 0.15
+    belief_share: float = 0.5
     contrast: float = 0.3
     contrast_temperature: float = 0.1
     second_views: float = 0.25

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import astuple
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
@@ -98,9 +99,11 @@ def search() -> Response:
         source: answers.Json = {"source": "item", "item_id": question.item_id}
     else:
         assert question.image is not None
-        result = engine.search(question.image, question.k, question.where, question.look)
+        result = engine.search(question.image, question.k, question.where, question.look, question.box)
         source = {"source": "image", "bytes": len(question.image)}
-    return jsonify(answers.search_answer(result, source, picture_url))
+        if question.box is not None:
+            source["box"] = astuple(question.box)
+    return jsonify(answers.search_answer(result, source, picture_url, cutout=question.cutout))
 
 
 @api.get("/v1/items")

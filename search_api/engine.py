@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
     from indexer.neighbours import Neighbourhoods
     from indexer.records import DisplayCopy, Item, Page, Where
+    from models.boxes import Box
     from models.card import ModelCard
 
 DEFAULT_K = 12
@@ -57,17 +58,23 @@ class Engine:
         self._max_wait = max_wait
 
     def search(
-        self, data: bytes, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
+        self,
+        data: bytes,
+        k: int = DEFAULT_K,
+        where: "Where | None" = None,
+        look: float | None = None,
+        box: "Box | None" = None,
     ) -> SearchResult:
         """Answer an encoded picture.
 
-        `k` is 1 to 100; `where` filters the hits, never the predictions. Raises UnsupportedPicture,
+        `k` is 1 to 100; `where` filters the hits, never the predictions; `box` says where in the upright picture the
+        garment is, and without it the garment is looked for. Raises UnsupportedPicture,
         DamagedPicture, PictureTooLarge or UnusablePicture for the picture, KOutOfRange, InvalidFilter, and
         Busy when too many pictures are being decoded.
         """
         started = time.perf_counter()
         self._check(k, look)
-        return self._answer(self._view(data), started, k, where, look)
+        return self._answer(self._view(data, box), started, k, where, look)
 
     def search_view(
         self,
@@ -175,9 +182,9 @@ class Engine:
         """Close the catalogue."""
         self._catalogue.close()
 
-    def _view(self, data: bytes) -> View:
+    def _view(self, data: bytes, box: "Box | None" = None) -> View:
         with self._turn():
-            return self._embedder.prepare(decode(data))
+            return self._embedder.prepare(decode(data), box)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -39,8 +39,8 @@ def _array(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
+def _object(*, optional: Json | None = None, **properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties | (optional or {})}
 
 
 def _parameter(name: str, schema: Json, description: str, place: str = "query") -> Json:
@@ -81,18 +81,24 @@ def _search() -> Json:
             "k": _K,
             "where": {**_TEXT, "description": "JSON"},
             "look": _LOOK,
+            "box": _BOX,
+            "cutout": _CUTOUT,
         },
     }
     by_item = {
         "type": "object",
         "required": ["item_id"],
-        "properties": {"item_id": _TEXT, "k": _K, "where": _WHERE, "look": _LOOK},
+        "properties": {"item_id": _TEXT, "k": _K, "where": _WHERE, "look": _LOOK, "cutout": _CUTOUT},
     }
     return {
         "summary": "The class of a picture or an item, and the items that look like it",
-        "description": "Exactly one of a picture and an item. k, where and look go into the form or the JSON object; "
-        "with a bare picture they go into the address.",
-        "parameters": _QUERY,
+        "description": "Exactly one of a picture and an item. k, where, look, cutout and, with a picture, box go into "
+        "the form or the JSON object; with a bare picture they go into the address.",
+        "parameters": [
+            *_QUERY,
+            _parameter("box", _BOX, _BOX["description"]),
+            _parameter("cutout", _CUTOUT, _CUTOUT["description"]),
+        ],
         "requestBody": {
             "required": True,
             "content": {
@@ -114,6 +120,17 @@ _K: Json = {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAUL
 _LOOK: Json = {
     **_SHARE,
     "description": "From 0, the same kind, to 1, the same look. Without it, the model's own share of the look.",
+}
+_BOX: Json = {
+    **_TEXT,
+    "description": "Where in the upright picture the garment is: left, top, width and height as shares of the picture. "
+    "Only with a picture. Without it, the garment is looked for.",
+    "examples": ["0.1,0.2,0.5,0.6"],
+}
+_CUTOUT: Json = {
+    "type": "boolean",
+    "default": False,
+    "description": "Whether the answer is to hold the cutout, which makes it some ten times larger.",
 }
 _LOOK_USED: Json = {
     "type": ["number", "null"],
@@ -189,6 +206,13 @@ _SCHEMAS: Json = {
         exact={"type": "boolean"},
         **_SIGNATURE,
         took_ms=_NUMBER,
+        optional={
+            "cutout": {
+                "type": ["string", "null"],
+                "description": "Only where asked for: the garment as it was cut out of its photograph, a PNG with "
+                "alpha as data: URI; null for a picture that is taken whole, such as Fashion-MNIST's own",
+            }
+        },
     ),
     "Page": _object(items=_array(_ref("Item")), total=_WHOLE, offset=_WHOLE, limit=_WHOLE, **_SIGNATURE),
     "Similar": _object(

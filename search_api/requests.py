@@ -23,9 +23,11 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
+from search_api.picture_options import PICTURE_OPTIONS, read_box, read_cutout
 
 if TYPE_CHECKING:
     from indexer.records import Where
+    from models.boxes import Box
 
 FORM = "multipart/form-data"
 JSON = "application/json"
@@ -38,6 +40,7 @@ holds the piece in hand to the same limit."""
 
 SOURCES = ("image", "item_id")
 OPTIONS = ("k", "where", "look")
+SEARCH_OPTIONS = (*OPTIONS, *PICTURE_OPTIONS)
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
@@ -64,13 +67,15 @@ class ApiRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One question: the bytes of a picture, or the id of an item; never both."""
+    """One question: the bytes of a picture, maybe with a box in it, or the id of an item; never both."""
 
     image: bytes | None
     item_id: str | None
     k: int
     where: "Where | None"
     look: float | None
+    box: "Box | None"
+    cutout: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Browse:
 def read_search(request: Request) -> Search:
     """Read a search: a form with a picture, a bare picture with options in the address, or JSON with an item.
 
-    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, BadRequest, UnsupportedContentType, and
+    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, BadRequest, UnsupportedContentType, and
     werkzeug's RequestEntityTooLarge.
     """
     kind = request.mimetype
@@ -130,7 +135,7 @@ def _read_form(request: Request) -> Search:
         raise
     except ValueError as error:
         raise BadRequest(f"The body is not a whole form as its content type says ({error}).") from error
-    _known([*form, *files], (*SOURCES, *OPTIONS), "form field")
+    _known([*form, *files], (*SOURCES, *SEARCH_OPTIONS), "form field")
     if len(files.getlist("image")) > 1:
         raise SeveralQueries("There is more than one file named image. Send one picture at a time.")
     if "image" in form:
@@ -138,13 +143,13 @@ def _read_form(request: Request) -> Search:
     for name in files:
         if name != "image":
             raise InvalidField(f"The form field {name} must be text, not a file.")
-    fields = _once(form, ("item_id", *OPTIONS), "form field")
+    fields = _once(form, ("item_id", *SEARCH_OPTIONS), "form field")
     image = files["image"].read() if "image" in files else None
     return _search(image, fields.get("item_id"), fields)
 
 
 def _read_bytes(request: Request) -> Search:
-    fields = _once(request.args, ("item_id", *OPTIONS), "query parameter")
+    fields = _once(request.args, ("item_id", *SEARCH_OPTIONS), "query parameter")
     data = _body(request)
     if request.content_length is not None and len(data) < request.content_length:
         raise BadRequest(f"The body ends after {len(data)} of {request.content_length} bytes. Send it again.")
@@ -158,7 +163,7 @@ def _read_json(request: Request) -> Search:
     if len(body) > MAX_FORM_FIELD:
         raise RequestEntityTooLarge
     fields = _object(body, "The body")
-    _known(fields, (*SOURCES, *OPTIONS), "field")
+    _known(fields, (*SOURCES, *SEARCH_OPTIONS), "field")
     if "image" in fields:
         if "item_id" in fields:
             raise _several()
@@ -176,7 +181,8 @@ def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any])
         raise NoQuery("There is nothing to search with. Send a picture named image, or an item_id.")
     if image is not None and not image:
         raise NoQuery("The picture is empty. Choose a file that is not, and send it again.")
-    return Search(image, item_id, _k(fields), _where(fields), read_look(fields))
+    box = read_box(fields, of_picture=image is not None)
+    return Search(image, item_id, _k(fields), _where(fields), read_look(fields), box, read_cutout(fields))
 
 
 def _several() -> SeveralQueries:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import browser, open_page, site  # noqa: F401 (fixtures)
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray

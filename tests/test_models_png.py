@@ -10,13 +10,13 @@ from models.fashion_mnist import Split
 from models.png import encode_png
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7), (64, 1), (28, 28, 3), (5, 64, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7), (64, 1), (28, 28, 3), (5, 64, 3), (96, 72, 4)])
 def test_pillow_reads_back_what_was_written(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     with Image.open(io.BytesIO(encode_png(pixels))) as image:
         image.verify()
     with Image.open(io.BytesIO(encode_png(pixels))) as image:
-        assert image.mode == ("L" if len(shape) == 2 else "RGB")
+        assert image.mode == {(): "L", (3,): "RGB", (4,): "RGBA"}[shape[2:]]
         assert np.array_equal(np.asarray(image), pixels)
 
 

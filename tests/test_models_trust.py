@@ -121,7 +121,7 @@ def test_what_lies_nearer_to_something_else_counts_as_further_off() -> None:
     elsewhere[0, 2] = 0.2
     alone, beside = (Familiarity.fit(vectors, labels, vectors, others=others) for others in (None, elsewhere))
     np.testing.assert_allclose(beside.distance(vectors), alone.distance(vectors), rtol=1e-5)
-    np.testing.assert_allclose(beside.distance(elsewhere), 5 * alone.distance(elsewhere), rtol=1e-5)
+    np.testing.assert_allclose(beside.distance(elsewhere), 5 * alone.distance(elsewhere), rtol=1e-3)
 
 
 def test_held_out_vectors_count_by_their_weights() -> None:

@@ -22,6 +22,7 @@ from indexer import errors as indexer_errors
 from indexer.catalogue import Catalogue
 from indexer.records import DisplayCopy, Record
 from models import errors as model_errors
+from models.boxes import Box
 from models.embedder import View
 from models.errors import LookalikeError
 from models.fashion_mnist import CLASSES, Split
@@ -89,8 +90,8 @@ def test_the_view_is_what_the_model_saw(client: FlaskClient, png: bytes, test_sp
 
 def test_notes_about_the_view_reach_the_answer(app: Flask, engine: Engine, small_catalogue: Path, png: bytes) -> None:
     class Doubtful(LiteRTEmbedder):
-        def prepare(self, picture: Picture) -> View:
-            return View(super().prepare(picture).pixels, notes=("The picture is blurred.",))
+        def prepare(self, picture: Picture, box: Box | None = None) -> View:
+            return View(super().prepare(picture, box).pixels, notes=("The picture is blurred.",))
 
     import models
 
@@ -302,7 +303,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
 
     schemas = document["components"]["schemas"]
     answers = {
-        "Search": client.post("/v1/search", data=png, content_type="image/png").json,
+        "Search": client.post("/v1/search?cutout=true", data=png, content_type="image/png").json,
         "Page": client.get("/v1/items").json,
         "SignedItem": client.get("/v1/items/test-00001").json,
         "Similar": client.get("/v1/items/test-00001/similar").json,
@@ -379,10 +380,10 @@ def test_too_many_pictures_at_once_are_told_to_come_back(small_catalogue: Path, 
     entered, leave = Event(), Event()
 
     class Slow(LiteRTEmbedder):
-        def prepare(self, picture: Picture) -> View:
+        def prepare(self, picture: Picture, box: Box | None = None) -> View:
             entered.set()
             leave.wait(30)
-            return super().prepare(picture)
+            return super().prepare(picture, box)
 
     with Catalogue.open(small_catalogue) as catalogue:
         app = create_app(lambda: Engine(Slow(models.PRETRAINED), catalogue, decoders=1, max_wait=0.01))

@@ -23,6 +23,7 @@ import models
 from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from indexer.sources import SourceItem
+from models.boxes import Box
 from models.card import ModelCard
 from models.embedder import View
 from models.fashion_mnist import CLASSES, Split
@@ -540,10 +541,10 @@ def test_an_unexpected_error_is_a_page_that_tells_nothing_of_it(
     assert "secret" not in read(response).words
 
 
-def test_static_files_may_be_kept_for_good_only_under_their_own_version(client: FlaskClient) -> None:
-    page = read(client.get("/"))
-    addresses = [link for link in page.links if link.startswith("/static/")]
-    assert len(addresses) == len(assets.assets()) == 3
+def test_static_files_may_be_kept_for_good_only_under_their_own_version(client: FlaskClient, results: str) -> None:
+    links = read(client.get("/")).links | read(client.get(results)).links
+    addresses = [link for link in links if link.startswith("/static/")]
+    assert len(addresses) == len(assets.assets()) == 4
     for address in addresses:
         response = client.get(address)
         assert response.headers["Cache-Control"] == assets.FOR_GOOD
@@ -555,9 +556,9 @@ def test_static_files_may_be_kept_for_good_only_under_their_own_version(client: 
     assert client.get("/static/site.js").mimetype == "text/javascript"
 
 
-def test_styles_and_script_together_weigh_less_than_30_kilobytes() -> None:
+def test_styles_and_scripts_together_weigh_less_than_30_kilobytes() -> None:
     sizes = {name: len(asset.data) for name, asset in assets.assets().items()}
-    assert sizes["site.css"] + sizes["site.js"] < 30_000
+    assert sizes["site.css"] + sizes["site.js"] + sizes["photo.js"] < 30_000
 
 
 def test_pages_load_nothing_from_elsewhere() -> None:
@@ -582,8 +583,8 @@ def test_an_empty_catalogue_still_has_its_pages(embedder: LiteRTEmbedder, tmp_pa
 class EmbedderWithDoubts(LiteRTEmbedder):
     """The real one, saying two things about every picture."""
 
-    def prepare(self, picture: Picture) -> View:
-        return View(super().prepare(picture).pixels, ("Very dark.", "Several <objects>; é."))
+    def prepare(self, picture: Picture, box: Box | None = None) -> View:
+        return View(super().prepare(picture, box).pixels, ("Very dark.", "Several <objects>; é."))
 
 
 def test_notes_reach_the_results_of_their_own_upload_and_no_others(engine: Engine, png: bytes, project: Path) -> None:
@@ -599,7 +600,7 @@ def test_notes_reach_the_results_of_their_own_upload_and_no_others(engine: Engin
 
 @pytest.mark.parametrize("cookie", ["", "[", "{}", "[1,2]", "%5B", '["x", {"y": 1}]', "[[[[[[", "null"])
 def test_a_strange_cookie_is_passed_over(client: FlaskClient, results: str, cookie: str) -> None:
-    client.set_cookie("notes", cookie, path="/search")
+    client.set_cookie("steps", cookie, path="/search")
     assert client.get(results).status_code == 200
 
 

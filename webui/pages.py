@@ -8,13 +8,15 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 
 from models.pictures import MAX_BYTES
 from search_api import requests
+from search_api.answers import png_data_uri
 from search_api.app import ENGINE, picture_url
 from search_api.engine import DEFAULT_LIMIT, Engine
 from search_api.errors import InvalidField, PageOutOfRange
 from search_api.problems import Problem
 from search_api.results import no_good_match
-from webui import kept_notes, words
+from webui import kept_steps, words
 from webui.assets import asset_url, static_file
+from webui.outlines import haze_over
 from webui.shared_view import from_address, to_address
 
 if TYPE_CHECKING:
@@ -99,10 +101,10 @@ def upload() -> "BaseResponse":
     if question.item_id is not None:
         return redirect(url_for("pages.item", item_id=question.item_id), 303)
     assert question.image is not None
-    result = _engine().search(question.image, k=1)
+    result = _engine().search(question.image, k=1, box=question.box)
     address = to_address(result.view.pixels)
     response = redirect(url_for("pages.results", view=address), 303)
-    kept_notes.keep(response, address, result.notes)
+    kept_steps.keep(response, address, result.view)
     return response
 
 
@@ -115,11 +117,13 @@ def results() -> "str | BaseResponse":
     engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
     pixels = from_address(address, engine.card.input_shape)
     result = engine.search_view(pixels, k, _where(label), look)
+    steps = kept_steps.of(request, address)
     return render_template(
         "results.html",
         result=result,
         total=engine.info().items,
-        notes=result.notes or kept_notes.of(request, address),
+        notes=steps.notes,
+        haze=None if steps.outline is None else png_data_uri(haze_over(steps.outline)),
         view_picture=words.view_picture(pixels),
         view_height=pixels.shape[0],
         view_width=pixels.shape[1],

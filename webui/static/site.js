@@ -11,26 +11,30 @@ let searching = null;
 
 // Giving a picture: chosen, taken, dropped or pasted, it goes the same way.
 
-async function search(file) {
+// Returns whether it leads to results. A photo that is at hand is kept as it is, with the box drawn in it.
+async function search(file, photo = downscaled(file), box = null) {
   searching?.abort();
   searching = new AbortController();
   showBusy(file);
   try {
     const body = new FormData();
     body.append("image", file, file.name || "picture");
-    const [answer, photo] = await Promise.all([
+    if (box) body.append("box", box);
+    const [answer, kept] = await Promise.all([
       fetch(address, { method: "POST", body, signal: searching.signal, headers: { Accept: "application/problem+json" } }),
-      downscaled(file),
+      photo,
     ]);
     if (!answer.ok) throw new Error(await reasonIn(answer));
-    keepPhoto(new URL(answer.url).searchParams.get("view"), photo);
+    if (kept) keepPhoto(new URL(answer.url).searchParams.get("view"), { photo: kept, box });
     location.assign(answer.url);
+    return true;
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError") return false;
     showIdle();
     tell(error instanceof TypeError
       ? "The server can’t be reached. Check the connection and try again."
       : error.message);
+    return false;
   }
 }
 
@@ -70,7 +74,7 @@ function tell(message) {
   alertBox.scrollIntoView({ block: "nearest" });
 }
 
-// The photograph itself stays in this tab: a small copy is kept beside the view that was made from it.
+// The photograph itself stays in this tab: a small copy is kept under the view that was made from it, upright.
 
 async function downscaled(file) {
   try {
@@ -90,33 +94,23 @@ async function downscaled(file) {
   }
 }
 
-function keepPhoto(view, photo) {
-  if (!view || !photo) return;
+function keepPhoto(view, kept) {
   try {
     const keys = JSON.parse(sessionStorage.getItem("photos") ?? "[]").filter((key) => key !== view);
     while (keys.length >= KEPT_PHOTOS) sessionStorage.removeItem(`photo:${keys.shift()}`);
-    sessionStorage.setItem(`photo:${view}`, photo);
+    sessionStorage.setItem(`photo:${view}`, JSON.stringify(kept));
     sessionStorage.setItem("photos", JSON.stringify([...keys, view]));
   } catch {
     // storage is full or forbidden: the page works without the photograph
   }
 }
 
-function showPhoto() {
-  const figure = document.querySelector("[data-photo]");
-  const view = new URL(location.href).searchParams.get("view");
-  if (!figure || !view || figure.querySelector("img")) return;
-  let photo = null;
+function keptPhoto(view) {
   try {
-    photo = sessionStorage.getItem(`photo:${view}`);
+    return JSON.parse(sessionStorage.getItem(`photo:${view}`));
   } catch {
-    return;
+    return null;
   }
-  if (!photo?.startsWith("data:image/")) return;
-  const image = Object.assign(new Image(), { className: "photo", alt: "Your picture", src: photo });
-  image.addEventListener("load", () => image.classList.toggle("pixels", image.naturalWidth <= 64));
-  figure.querySelector(".tile").append(image);
-  figure.hidden = false;
 }
 
 // Drop and paste work on every page.
@@ -192,5 +186,4 @@ addEventListener("pageshow", () => {
   showIdle();
   liftVeil();
   for (const image of document.querySelectorAll(".leaving")) image.classList.remove("leaving");
-  showPhoto();
 });

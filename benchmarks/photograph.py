@@ -1,0 +1,82 @@
+"""One phone photograph, from the bytes of its file to the answer, against plain decoding of those bytes."""
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import models
+from benchmarks.measuring import Figure, Say, Section, in_turns, less, median_seconds
+from indexer import pipeline, sources
+from indexer.catalogue import Catalogue
+from indexer.sample.products import products
+from models import fashion_mnist
+from search_api.engine import Engine
+
+MOST_MS = 25.0
+"""What an answer may take, in milliseconds."""
+
+_ITEMS = 10_000
+_WIDTH, _HEIGHT = 864, 1152
+"""About a megapixel, as a messenger sends a phone's picture."""
+
+_CALLS = 20
+
+
+def run(say: Say, quick: bool) -> Section:
+    """Measure the garment found, the view made, the forward pass and the search among Fashion-MNIST's test items."""
+    data = taken_on_a_floor()
+    with tempfile.TemporaryDirectory() as directory, _engine(Path(directory), 500 if quick else _ITEMS, say) as engine:
+        ours = partial(_milliseconds, partial(engine.search, data, 12))
+        theirs = partial(_milliseconds, partial(_decoded, data))
+        rounds = in_turns({"ours": ours, "theirs": theirs}, 2 if quick else 12, say)
+    comparison = less("bytes to answer", "ms", rounds["ours"], "plain decoding", rounds["theirs"])
+    return Section(
+        name="photograph",
+        title=f"a JPEG of {_WIDTH * _HEIGHT / 1e6:.1f} megapixels, {len(data) / 1e3:,.0f} kB, answered in process",
+        comparisons=(comparison,),
+        figures=(Figure("bytes to answer", comparison.ours.value, MOST_MS, at_least=False, unit="ms"),),
+    )
+
+
+def taken_on_a_floor(seed: int = 0) -> bytes:
+    """Return the JPEG of a drawn garment lying on a wooden floor, with a shade and a camera's noise."""
+    random = np.random.default_rng(seed)
+    boards = np.repeat(random.normal(0, 9, 12), _WIDTH // 12)[None, :, None]
+    shade = np.linspace(-18, 18, _HEIGHT)[:, None, None]
+    floor = np.array([168, 128, 88]) + boards + shade
+    product = products()[0].draw()
+    side = (_WIDTH * 3 // 4, _HEIGHT * 3 // 4)
+    garment = np.asarray(Image.fromarray(product).resize(side, Image.Resampling.BICUBIC), np.float64)
+    top, left = (_HEIGHT - side[1]) // 2, (_WIDTH - side[0]) // 2
+    place = floor[top : top + side[1], left : left + side[0]]
+    place[...] = np.where(garment.min(axis=2, keepdims=True) > 245, place, garment)
+    noisy = floor + random.normal(0, 4, floor.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _engine(directory: Path, items: int, say: Say) -> Iterator[Engine]:
+    """Give an engine over a catalogue of test items that is made for it."""
+    say(f"indexing {items:,} items")
+    embedder = models.load()
+    card = embedder.card
+    with Catalogue.create(directory / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
+        pipeline.index(sources.FashionMNIST(fashion_mnist.load("test").first(items), "test"), embedder, catalogue)
+        yield Engine(embedder, catalogue)
+
+
+def _decoded(data: bytes) -> None:
+    with Image.open(io.BytesIO(data)) as image:
+        np.asarray(image.convert("RGB"))
+
+
+def _milliseconds(action: Callable[[], object]) -> float:
+    return 1000 * median_seconds(action, _CALLS)

@@ -1,0 +1,140 @@
+"""`lookalike verify`, `backup` and `restore`."""
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.indexing import SOME_FAILED
+from commands.options import catalogue_option, json_option, model_option
+from commands.terminal import print_json, progress_bar
+
+if TYPE_CHECKING:
+    from indexer.bookkeeping import Identity
+    from indexer.verification import Finding, Verification
+
+
+@click.command(epilog="Example: lookalike verify --catalogue catalogues/shop --repair")
+@catalogue_option
+@click.option("--repair", is_flag=True, help="Rebuild what can be; leave out, and name, the items that can't.")
+@model_option
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, /, catalogue: Path, repair: bool, model: Path | None, as_json: bool) -> None:
+    """Check every file, row and vector of a catalogue.
+
+    Says what is not as it was written, item by item where items are affected. Without --repair nothing is changed.
+    With it, index files are built again, and a damaged database is written anew from all that is sound; the damaged
+    one is kept beside it as catalogue.damaged.sqlite. Items that can't be rebuilt are left out: index their source
+    again, and they are added.
+
+    The model is asked only when the catalogue no longer knows which one it is of.
+
+    Exit codes: 0 sound, or made whole again; 1 damage was found, or can't be repaired; 3 repaired, without the items
+    that were lost.
+    """
+    from indexer import repair as repairing
+    from indexer import verification
+
+    with progress_bar("item") as progress:
+        if repair:
+            before, after = repairing.repair(catalogue, lambda: _identity(model), progress)
+        else:
+            before = after = verification.verify(catalogue, lambda: _identity(model), progress)
+    code = 0 if before.is_sound else 1 if not after.is_sound else SOME_FAILED if before.lost else 0
+    if as_json:
+        print_json(_answer(before, after, repair))
+    else:
+        _print(before, after, repair)
+    ctx.exit(code)
+
+
+@click.command(epilog="Example: lookalike backup --catalogue catalogues/shop --to backups/")
+@catalogue_option
+@click.option(
+    "--to",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A new file; or a directory, in which the file is named after the catalogue and the time.",
+)
+def backup(catalogue: Path, to: Path) -> None:
+    """Write a catalogue into one file, as it is now, even while it is being written to.
+
+    The file is verified before it gets its name, so that an interrupted backup leaves none.
+    """
+    from indexer.backup import back_up
+
+    if to.is_dir() or not to.suffix:
+        name = catalogue.resolve().name
+        to = to / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}.lookalike"
+    with progress_bar("step") as progress:
+        items = back_up(catalogue, to, progress)
+    click.echo(f"{to}: {items} items, {to.stat().st_size / 2**20:.1f} MiB, verified.")
+
+
+@click.command(epilog="Example: lookalike restore backups/shop-20260701-120000.lookalike --catalogue catalogues/shop")
+@click.argument("backup_file", metavar="BACKUP", type=click.Path(dir_okay=False, path_type=Path))
+@catalogue_option
+@click.option("--force", is_flag=True, help="Replace the catalogue that is there; nothing must have it open.")
+def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
+    """Make a catalogue of the file BACKUP.
+
+    The backup is verified first; then it takes its place in one step, and the index is built.
+    """
+    from indexer import backup as backups
+
+    with progress_bar("item") as progress:
+        items = backups.restore(backup_file, catalogue, force, progress)
+    click.echo(f"{catalogue}: {items} items restored.")
+
+
+def _identity(model: Path | None) -> "Identity":
+    import models
+    from indexer.bookkeeping import Identity
+
+    card = models.load(model).card
+    return Identity(card.fingerprint, card.dim, tuple(card.classes))
+
+
+def _answer(before: "Verification", after: "Verification", is_repaired: bool) -> dict[str, object]:
+    return {
+        "catalogue": str(before.directory),
+        "sound": after.is_sound,
+        "repaired": is_repaired and not before.is_sound and after.is_sound,
+        "items": after.items,
+        "files": dict(after.files),
+        "findings": [asdict(finding) for finding in before.findings],
+    }
+
+
+def _print(before: "Verification", after: "Verification", is_repaired: bool) -> None:
+    for name, state in before.files.items():
+        click.echo(f"{state:<13} {name}")
+    for finding in before.findings:
+        click.echo(_line(finding, is_repaired and after.is_sound))
+    lost = len(before.lost)
+    if before.is_sound:
+        click.echo(f"{before.directory}: sound. {before.items} items, each with its vector and picture.")
+    elif not is_repaired:
+        click.echo(
+            f"{before.directory}: damaged. {before.items} items are whole; {lost} findings can't be rebuilt. "
+            "Repair it with: lookalike verify --repair"
+        )
+    elif after.is_sound:
+        click.echo(
+            f"{before.directory}: repaired, with {after.items} items. "
+            + (f"{lost} were lost: index their source again, and they are added." if lost else "Nothing was lost.")
+        )
+    else:
+        click.echo(f"{before.directory}: still damaged: {after.findings[0].problem}. Is the disk failing?")
+
+
+def _line(finding: "Finding", is_repaired: bool) -> str:
+    what = finding.id or finding.file
+    if finding.is_derived:
+        remedy = "rebuilt" if is_repaired else "can be rebuilt"
+    else:
+        remedy = "left out: index it again" if is_repaired else "can't be rebuilt: index it again after --repair"
+    return f"  {what}: {finding.problem} ({remedy})"
