@@ -2,6 +2,7 @@
 
 PORT ?= 8000
 SAMPLE_PORT ?= 8001
+MINE_PORT ?= 8002
 HOST ?= 127.0.0.1
 CATALOGUE ?= catalogues/fashion-mnist
 SAMPLE := catalogues/sample
@@ -63,9 +64,10 @@ format: .venv/developing ## bring the code into format
 bench: .venv/developing ## measure against the obvious ways; prints ratios
 	@$(BIN)/python -m benchmarks
 
-screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT and, of the sample, SAMPLE_PORT
+screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT, SAMPLE_PORT and MINE_PORT
 	@$(BIN)/lookalike evaluate --report docs/report
-	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT)
+	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT) \
+		http://$(HOST):$(MINE_PORT)
 
 browser: .venv/developing
 	@$(BIN)/python tests/find_chromium.py --install || true
