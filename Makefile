@@ -2,10 +2,12 @@
 
 PORT ?= 8000
 SAMPLE_PORT ?= 8001
+MINE_PORT ?= 8002
 HOST ?= 127.0.0.1
 CATALOGUE ?= catalogues/fashion-mnist
+SAMPLE := catalogues/sample
 ifeq ($(CATALOGUE),sample)
-override CATALOGUE := catalogues/sample
+override CATALOGUE := $(SAMPLE)
 endif
 MODEL_OUT ?= reports/trained
 RECIPE ?= quick
@@ -22,20 +24,28 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 export LOOKALIKE_DATA_DIR := $(if $(DATA_DIR),$(abspath $(DATA_DIR)),$(LOOKALIKE_DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve index train test check style format bench browser screenshots clean
+.PHONY: help setup serve index train test check style format bench browser screenshots clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo '  PORT=8000 HOST=127.0.0.1 CATALOGUE=$(CATALOGUE) DATA_DIR= change the obvious things'
 
-serve: index ## set everything up once, then serve the page and the API
-	@$(BIN)/lookalike serve --catalogue '$(CATALOGUE)' --host $(HOST) --port $(PORT)
-
 # A catalogue of the person's own is served as it is; only a new one, or the usual one, is filled from Fashion-MNIST.
-index: .venv/serving
-	@if [ '$(CATALOGUE)' = catalogues/sample ]; then $(BIN)/lookalike index sample --catalogue '$(CATALOGUE)' --prune; \
+# Where that can't be had, `index` fills the sample instead, says so, and ends with the code 4.
+define FILL
+	if [ '$(CATALOGUE)' = $(SAMPLE) ]; then $(BIN)/lookalike index sample --catalogue $(SAMPLE) --prune; \
 	elif [ '$(CATALOGUE)' = catalogues/fashion-mnist ] || [ ! -e '$(CATALOGUE)' ]; then \
-		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)'; fi
+		$(BIN)/lookalike index fashion-mnist --catalogue '$(CATALOGUE)' --or-sample $(SAMPLE); fi; code=$$?
+endef
+
+setup: .venv/serving ## install the command as .venv/bin/lookalike
+
+serve: .venv/serving ## set everything up once, then serve the page and the API
+	@$(FILL); case $$code in 0) served='$(CATALOGUE)' ;; 4) served=$(SAMPLE) ;; *) exit $$code ;; esac; \
+	exec $(BIN)/lookalike serve --catalogue "$$served" --host $(HOST) --port $(PORT)
+
+index: .venv/serving
+	@$(FILL); [ $$code = 4 ] || exit $$code
 
 train: .venv/developing ## train RECIPE, quick (10 minutes) or full (hours), into MODEL_OUT
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
@@ -56,9 +66,10 @@ format: .venv/developing ## bring the code into format
 bench: .venv/developing ## measure against the obvious ways; prints ratios
 	@$(BIN)/python -m benchmarks
 
-screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT and, of the sample, SAMPLE_PORT
+screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT, SAMPLE_PORT and MINE_PORT
 	@$(BIN)/lookalike evaluate --report docs/report
-	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT)
+	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT) \
+		http://$(HOST):$(MINE_PORT)
 
 browser: .venv/developing
 	@$(BIN)/python tests/find_chromium.py --install || true

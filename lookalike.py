@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import exporting, indexing, items, learning, reindexing, searching, serving, upkeep
+from commands import exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
 
 
 class _Commands(click.Group):
@@ -37,6 +37,7 @@ def main() -> None:
 for command in (
     learning.train,
     learning.evaluate,
+    sampling.sample,
     indexing.index_command,
     reindexing.reindex,
     items.items,

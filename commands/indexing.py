@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sized
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 """The exit code of a run in which some items failed."""
 
+SAMPLE_INSTEAD = 4
+"""The exit code of a run that indexed the sample because Fashion-MNIST could not be had."""
+
+_SAMPLE_SHOP = "here is the sample shop instead, drawn by Lookalike's own code"
+
 
 @click.command("index", epilog="Example: lookalike index products.csv --catalogue catalogues/shop --prune")
 @click.argument("source")
@@ -37,6 +42,12 @@ SOME_FAILED = 3
     multiple=True,
     metavar="HOST[:PORT]",
     help="Fetch pictures that are at http or https addresses of this very host (repeatable).",
+)
+@click.option(
+    "--or-sample",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where Fashion-MNIST can't be had, index the sample into DIR instead; then the exit code is 4.",
 )
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what failed.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that decode pictures (default: one a core).")
@@ -55,6 +66,8 @@ def index_command(ctx: click.Context, /, **choices: Any) -> None:
     chosen = ctx.get_parameter_source("catalogue")
     if choices["source"] != "fashion-mnist" and chosen is click.core.ParameterSource.DEFAULT:
         raise click.UsageError("Say with --catalogue where the items of this source go.")
+    if choices["source"] != "fashion-mnist" and choices["or_sample"] is not None:
+        raise click.UsageError("--or-sample goes with fashion-mnist alone: other sources are there, or are mistaken.")
     ctx.exit(index(**choices))
 
 
@@ -64,6 +77,7 @@ def index(
     data_dir: Path | None,
     model: Path | None,
     hosts: tuple[str, ...],
+    or_sample: Path | None,
     report: Path | None,
     workers: int | None,
     dry_run: bool,
@@ -75,10 +89,22 @@ def index(
     """
     import models
     from indexer import sources
+    from models.download import NotWritable
+    from models.errors import DatasetMissing
 
     web = _web_access(hosts)
-    with progress_bar("B") as progress:
-        items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
+    try:
+        with progress_bar("B") as progress:
+            items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
+    except (DatasetMissing, NotWritable):
+        if or_sample is None:
+            raise
+        kept = _items_in(catalogue)
+        _tell_that_it_is_missing(data_dir, f"{catalogue} stays as it is, with {kept} items" if kept else _SAMPLE_SHOP)
+        if kept:
+            return 0
+        failed = index("sample", or_sample, None, model, hosts, None, report, workers, dry_run, **choices)
+        return failed or SAMPLE_INSTEAD
     for note in items.notes:
         click.echo(note, err=True)
     embedder = models.load(model)
@@ -142,6 +168,32 @@ def _foretell(
         report = pipeline.preview(items, catalogue, progress, _telling(progress, failures), **choices)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{_where(failures)}")
     return SOME_FAILED if report.failed else 0
+
+
+def _items_in(catalogue: Path) -> int:
+    from indexer.errors import CatalogueMissing
+    from indexer.items import Items
+
+    with suppress(CatalogueMissing), Items(catalogue) as kept:
+        return kept.count()
+    return 0
+
+
+def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
+    """Say that Fashion-MNIST can't be had, and what there is instead.
+
+    Raises DatasetDamaged where some of it is there and damaged: that is to be mended, not passed over.
+    """
+    from models import fashion_mnist
+
+    folder = fashion_mnist.data_directory(data_dir)
+    there = [name for name in fashion_mnist.SPLIT_FILES["test"] if (folder / name).exists()]
+    fashion_mnist.locate(folder, names=there)
+    click.echo(
+        f"Fashion-MNIST is not in {folder} and could not be downloaded, so {instead}; for Fashion-MNIST, run this "
+        f"again with a network, or set {fashion_mnist.DATA_DIR_VARIABLE} to the folder that holds its files.",
+        err=True,
+    )
 
 
 def _web_access(hosts: tuple[str, ...]) -> "WebAccess":

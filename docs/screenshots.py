@@ -1,9 +1,10 @@
 """Take the README's screenshots of a running server, and of the shipped model's report, into docs/images/.
 
     lookalike evaluate --report docs/report
-    python docs/screenshots.py http://127.0.0.1:8000 http://127.0.0.1:8001
+    lookalike sample --out my-photos && lookalike index my-photos --catalogue catalogues/mine
+    python docs/screenshots.py http://127.0.0.1:8000 http://127.0.0.1:8001 http://127.0.0.1:8002
 
-The second address is that of a server of the sample catalogue.
+The second address is that of a server of the sample catalogue, the third of one of catalogues/mine.
 
 The photograph that is searched with is drawn here, so that it is nobody's. Chromium is LOOKALIKE_CHROMIUM, else the
 one on PATH, else Playwright's own.
@@ -15,13 +16,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 REPORT = Path(__file__).parent / "report" / "index.html"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+FRAME = "#d6d0c2"
+REDUCED = 1600
+"""Width in pixels of a picture of much, as of a desk and a phone side by side."""
 
 
 def drawn_dress() -> bytes:
@@ -46,7 +50,7 @@ def drawn_dress() -> bytes:
     return jpeg.getvalue()
 
 
-def main(address: str, sample: str) -> None:
+def main(address: str, sample: str, mine: str) -> None:
     """Take every picture."""
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -66,15 +70,33 @@ def main(address: str, sample: str) -> None:
         search(phones[1])
         phones[2].goto("/browse?label=Sneaker")
         save(side_by_side([picture_of(phone) for phone in phones]), "phones.png")
-        page = opened(browser, sample, "light")
-        page.goto("/items/sample-013")
-        save(picture_of(page), "sample.png")
+        take_sample(browser, sample)
+        take_mine(browser, mine)
         page = browser.new_page(viewport={"width": 1100, "height": 800}, device_scale_factor=1.5)
         page.goto(REPORT.as_uri())
         for part, selector in (("looks", "#looks"), ("nearest", "#found .sheet"), ("map", "#map")):
             shot = page.locator(selector).first.screenshot()
             save(Image.open(io.BytesIO(shot)).convert("RGB"), f"report-{part}.png")
         browser.close()
+
+
+def take_sample(browser: Browser, address: str) -> None:
+    """Take an item of the sample."""
+    page = opened(browser, address, "light")
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    page.goto("/items/sample-013")
+    save(reduced(picture_of(page)), "sample.png")
+
+
+def take_mine(browser: Browser, address: str) -> None:
+    """Take what the page finds in a person's own folder, on a desk and on a phone."""
+    pages = [opened(browser, address, "light"), opened(browser, address, "light", phone=True)]
+    for page in pages:
+        search(page)
+    pages[1].locator("#found").evaluate("found => scrollBy(0, found.getBoundingClientRect().top - 24)")
+    desk, phone = (ImageOps.expand(picture_of(page), 2, FRAME) for page in pages)
+    phone = phone.resize((round(phone.width * desk.height / phone.height), desk.height), Image.Resampling.LANCZOS)
+    save(reduced(side_by_side([desk, phone])), "mine.png")
 
 
 def opened(browser: Browser, address: str, scheme: str, phone: bool = False) -> Page:
@@ -107,12 +129,18 @@ def picture_of(page: Page) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 
+def reduced(picture: Image.Image) -> Image.Image:
+    """Return a picture REDUCED pixels wide."""
+    size = (REDUCED, round(picture.height * REDUCED / picture.width))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
 def side_by_side(pictures: list[Image.Image], gap: int = 36) -> Image.Image:
-    """Return pictures of one size in a row on white."""
-    width, height = pictures[0].size
-    row = Image.new("RGB", (len(pictures) * (width + gap) - gap, height), "white")
+    """Return pictures of one height in a row on white."""
+    widths = [picture.width + gap for picture in pictures]
+    row = Image.new("RGB", (sum(widths) - gap, pictures[0].height), "white")
     for place, picture in enumerate(pictures):
-        row.paste(picture, (place * (width + gap), 0))
+        row.paste(picture, (sum(widths[:place]), 0))
     return row
 
 
@@ -123,4 +151,4 @@ def save(picture: Image.Image, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:4])

@@ -94,7 +94,7 @@ class ExportFormatUnknown(LookalikeError):
 
 
 class ExportNotWritable(LookalikeError):
-    """A table can't be written where it was to go."""
+    """A table or a folder can't be written where it was to go."""
 
     code = "export-not-writable"
 

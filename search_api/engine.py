@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import UnknownItem
+from indexer.errors import InvalidFilter, UnknownItem
+from indexer.origin import DRAWN
 from models.embedder import Embedder, Vectors, View
 from models.parts import look_share, with_look
 from models.pictures import decode
@@ -151,6 +152,12 @@ class Engine:
     def counts(self) -> Mapping[str, int]:
         """Return how many items each class has, 0 included, in the model's order of classes."""
         return self._catalogue.counts()
+
+    def is_sample(self) -> bool:
+        """Return whether there are items and all of them are products that the project's own code drew."""
+        with suppress(InvalidFilter):  # no item ever had the attribute, as in nearly every catalogue
+            return 0 < self._catalogue.browse(DRAWN, limit=0).total == len(self._catalogue)
+        return False
 
     @property
     def card(self) -> "ModelCard":

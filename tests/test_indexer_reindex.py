@@ -42,30 +42,12 @@ from indexer.location import CURRENT, located
 from indexer.previous import drop_previous
 from indexer.records import DisplayCopy, Record
 from indexer.reindexing import reindex
-from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.embedder import Probabilities, Vectors, Views
 from models.fashion_mnist import Split
 from models.pictures import Picture, decode
 from models.runtime import LiteRTEmbedder
 
 SMALL_BATCH = 16
-WEIGHTS = 4096
-
-
-@pytest.fixture(scope="module")
-def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second model: the shipped one with some of its weights in another order."""
-    bundle = Path(shutil.copytree(models.PRETRAINED, tmp_path_factory.mktemp("other") / "bundle"))
-    graph = bytearray((bundle / RUNTIME_FILE).read_bytes())
-    middle = len(graph) // 8 * 4
-    weights = np.frombuffer(graph, np.float32, WEIGHTS, middle)
-    graph[middle : middle + 4 * WEIGHTS] = weights[::-1].tobytes()
-    (bundle / RUNTIME_FILE).write_bytes(graph)
-    card = json.loads((bundle / CARD_FILE).read_text())
-    card["files"][RUNTIME_FILE] = file_sha256(bundle / RUNTIME_FILE)
-    card["fingerprint"] = fingerprint_of(card["files"], card["preprocessing"])
-    (bundle / CARD_FILE).write_text(json.dumps(card))
-    return bundle
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,7 @@ def test_pictures_are_in_colour_on_white(pictures: list[Picture]) -> None:
 def test_the_thing_is_in_the_middle(pictures: list[Picture]) -> None:
     for number, picture in enumerate(pictures):
         columns = np.flatnonzero((picture.pixels < 225).any(axis=(0, 2)))
-        assert abs((columns[0] + columns[-1]) / 2 - 200) < 24, number
+        assert abs((columns[0] + columns[-1]) / 2 - 200) < 3, number
 
 
 def test_the_source_gives_the_products_as_items(catalogue: Sequence[Product], items: list[SourceItem]) -> None:

@@ -194,6 +194,7 @@ def _home(alert: Problem | None = None) -> str:
         "home.html",
         alert=alert,
         total=engine.info().items,
+        is_sample=engine.is_sample(),
         shelves=shelves,
         to_try=to_try,
         example=example,

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.sample import palette
 from indexer.sample.canvas import Canvas
-from indexer.sample.curves import Points, band, curve, moved, outline, rounded
+from indexer.sample.curves import CENTRE, Points, band, curve, moved, outline, rounded
 from indexer.sample.fabrics import DyedCloth, in_colour
 from indexer.sample.footwear import lay_buckle, lay_laces, lay_strap, raised
 from indexer.sample.light import Fold
@@ -16,6 +16,9 @@ from indexer.sample.masks import Mask, area
 from indexer.sample.palette import Colour, darker
 
 _GROUND = 404.0
+_BACK = 340.0
+"""The x at which every boot ends; where its toe begins depends on its form."""
+
 _SOLES: dict[str, Colour] = {"dark": palette.DARK_SOLE, "gum": palette.GUM, "white": palette.RUBBER}
 
 
@@ -64,6 +67,11 @@ class AnkleBoot:
         canvas.lay(upper, cloth, folds=self._creases(chance), roundness=28, relief=1.3, shadow=0)
         self._lay_details(canvas, cloth, upper, seam)
         self._lay_sole(canvas)
+        canvas.move_right(round(CENTRE - (self._toe + _BACK) / 2))
+
+    @property
+    def _toe(self) -> float:
+        return 16 if self.pointed else 38
 
     def _at(self, height: float) -> float:
         return _GROUND - self.thickness - height

@@ -28,6 +28,14 @@ class Canvas:
         levels: Field = np.rint(self._paper.clip(0, 1) * 255)
         return levels.astype(np.uint8)
 
+    def move_right(self, pixels: int) -> None:
+        """Move all that has been drawn to the right, over white paper; what leaves the sheet is lost."""
+        if pixels:
+            self._paper[:, pixels:] = self._paper[:, :-pixels].copy()
+            self._paper[:, :pixels] = 1
+            self._covered[:, pixels:] = self._covered[:, :-pixels].copy()
+            self._covered[:, :pixels] = 0
+
     def lay(
         self,
         mask: Mask,

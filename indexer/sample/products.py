@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.origin import DRAWN
 from indexer.records import AttributeValue
 from indexer.sample.assortment import LINES
 from indexer.sample.canvas import Canvas
@@ -28,7 +29,7 @@ BRANDS = ("Tindervale", "Moss & Marlin", "Quillon", "Harrow Nine", "Brisela", "N
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """One product: its id, its attributes (title, price, colour, brand, stock, class), and its picture.
+    """One product: its id, its attributes (title, price, colour, brand, stock, class, drawn_by), and its picture.
 
     The price is in euros, the stock in pieces, the class one of Fashion-MNIST's ten.
     """
@@ -76,6 +77,7 @@ def _shelf(
             "brand": chance.choice(BRANDS),
             "stock": max(0, chance.randrange(-4, 60)),
             "class": name,
+            **DRAWN,
         }
         shelf.append((MappingProxyType(attributes), line.design, dyed(fabric, colour)))
     return shelf
