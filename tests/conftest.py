@@ -1,5 +1,7 @@
 """What many tests share: the real data, the shipped model, and a small shop made of both."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import models
 from indexer import pipeline, sources
 from indexer.catalogue import Catalogue
 from models import fashion_mnist
+from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
 from search_api.app import create_app
@@ -23,6 +26,7 @@ SMALL = 300
 """Items in the small catalogue."""
 
 PHOTOGRAPHS_OF_A_KIND = 8
+WEIGHTS_MOVED = 4096
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +39,28 @@ def test_split() -> Split:
 def embedder() -> LiteRTEmbedder:
     """The shipped model."""
     return LiteRTEmbedder(models.PRETRAINED)
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second model: the shipped one with some of its weights in another order."""
+    bundle = Path(shutil.copytree(models.PRETRAINED, tmp_path_factory.mktemp("other") / "bundle"))
+    graph = bytearray((bundle / RUNTIME_FILE).read_bytes())
+    middle = len(graph) // 8 * 4
+    weights = np.frombuffer(graph, np.float32, WEIGHTS_MOVED, middle)
+    graph[middle : middle + 4 * WEIGHTS_MOVED] = weights[::-1].tobytes()
+    (bundle / RUNTIME_FILE).write_bytes(graph)
+    card = json.loads((bundle / CARD_FILE).read_text())
+    card["files"][RUNTIME_FILE] = file_sha256(bundle / RUNTIME_FILE)
+    card["fingerprint"] = fingerprint_of(card["files"], card["preprocessing"])
+    (bundle / CARD_FILE).write_text(json.dumps(card))
+    return bundle
+
+
+@pytest.fixture(scope="session")
+def other(other_bundle: Path) -> LiteRTEmbedder:
+    """The embedder of that."""
+    return LiteRTEmbedder(other_bundle)
 
 
 @pytest.fixture(scope="session")
