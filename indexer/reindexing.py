@@ -12,7 +12,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import rows, scans
+from indexer import lineage, rows, scans
 from indexer.catalogue import Catalogue
 from indexer.display import LOSSLESS_SIDE
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
@@ -225,7 +225,7 @@ def _can_go_on(place: Path, root: Path, old: Store, fingerprint: str) -> bool:
         there.check()
         if there.described().fingerprint == fingerprint:
             with old.read() as connection, there.read() as begun:
-                return scans.continues(connection, begun)
+                return lineage.continues(connection, begun)
     return False
 
 
