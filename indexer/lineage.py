@@ -13,8 +13,8 @@ from indexer.rows import Rows
 def continues(connection: apsw.Connection, other: apsw.Connection) -> bool:
     """Tell whether a catalogue is a later state of what another one, of whichever model, was made from.
 
-    Then rows of one number have one item, attributes and picture (by its content) in both; and those that the other lacks are
-    newer than its index file, which will not have them.
+    Then rows of one number have one item, attributes and picture (by its content) in both; and those that the other
+    lacks are newer than its index file, which will not have them.
     """
     (numbers, items), (others, their_items) = _items_by_row(connection), _items_by_row(other)
     _, here, there = np.intersect1d(numbers, others, assume_unique=True, return_indices=True)
