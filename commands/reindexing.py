@@ -36,12 +36,14 @@ def reindex(catalogue: Path, model: Path | None, workers: int | None, drop_previ
 
 def _reindex(catalogue: Path, model: Path | None, workers: int | None) -> None:
     import models
+    from indexer.page_digests import note_pages
     from indexer.reindexing import reindex
 
     embedder = models.load(model)
     name = embedder.card.fingerprint[:12]
     with progress_bar("item") as progress:
         done = reindex(catalogue, embedder, progress, workers)
+    note_pages(catalogue)
     if done.previous is None:
         click.echo(f"{catalogue}: nothing to do: its {done.items} items have vectors of the model {name}.")
         return

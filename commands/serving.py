@@ -8,7 +8,7 @@ import click
 
 from commands.composition import open_engine
 from commands.options import catalogue_option, json_option, model_option
-from commands.terminal import print_json
+from commands.terminal import print_json, print_others
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -45,13 +45,15 @@ def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: in
 @json_option
 def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
     """Say what a catalogue and its model are."""
+    from indexer.location import beside, located
     from search_api.answers import info_answer
 
     with closing(open_engine(catalogue, model)) as engine:
         facts = info_answer(engine.info())
         counts = engine.counts()
+    others = beside(catalogue, located(catalogue))
     if as_json:
-        print_json({**facts, "counts": counts})
+        print_json({**facts, "counts": counts, "others": [str(place) for place in others]})
         return
     click.echo(f"catalogue  {catalogue}: {facts['items']} items, generation {facts['generation']}")
     for label, items in counts.items():
@@ -59,3 +61,4 @@ def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
     click.echo(f"model      {facts['name']}, {facts['model'][:12]}, {facts['dim']}-d, trained {facts['trained_at']}")
     for name, value in facts["metrics"].items():
         click.echo(f"           {value:>7.4f}  {name}")
+    print_others(catalogue, others)

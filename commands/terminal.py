@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,3 +84,12 @@ def print_hits(hits: "Sequence[Match]") -> None:
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):
         click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.confidence:>4.0%}  {hit.item.id:<{width}}  {hit.item.label}")
+
+
+def print_others(catalogue: Path, places: Sequence[Path]) -> None:
+    """Print where there are catalogues beside the one in use, a line each."""
+    for place in places:
+        click.echo(
+            f"{place}: a catalogue beside the one in use, an earlier one or not finished. Delete it with: "
+            f"lookalike reindex --catalogue {catalogue} --drop-previous"
+        )

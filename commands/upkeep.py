@@ -9,11 +9,11 @@ import click
 
 from commands.indexing import SOME_FAILED
 from commands.options import catalogue_option, json_option, model_option
-from commands.terminal import print_json, progress_bar
+from commands.terminal import print_json, print_others, progress_bar
 
 if TYPE_CHECKING:
     from indexer.bookkeeping import Identity
-    from indexer.verification import Finding, Verification
+    from indexer.findings import Finding, Verification
 
 
 @click.command(epilog="Example: lookalike verify --catalogue catalogues/shop --repair")
@@ -28,7 +28,8 @@ def verify(ctx: click.Context, /, catalogue: Path, repair: bool, model: Path | N
     Says what is not as it was written, item by item where items are affected. Without --repair nothing is changed.
     With it, index files are built again, and a damaged database is written anew from all that is sound; the damaged
     one is kept beside it as catalogue.damaged.sqlite. Items that can't be rebuilt are left out: index their source
-    again, and they are added.
+    again, and they are added. Of a catalogue that was reindexed, the one in use is checked, and the file `current` that
+    says which that is; those beside it are only told of.
 
     The model is asked only when the catalogue no longer knows which one it is of.
 
@@ -77,7 +78,11 @@ def backup(catalogue: Path, to: Path) -> None:
 @click.command(epilog="Example: lookalike restore backups/shop-20260701-120000.lookalike --catalogue catalogues/shop")
 @click.argument("backup_file", metavar="BACKUP", type=click.Path(dir_okay=False, path_type=Path))
 @catalogue_option
-@click.option("--force", is_flag=True, help="Replace the catalogue that is there; nothing must have it open.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace the catalogue that is there, and what reindexing kept beside it; nothing must have it open.",
+)
 def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
     """Make a catalogue of the file BACKUP.
 
@@ -105,6 +110,7 @@ def _answer(before: "Verification", after: "Verification", is_repaired: bool) ->
         "repaired": is_repaired and not before.is_sound and after.is_sound,
         "items": after.items,
         "files": dict(after.files),
+        "others": [str(place) for place in after.others],
         "findings": [asdict(finding) for finding in before.findings],
     }
 
@@ -112,6 +118,7 @@ def _answer(before: "Verification", after: "Verification", is_repaired: bool) ->
 def _print(before: "Verification", after: "Verification", is_repaired: bool) -> None:
     for name, state in before.files.items():
         click.echo(f"{state:<13} {name}")
+    print_others(after.directory, after.others)
     for finding in before.findings:
         click.echo(_line(finding, is_repaired and after.is_sound))
     lost = len(before.lost)
@@ -132,9 +139,13 @@ def _print(before: "Verification", after: "Verification", is_repaired: bool) -> 
 
 
 def _line(finding: "Finding", is_repaired: bool) -> str:
+    from indexer.location import CURRENT
+
     what = finding.id or finding.file
     if finding.is_derived:
         remedy = "rebuilt" if is_repaired else "can be rebuilt"
+    elif finding.file == CURRENT:
+        remedy = "nothing tells what it said: write into it the sub-directory with the catalogue, or . for none"
     else:
         remedy = "left out: index it again" if is_repaired else "can't be rebuilt: index it again after --repair"
     return f"  {what}: {finding.problem} ({remedy})"

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import apsw
@@ -12,8 +11,13 @@ import apsw
 from indexer import write_ahead_log
 from indexer.catalogue import Catalogue
 from indexer.errors import BackupUnusable, CatalogueExists
-from indexer.page_digests import PAGES_FILE, note_pages
-from indexer.store import APPLICATION_ID, DATABASE_FILE, FORMAT, Store, explained, sync_directory
+from indexer.explaining import explained
+from indexer.location import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
+from indexer.openers import alone
+from indexer.page_digests import note_pages
+from indexer.places import discard
+from indexer.scratch import scratch, sweep
+from indexer.store import APPLICATION_ID, FORMAT, Store, sync_directory
 from indexer.switching import switch
 from indexer.tally import Progress
 from indexer.verification import check_database
@@ -37,7 +41,7 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
         raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
     temporary = to.with_name(f".{to.name}.partial")
     with explained(directory):
-        if trouble := write_ahead_log.inspect(directory / DATABASE_FILE).trouble:
+        if trouble := write_ahead_log.inspect(located(directory) / DATABASE_FILE).trouble:
             raise BackupUnusable(f"The log of {directory} is damaged: {trouble}. Repair it: lookalike verify --repair")
     with closing(Store(directory, _BUSY_SECONDS)) as store:
         store.check()
@@ -64,13 +68,15 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
     """Make a directory the catalogue that was backed up; return how many items it has.
 
     The backup is copied and the copy verified, row by row, before it takes its place in one step; then the index is
-    built. A catalogue that is there already is replaced only by `force`. `progress` counts rows.
+    built. A catalogue that is there already is replaced only by `force`; and with it go those that reindexing has left
+    beside it, finished or not. `progress` counts rows.
 
     Raises BackupUnusable when the backup can't be read or is damaged, CatalogueExists, CatalogueInUse while another
-    process has the catalogue open that is to be replaced, CatalogueNotWritable.
+    process has a catalogue open that is to be replaced, CatalogueNotWritable.
     """
     backup, directory = Path(backup), Path(directory)
-    if (directory / DATABASE_FILE).exists() and not force:
+    is_taken = (directory / CURRENT).exists() or any((place / DATABASE_FILE).exists() for place in places(directory))
+    if is_taken and not force:
         raise CatalogueExists(
             f"There is a catalogue in {directory} already. Restore into another directory, or replace it with --force."
         )
@@ -78,22 +84,36 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
         raise BackupUnusable(f"There is no backup {backup}. Name the file that `lookalike backup` wrote.")
     with explained(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="restored-", dir=directory) as place:
-            new = Path(place) / DATABASE_FILE
+        sweep(directory)
+        with scratch(directory, "restored") as place:
+            new = place / DATABASE_FILE
             shutil.copyfile(backup, new)
             _verified(new, f"{backup} is damaged, or no backup", "Use another backup", progress)
             with closing(apsw.Connection(str(new))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
             with new.open("rb") as file:
                 os.fsync(file.fileno())
-            switch(new, directory)
+            _put_in_place(new, directory)
         sync_directory(directory.parent)
-        (directory / PAGES_FILE).unlink(missing_ok=True)
     with Catalogue.open(directory) as catalogue:
         catalogue.publish()
         items = len(catalogue)
     note_pages(directory)
     return items
+
+
+def _put_in_place(new: Path, root: Path) -> None:
+    """Let a database be the catalogue in a directory, and the only one. Until the end the one that was there is."""
+    others = [place for place in places(root) if place != root]
+    with ExitStack() as held:
+        for place in others:
+            held.enter_context(alone(place / DATABASE_FILE))
+        (root / PAGES_FILE).unlink(missing_ok=True)
+        switch(new, root)
+        (root / CURRENT).unlink(missing_ok=True)
+        sync_directory(root)
+        for place in others:
+            discard(root, place)
 
 
 def _copy(source: apsw.Connection, to: Path, progress: Progress | None) -> None:

@@ -13,12 +13,13 @@ import numpy as np
 
 from indexer import generation, rows, scans, snapshot
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, ModelMismatch
+from indexer.explaining import explained
 from indexer.filters import Condition, compile_where
 from indexer.generation import Index, Pointer
 from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Page, Record, Where
 from indexer.scans import Gallery
 from indexer.snapshot import Snapshot
-from indexer.store import BUSY_SECONDS, Store, explained
+from indexer.store import BUSY_SECONDS, Store
 from models.embedder import Vectors
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3

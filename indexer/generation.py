@@ -16,8 +16,9 @@ import faiss
 import numpy as np
 
 from indexer.errors import CatalogueBusy
+from indexer.explaining import explained
 from indexer.rows import Rows
-from indexer.store import explained, sync_directory
+from indexer.store import sync_directory
 from models.embedder import Vectors
 
 FLAT = "flat"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from indexer.explaining import explained
+from indexer.location import DATABASE_FILE, PAGES_FILE
 from indexer.mending import flipped_back
 from indexer.snapshot import revision_of
-from indexer.store import DATABASE_FILE, Store, explained, sync_directory
+from indexer.store import Store, sync_directory
 from indexer.write_ahead_log import LOG_SUFFIX
-
-PAGES_FILE = "catalogue.pages"
 
 _PAGE = 4096
 _SIZE = 8  # of a page's digest: it is held against chance alone
@@ -37,12 +37,13 @@ class PagesFileDamaged(Exception):
     """The file of digests is not as it was written. Never leaves verification: it is derived."""
 
 
-def note_pages(directory: Path) -> None:
-    """Write down what the pages are, unless that has been done since the last write, or another process has it open.
+def note_pages(root: Path) -> None:
+    """Write down what a catalogue's pages are, unless that has been done since the last write, or another has it open.
 
     No connection of this process may have the catalogue open. Raises what `Catalogue.open` does.
     """
-    with closing(Store(directory, _BUSY_SECONDS)) as store:
+    with closing(Store(root, _BUSY_SECONDS)) as store:
+        directory = store.directory
         store.check()
         with store.read() as connection:
             revision = revision_of(connection)

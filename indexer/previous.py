@@ -1,24 +1,18 @@
-"""The catalogues that a reindexing left beside the current one: told, and deleted when asked."""
+"""Deleting the catalogues that a reindexing left beside the current one."""
 
-import shutil
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 
 from indexer.errors import CatalogueBusy
-from indexer.location import PLACES, located
-from indexer.reindexing import only_one
-from indexer.store import DATABASE_FILE, Store, explained, sync_directory
+from indexer.explaining import explained
+from indexer.location import DATABASE_FILE, beside, files_of, located
+from indexer.places import discard, only_one
+from indexer.scratch import sweep
+from indexer.store import Store, sync_directory
 
-_FILES = (f"{DATABASE_FILE}*", "generation-*", "publish.lock")  # of a catalogue, where other things lie beside it
 _PATIENCE_MS = 1000
-
-
-def previous_places(root: Path) -> list[Path]:
-    """Return where in a catalogue's directory there are catalogues other than the current one, unfinished ones too."""
-    places = [root, *sorted(place for place in root.glob(PLACES) if place.is_dir())]
-    return [place for place in places if place != located(root) and any(_files_of(root, place))]
 
 
 def drop_previous(root: Path | str) -> list[Path]:
@@ -31,21 +25,18 @@ def drop_previous(root: Path | str) -> list[Path]:
     with closing(Store(root)) as current:
         current.check()
         with only_one(root), explained(root):
-            places = previous_places(root)
-            for place in places:
+            sweep(root)
+            previous = beside(root, located(root))
+            for place in previous:
                 _require_unused(place)
-            for place in places:
+            for place in previous:
                 if place == root:
-                    for file in _files_of(root, place):
+                    for file in files_of(root, place):
                         file.unlink(missing_ok=True)
                 else:
-                    shutil.rmtree(place)
+                    discard(root, place)
             sync_directory(root)
-    return places
-
-
-def _files_of(root: Path, place: Path) -> list[Path]:
-    return [file for pattern in (_FILES if place == root else ("*",)) for file in sorted(place.glob(pattern))]
+    return previous
 
 
 def _require_unused(place: Path) -> None:

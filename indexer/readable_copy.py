@@ -3,14 +3,16 @@
 import re
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
 
-from indexer.store import DATABASE_FILE, SCHEMA, Store, explained
+from indexer.explaining import explained
+from indexer.location import DATABASE_FILE
+from indexer.scratch import scratch
+from indexer.store import SCHEMA, Store
 
 PAGE = 4096
 """Bytes of a page of every catalogue."""
@@ -29,15 +31,15 @@ def readable_copy(directory: Path, pages: Iterable[tuple[int, bytes | memoryview
 
     Raises CatalogueNotWritable when there is no room for it in the directory.
     """
-    with explained(directory), tempfile.TemporaryDirectory(prefix="examined-", dir=directory) as place:
-        copy = Path(place) / DATABASE_FILE
+    with explained(directory), scratch(directory, "examined") as place:
+        copy = place / DATABASE_FILE
         shutil.copyfile(directory / DATABASE_FILE, copy)
         _put_in(copy, pages)
         _make_fit(copy)
         try:
             connection = _opened(copy)
         except apsw.Error:
-            _replace_first_page(copy, Path(place) / "new")
+            _replace_first_page(copy, place / "new")
             connection = _opened(copy)
         with closing(connection):
             yield connection

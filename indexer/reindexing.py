@@ -1,11 +1,9 @@
 """A catalogue made anew with another model, from what it keeps of its items, and put in the place of the old one."""
 
-import fcntl
 import json
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -14,24 +12,26 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import rows, scans
+from indexer import lineage, rows, scans
 from indexer.catalogue import Catalogue
 from indexer.display import LOSSLESS_SIDE
-from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
-from indexer.location import CURRENT, name_of, place_for
+from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
+from indexer.explaining import explained
+from indexer.location import DATABASE_FILE, place_for
+from indexer.openers import alone
+from indexer.places import discard, only_one, point_at
 from indexer.planning import BATCH
 from indexer.records import DisplayCopy, Record
 from indexer.rows import Rows
 from indexer.scans import KeptItem
-from indexer.store import Store, explained, sync_directory
+from indexer.scratch import sweep
+from indexer.store import Store
 from indexer.tally import Progress
 from indexer.workers import Task, Workers
 from models.card import ModelCard
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures import decode
-
-LOCK_FILE = "reindex.lock"
 
 _BATCHES_AHEAD = 1
 
@@ -67,6 +67,8 @@ def reindex(
     Larger pictures are embedded from the reduced JPEG that is kept of them: see `indexer.display`. They are prepared by
     `workers` processes, as `pipeline.index` says.
 
+    A place that an earlier run has left is begun anew when the catalogue has been repaired or restored since.
+
     Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what `Catalogue.open` raises;
     CatalogueNotWritable, CatalogueBusy, WorkersLost.
     """
@@ -76,6 +78,7 @@ def reindex(
         if old.described().fingerprint == card.fingerprint:
             return Reindexed(_count(old), 0, None)
         with only_one(root):
+            sweep(root)
             place = _place(root, old, card.fingerprint)
             with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
                 _make_sure_of(new, card)
@@ -89,25 +92,8 @@ def reindex(
                     carrier.carry(lambda: nullcontext(connection))
                     carrier.require_all()
                     _carry_memory(connection, new)
-                    _point_at(root, place)
+                    point_at(root, place)
                 return Reindexed(_count(new), carrier.embedded, old.directory)
-
-
-@contextmanager
-def only_one(root: Path) -> Iterator[None]:
-    """Hold the lock that lets one process at a time make or delete catalogues beside the current one; a kill frees it.
-
-    Raises CatalogueBusy, CatalogueNotWritable.
-    """
-    with explained(root):
-        descriptor = os.open(root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise CatalogueBusy(f"Another process is reindexing {root}. Let it end, or stop it.") from error
-    finally:
-        os.close(descriptor)
 
 
 class _Carrier:
@@ -220,13 +206,27 @@ def _is_tiny(display: DisplayCopy) -> bool:
 
 
 def _place(root: Path, old: Store, fingerprint: str) -> Path:
-    """Return where the new catalogue goes: a place of its model's own, which may hold one already, finished or not."""
-    if old.directory != root:
-        with closing(Store(root, directory=root)) as first, suppress(CatalogueMissing, CatalogueDamaged):
-            first.check()
-            if first.described().fingerprint == fingerprint:
-                return root
-    return place_for(root, fingerprint)
+    """Return where the new catalogue goes: where one of its model is that it can go on from, or a new place."""
+    own = place_for(root, fingerprint)
+    for place in (root, own):
+        if place != old.directory and _can_go_on(place, root, old, fingerprint):
+            return place
+    if own == old.directory:
+        raise CatalogueDamaged(f"{own} is of another model than its name says. Index again into a new directory.")
+    if own.exists():
+        with explained(root), alone(own / DATABASE_FILE):
+            discard(root, own)
+    return own
+
+
+def _can_go_on(place: Path, root: Path, old: Store, fingerprint: str) -> bool:
+    """Tell whether a place holds a catalogue of a model that was made, as far as it goes, from the old one."""
+    with closing(Store(root, directory=place)) as there, suppress(CatalogueMissing, CatalogueDamaged):
+        there.check()
+        if there.described().fingerprint == fingerprint:
+            with old.read() as connection, there.read() as begun:
+                return lineage.continues(connection, begun)
+    return False
 
 
 def _make_sure_of(store: Store, card: ModelCard) -> None:
@@ -248,15 +248,3 @@ def _carry_memory(old: apsw.Connection, store: Store) -> None:
         connection.executemany("INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", names)
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'items'")
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('items', ?)", (rows.last_row_ever(old),))
-
-
-def _point_at(root: Path, place: Path) -> None:
-    """Make a place the current one: in one step, and durably."""
-    with explained(root):
-        draft = root / f"{CURRENT}.tmp"
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(name_of(root, place) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(root / CURRENT)
-        sync_directory(root)

@@ -1,22 +1,22 @@
 """Repairing a catalogue: what is sound or can be derived is kept, what is neither is named and left out."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from indexer.bookkeeping import AskIdentity
 from indexer.catalogue import Catalogue
 from indexer.errors import CatalogueInUse, NotRepairable
+from indexer.explaining import explained
+from indexer.findings import Verification
 from indexer.kept_items import ROWS_AT_ONCE
-from indexer.page_digests import PAGES_FILE, note_pages
+from indexer.location import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
+from indexer.page_digests import note_pages
+from indexer.places import only_one, point_at
 from indexer.records import Record
-from indexer.store import DATABASE_FILE, explained
+from indexer.scratch import scratch
 from indexer.switching import switch
 from indexer.tally import Progress
-from indexer.verification import Verification, verify
-
-KEPT_FILE = "catalogue.damaged.sqlite"
-"""The damaged database, kept beside the repaired one until somebody deletes it."""
+from indexer.verification import verify
 
 
 def repair(
@@ -27,43 +27,59 @@ def repair(
     Damaged index files are built again. A damaged database is written anew from all items that are proven to be as
     they were, their vectors from the index file where need be; it takes the place of the damaged one in one step, and
     that is kept as KEPT_FILE. Items that can't be proven are left out, so that indexing their source adds them again.
+    Of a catalogue that was reindexed, that which is in use is repaired, and the file that says which that is.
 
     Arguments and what is raised are as of `verify`; and NotRepairable when nothing tells which model the catalogue is
-    of, CatalogueInUse while another process has a damaged database open.
+    of, or where it is; CatalogueInUse while another process has a damaged database open, CatalogueBusy while one is
+    reindexing and the file that says where the catalogue is must be mended.
     """
-    directory = Path(directory)
-    before = verify(directory, ask, progress)
+    root = Path(directory)
+    before = verify(root, ask, progress)
     if before.is_sound:
         return before, before
-    if before.has_sound_database:
-        for file in (*directory.glob("generation-*.faiss"), directory / PAGES_FILE):
+    found = before
+    if not before.has_sound_pointer:
+        _point_again(root)
+        found = verify(root, ask, progress)
+    if not found.has_sound_database:
+        _write_anew(root, found, ask, progress)
+    elif not found.is_sound:
+        place = located(root)
+        for file in (*place.glob("generation-*.faiss"), place / PAGES_FILE):
             if file.is_file():
                 file.unlink()
-        with Catalogue.open(directory) as catalogue:  # which builds what it doesn't find
+        with Catalogue.open(root) as catalogue:  # which builds what it doesn't find
             catalogue.publish()
-    else:
-        _write_anew(directory, before, ask, progress)
-    note_pages(directory)
-    return before, verify(directory, ask)
+    note_pages(root)
+    return before, verify(root, ask)
 
 
-def _write_anew(directory: Path, before: Verification, ask: AskIdentity | None, progress: Progress | None) -> None:
+def _point_again(root: Path) -> None:
+    with only_one(root), explained(root):
+        trace = traced(root)
+        if trace.place is None:
+            raise NotRepairable(str(damaged_pointer(root, trace.trouble or "it has changed")))
+        point_at(root, trace.place)
+
+
+def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progress: Progress | None) -> None:
+    directory = located(root)
     if before.identity is None:
         raise NotRepairable(
             f"Nothing in {directory} tells any more which model its vectors are of. If you know, name it with --model; "
             "else restore a backup, or index again into a new directory."
         )
     identity = before.identity
-    with explained(directory), tempfile.TemporaryDirectory(prefix="repaired-", dir=directory) as place:
+    with explained(directory), scratch(directory, "repaired") as place:
         with Catalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
             batch = _Batches(catalogue.upsert)
-            again = verify(directory, ask, progress, batch.add)
+            again = verify(root, ask, progress, batch.add)
             batch.flush()
         if again.findings != before.findings or again.items != before.items:
             raise CatalogueInUse(f"{directory} was written to while it was being repaired. Run the same command again.")
         (directory / PAGES_FILE).unlink(missing_ok=True)
-        switch(Path(place) / DATABASE_FILE, directory, keep_as=KEPT_FILE)
-    with Catalogue.open(directory) as catalogue:
+        switch(place / DATABASE_FILE, directory, keep_as=KEPT_FILE)
+    with Catalogue.open(root) as catalogue:
         catalogue.publish()
 
 

@@ -1,6 +1,5 @@
-"""The database file: a connection for each thread, transactions, and SQLite's errors as errors a person can act on."""
+"""The database file: a connection for each thread, and transactions."""
 
-import errno
 import json
 import os
 import threading
@@ -12,19 +11,13 @@ from typing import NamedTuple
 
 import apsw
 
+from indexer import openers
 from indexer.digests import SEAL, digest
-from indexer.errors import (
-    CatalogueBusy,
-    CatalogueDamaged,
-    CatalogueMissing,
-    CatalogueNotWritable,
-    CatalogueReplaced,
-    CatalogueTooNew,
-)
-from indexer.location import located
+from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+from indexer.explaining import damaged, damaged_log, explained
+from indexer.location import DATABASE_FILE, located
 from indexer.upgrade import upgrade
 
-DATABASE_FILE = "catalogue.sqlite"
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
 FORMAT = 2
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -34,16 +27,6 @@ BUSY_SECONDS = 10.0
 
 _SEALED = f"UPDATE catalogue SET digest = {SEAL}"
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_WRITE_FAILURES = {
-    apsw.SQLITE_IOERR_WRITE,
-    apsw.SQLITE_IOERR_FSYNC,
-    apsw.SQLITE_IOERR_DIR_FSYNC,
-    apsw.SQLITE_IOERR_TRUNCATE,
-    apsw.SQLITE_IOERR_SHMOPEN,
-    apsw.SQLITE_IOERR_SHMSIZE,
-    apsw.SQLITE_IOERR_SHMMAP,
-}
 
 
 class Described(NamedTuple):
@@ -60,51 +43,6 @@ class _Signature(NamedTuple):
     size: int
     modified_ns: int
     log_size: int
-
-
-@contextmanager
-def explained(directory: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into the catalogue's own errors."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise _explain(error, directory) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise damaged(directory, str(error)) from error
-    except OSError as error:
-        reason = "the disk is full" if error.errno in _NO_SPACE else error.strerror or str(error)
-        raise _not_writable(directory, reason) from error
-
-
-def _explain(error: apsw.Error, directory: Path) -> Exception:
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return CatalogueBusy(f"Another process is writing to {directory} and has not finished. Try again in a moment.")
-    if isinstance(error, apsw.FullError):
-        return _not_writable(directory, "the disk is full")
-    if isinstance(error, apsw.ReadOnlyError):
-        return _not_writable(directory, "the directory or its files are read-only")
-    if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.AuthError):
-        return _not_writable(directory, "the permissions of the directory or its files forbid it")
-    if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
-        return _not_writable(directory, "writing failed: is the disk full?")
-    if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError | apsw.IOError | apsw.SQLError):
-        return damaged(directory, str(error))
-    return error
-
-
-def _not_writable(directory: Path, reason: str) -> CatalogueNotWritable:
-    return CatalogueNotWritable(
-        f"{directory} can't be opened or written: {reason}. What was indexed before is safe; make room or choose "
-        "another directory, and run the same command again."
-    )
-
-
-def damaged(directory: Path, reason: str) -> CatalogueDamaged:
-    """Return the error for a database that can't be right."""
-    return CatalogueDamaged(
-        f"{directory / DATABASE_FILE} is damaged or no catalogue ({reason}). Restore it from a copy, or index again "
-        "into a new directory."
-    )
 
 
 class Store:
@@ -148,7 +86,7 @@ class Store:
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
                     connection.execute("COMMIT")
             finally:
-                connection.close()
+                openers.close(self._path, connection)
             sync_directory(self.directory)
             sync_directory(self.directory.parent)
 
@@ -160,6 +98,8 @@ class Store:
         with explained(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+            if trouble := openers.trouble_of_log(self._path):
+                raise damaged_log(self.root, trouble)
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):
@@ -232,7 +172,7 @@ class Store:
         """Close every thread's connection. No thread may be inside `read` or `write`."""
         self._closed = True
         for connection in list(self._connections):
-            connection.close()
+            openers.close(self._path, connection)
 
     def _connection(self) -> apsw.Connection:
         if self._closed:
@@ -259,14 +199,14 @@ class Store:
         return self._opened(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), signature
 
     def _opened(self, name: str, flags: int) -> apsw.Connection:
-        connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_NOMUTEX)
+        connection = openers.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
             connection.create_scalar_function("digest", digest, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except BaseException:
-            connection.close()
+            openers.close(self._path, connection)
             raise
         return connection
 

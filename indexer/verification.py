@@ -1,8 +1,8 @@
 """Verifying a catalogue: every file, every row and every vector against what was written."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,69 +12,27 @@ import numpy as np
 from indexer import bookkeeping, generation, rows, write_ahead_log
 from indexer.bookkeeping import AskIdentity, Identity
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
+from indexer.explaining import explained
+from indexer.findings import LOG_FILE, Finding, Verification
 from indexer.generation import Index, IndexFileDamaged
 from indexer.kept_items import UNREADABLE, kept_items
-from indexer.page_digests import PAGES_FILE, NotedPages, PagesFileDamaged, mended_pages, noted_pages
+from indexer.location import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
+from indexer.page_digests import NotedPages, PagesFileDamaged, mended_pages, noted_pages
 from indexer.readable_copy import has_our_schema, readable_copy
 from indexer.records import Record
+from indexer.scratch import sweep
 from indexer.snapshot import revision_of
-from indexer.store import DATABASE_FILE, Store, explained
+from indexer.store import Store
 from indexer.tally import Progress
-from indexer.write_ahead_log import LOG_SUFFIX
 
 BUSY_SECONDS = 10.0
-
-LOG_FILE = DATABASE_FILE + LOG_SUFFIX
 
 Keep: TypeAlias = Callable[[Record], None]
 """Called with each item that is proven to be as it was written, in the order of their rows."""
 
 _UNKNOWN = Identity("", 1, ())
 _PROBLEMS_TOLD = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it was written: in which file, of which item where it is of one, and what.
-
-    `is_derived` tells that it can be rebuilt from what is sound; what can't is to be indexed again.
-    """
-
-    file: str
-    problem: str
-    is_derived: bool
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What was looked at, and what was found.
-
-    `items` is the number of those that are as they were written, or can be made so; `identity` the model that the
-    catalogue is of, None when nothing tells. `files` says of every file of the directory whether it is sound, damaged,
-    or none that was looked at.
-    """
-
-    directory: Path
-    identity: Identity | None
-    items: int
-    findings: tuple[Finding, ...]
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
-
-    @property
-    def lost(self) -> tuple[Finding, ...]:
-        """What nothing in the catalogue can give back."""
-        return tuple(finding for finding in self.findings if not finding.is_derived)
-
-    @property
-    def has_sound_database(self) -> bool:
-        """Whether nothing but index files is damaged."""
-        return all(finding.file not in {DATABASE_FILE, LOG_FILE} for finding in self.findings)
+_NOT_LOOKED_AT = "not looked at"
 
 
 def verify(
@@ -89,13 +47,51 @@ def verify(
     pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
     was written since these were noted: else a bit that is flipped where nothing is kept (the unused rest of a page, a
     free page) is not noticed, as nothing ever reads it. What a single flipped bit was is found by trying each.
+    Catalogues beside the current one, unfinished or earlier ones, are not looked at; what killed runs left is removed.
 
     `ask` gives the model that the catalogue should be of, should its own record of that be damaged. `progress` counts
     rows. No connection of this process may have the catalogue open; other processes may, and may write.
 
     Raises CatalogueMissing, CatalogueTooNew, CatalogueBusy or CatalogueNotWritable, as `Catalogue.open` does.
     """
-    directory = Path(directory)
+    root = Path(directory)
+    sweep(root)
+    with explained(root):
+        trace = traced(root)
+    of_pointer = [] if trace.trouble is None else [Finding(CURRENT, trace.trouble, trace.place is not None)]
+    if trace.place is None:
+        inside = Verification(root, None, 0, ())
+    else:
+        sweep(trace.place)
+        inside = _verified(trace.place, ask, progress, keep)
+    return _of_root(root, trace.place, inside, of_pointer)
+
+
+def check_database(connection: apsw.Connection, progress: Progress | None = None) -> Verification:
+    """Verify a database alone, which has no index file beside it yet."""
+    found: list[Finding] = []
+    _check_structure(connection, found)
+    identity, is_recorded = bookkeeping.identity_of(connection, None)
+    if not is_recorded:
+        _note(found, "what it says of itself is damaged", is_derived=False)
+    items = _rows(connection, identity or _UNKNOWN, None, found, progress, None)[0]
+    return Verification(Path(connection.filename), identity, items, tuple(found))
+
+
+def _of_root(root: Path, place: Path | None, inside: Verification, of_pointer: Sequence[Finding]) -> Verification:
+    """Return what was found in the place where a catalogue is as what was found in its directory."""
+    path = "" if place in {root, None} else f"{inside.directory.name}/"
+    found = (*of_pointer, *(replace(finding, file=path + finding.file) for finding in inside.findings))
+    files = dict.fromkeys((entry.name for entry in root.iterdir() if entry != place), _NOT_LOOKED_AT)
+    files.update({path + name: state for name, state in inside.files.items()})
+    if of_pointer or CURRENT in files:
+        files[CURRENT] = "damaged" if of_pointer else "sound"
+    others = () if place is None else tuple(beside(root, place))
+    return Verification(root, inside.identity, inside.items, found, dict(sorted(files.items())), others)
+
+
+def _verified(directory: Path, ask: AskIdentity | None, progress: Progress | None, keep: Keep | None) -> Verification:
+    """Verify the files in the place where they are; name them as they are named there."""
     found: list[Finding] = []
     noted = _noted_pages(directory, found)
     with _read(directory, noted, found) as connection:
@@ -113,22 +109,11 @@ def verify(
     return Verification(directory, identity, items, tuple(found), _states(directory, checked, found))
 
 
-def check_database(connection: apsw.Connection, progress: Progress | None = None) -> Verification:
-    """Verify a database alone, which has no index file beside it yet."""
-    found: list[Finding] = []
-    _check_structure(connection, found)
-    identity, is_recorded = bookkeeping.identity_of(connection, None)
-    if not is_recorded:
-        _note(found, "what it says of itself is damaged", is_derived=False)
-    items = _rows(connection, identity or _UNKNOWN, None, found, progress, None)[0]
-    return Verification(Path(connection.filename), identity, items, tuple(found))
-
-
 def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dict[str, str]:
     damaged = {finding.file for finding in found}
     present = {path.name for path in directory.iterdir()} | damaged
     return {
-        name: "damaged" if name in damaged else "sound" if name in checked else "not looked at"
+        name: "damaged" if name in damaged else "sound" if name in checked else _NOT_LOOKED_AT
         for name in sorted(present)
     }
 
@@ -159,7 +144,7 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
     elif log.trouble is not None:
         found.append(Finding(LOG_FILE, log.trouble, is_derived=not log.missing))
     else:
-        with closing(Store(directory, BUSY_SECONDS)) as store:
+        with closing(Store(directory, BUSY_SECONDS, directory)) as store:
             if _opens(store, bool(log.frames), found):
                 with store.read() as connection:
                     _check_structure(connection, found)

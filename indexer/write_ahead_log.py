@@ -29,7 +29,8 @@ _MORE_LOOKS, _PAUSE_SECONDS = 2, 0.02
 class Log:
     """A log: its bytes, how many frames of it count, and what is wrong with it, None when nothing is.
 
-    `missing` is the number of frames that were committed and are not there.
+    `missing` is the number of frames that were committed and are not there. `is_torn` tells that only the last
+    transaction is damaged and nothing says that it was ever committed: a power failure leaves it like that.
     """
 
     content: bytes
@@ -37,6 +38,12 @@ class Log:
     frames: int
     trouble: str | None = None
     missing: int = 0
+    is_torn: bool = False
+
+    @property
+    def loses_commits(self) -> bool:
+        """Whether SQLite would drop what was committed."""
+        return self.trouble is not None and not self.is_torn
 
     def pages(self) -> Iterator[tuple[int, memoryview]]:
         """Yield the number, from 1, and the content of each page up to the last commit, whether sound or not."""
@@ -51,6 +58,14 @@ class Log:
     def _head(self, frame: int) -> tuple[int, int]:
         page, commit = struct.unpack_from(">II", self.content, _HEADER + frame * (_FRAME_HEADER + self.page_size))
         return page, commit
+
+
+def is_empty(database: Path) -> bool:
+    """Tell whether a database has no log, as when the last who had it open closed it. Raises OSError."""
+    try:
+        return database.with_name(database.name + LOG_SUFFIX).stat().st_size == 0
+    except FileNotFoundError:
+        return True
 
 
 def inspect(database: Path) -> Log:
@@ -123,14 +138,15 @@ def _examined(content: bytes, committed: _Committed | None) -> Log:
     if not is_sound and not count:
         return Log(content, page_size, 0, "its header is damaged" if whole else None)
     present = frames[:count]
-    missing, trouble = count - len(present), None
+    missing, trouble, is_torn = count - len(present), None, False
     if missing:
         trouble = _told_missing(missing, count)
     elif not is_sound:
         trouble = "its header is damaged"
-    elif damaged := _damaged(present, content, salts, order):
-        trouble = f"{damaged} of its {count} pages are damaged"
-    return Log(content, page_size, len(present), trouble, missing)
+    elif len(damaged := _damaged(present, content, salts, order)):
+        trouble = f"{len(damaged)} of its {count} pages are damaged"
+        is_torn = known is None and damaged[0] >= _last_commit(present[:-1], salts)
+    return Log(content, page_size, len(present), trouble, missing, is_torn)
 
 
 def _told_missing(missing: int, count: int) -> str:
@@ -143,8 +159,8 @@ def _last_commit(frames: NDArray[np.uint8], salts: bytes) -> int:
     return int(np.flatnonzero(is_commit)[-1]) + 1 if is_commit.any() else 0
 
 
-def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str) -> int:
-    """Return how many frames there are whose salts or checksums are not right."""
+def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str) -> NDArray[np.int64]:
+    """Return the numbers, from 0, of the frames whose salts or checksums are not right."""
     stored = np.ascontiguousarray(frames[:, 16:24]).view(">u4").astype(np.uint32)
     before = np.vstack([np.frombuffer(content[24:32], ">u4").astype(np.uint32), stored[:-1]])
     is_right = (frames[:, 8:16] == np.frombuffer(salts, np.uint8)).all(axis=1)
@@ -152,7 +168,7 @@ def _damaged(frames: NDArray[np.uint8], content: bytes, salts: bytes, order: str
         some = slice(start, start + _FRAMES_AT_ONCE)
         covered = np.concatenate([frames[some, :8], frames[some, 24:]], axis=1)
         is_right[some] &= (_sums(covered.view(order).astype(np.uint32), before[some]) == stored[some]).all(axis=1)
-    return int(np.count_nonzero(~is_right))
+    return np.flatnonzero(~is_right)
 
 
 def _sums(words: NDArray[np.uint32], before: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -27,8 +27,7 @@ SMALL = 300
 """Items in the small catalogue."""
 
 PHOTOGRAPHS_OF_A_KIND = 8
-
-_WEIGHTS_MOVED = 4096
+WEIGHTS_MOVED = 4096
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +48,20 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = Path(shutil.copytree(models.PRETRAINED, tmp_path_factory.mktemp("other") / "bundle"))
     graph = bytearray((bundle / RUNTIME_FILE).read_bytes())
     middle = len(graph) // 8 * 4
-    weights = np.frombuffer(graph, np.float32, _WEIGHTS_MOVED, middle)
-    graph[middle : middle + 4 * _WEIGHTS_MOVED] = weights[::-1].tobytes()
+    weights = np.frombuffer(graph, np.float32, WEIGHTS_MOVED, middle)
+    graph[middle : middle + 4 * WEIGHTS_MOVED] = weights[::-1].tobytes()
     (bundle / RUNTIME_FILE).write_bytes(graph)
     card = json.loads((bundle / CARD_FILE).read_text())
     card["files"][RUNTIME_FILE] = file_sha256(bundle / RUNTIME_FILE)
     card["fingerprint"] = fingerprint_of(card["files"], card["preprocessing"])
     (bundle / CARD_FILE).write_text(json.dumps(card))
     return bundle
+
+
+@pytest.fixture(scope="session")
+def other(other_bundle: Path) -> LiteRTEmbedder:
+    """The embedder of that."""
+    return LiteRTEmbedder(other_bundle)
 
 
 @pytest.fixture(scope="session")

@@ -364,7 +364,8 @@ def test_every_error_that_a_request_can_meet_has_a_status() -> None:
     elsewhere = {  # met only by training, indexing and the server's start
         "training-unavailable", "report-unavailable", "checkpoint-mismatch", "dataset-missing", "dataset-damaged",
         "catalogue-exists", "item-failed", "picture-failed", "workers-lost", "report-not-writable",
-        "reindex-incomplete", "export-format-unknown", "export-not-writable",
+        "reindex-incomplete", "export-format-unknown", "export-not-writable", "unknown-kind",
+        "catalogue-in-use", "not-repairable", "backup-unusable",
         "address-in-use", "address-not-allowed", "invalid-address",
         "server-failed", "error",
     }  # fmt: skip
