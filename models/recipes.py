@@ -18,8 +18,9 @@ class Recipe:
     cosine to logit; `validation` the number of training images held out.
 
     `teachers` are trained first, and what they say of an image, on average, counts `teacher_share` of what the class
-    loss aims at; `begins_as` is one of them, of the same shape, whose weights are the first. `photograph_views` is how
-    many views of each photograph are learned from, where there are photographs.
+    loss aims at; `begins_as` is one of them, of the same shape, whose weights are the first, and are averaged into the
+    last by `kept_share`. `photograph_views` is how many views of each photograph are learned from, where there are
+    photographs.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     teachers: tuple["Recipe", ...] = ()
     teacher_share: float = 0.7
     begins_as: "Recipe | None" = None
+    kept_share: float = 0.0
     photograph_views: int = 0
 
     def before(self) -> tuple["Recipe", ...]:
@@ -89,6 +91,7 @@ _FULL = Recipe(
     validation=2_500,
     teachers=(_TEACHER, _FIRST, _SECOND),
     begins_as=_SECOND,
+    kept_share=0.4,
     photograph_views=3,
 )
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.averaging import average
 from models.changes import Images
 from models.classifier import Normalization, build_network
 from models.embedder import Probabilities
@@ -26,6 +28,10 @@ from models.fashion_mnist import CLASSES
 from models.lessons import Labels, Lesson, batches, class_targets, pairs_of
 from models.muon import Muon
 from models.recipes import Recipe
+
+
+_STATISTICS = 150
+"""Batches that the statistics of normalisation are taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def train(
     """Train by the recipe, keeping a checkpoint of every finished epoch in the directory `checkpoints`.
 
     `taught`, float32 (n, classes), is what teachers say of each image to learn from; `besides` is learned together
-    with these images; `begin_with` are the first weights. A run stopped at any moment goes on after the last
+    with these images; `begin_with` are the first weights, of which the recipe may keep a share at the end. A run stopped at any moment goes on after the last
     finished epoch when called again. `progress` counts steps of the whole run; `on_epoch` hears of each epoch as it
     ends. Raises CheckpointMismatch when the directory holds a run by another recipe.
     """
@@ -116,6 +122,9 @@ def train(
     keras.config.set_dtype_policy("float32")
     network = build_network(recipe, len(CLASSES))
     network.set_weights(trainee.get_weights()[: len(network.weights)])
+    if begin_with is not None and recipe.kept_share:
+        views = (views for views, _ in islice(batches(recipe, lesson, recipe.epochs), _STATISTICS))
+        average(network, begin_with, recipe.kept_share, views)
     return Training(network, tuple(history))
 
 

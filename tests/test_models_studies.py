@@ -69,6 +69,21 @@ def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp
         np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-3)
 
 
+def test_a_share_of_the_first_weights_is_kept(few: dict[str, Split], tmp_path: Path) -> None:
+    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
+    first = study(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
+    weights = {}
+    for share in (0.0, 0.5):
+        recipe = replace(SECOND, name=f"kept-{share}", kept_share=share, photograph_views=0)
+        weights[share] = study(recipe, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
+    layers = zip(first.layers, weights[0.0].layers, weights[0.5].layers, strict=True)
+    for before, after, halfway in ([layer.trainable_weights for layer in three] for three in layers):
+        for old, new, mean in zip(before, after, halfway, strict=True):
+            np.testing.assert_allclose(mean.numpy(), (old.numpy() + new.numpy()) / 2, atol=1e-5)
+    statistics = [network.non_trainable_weights[0].numpy() for network in (first, *weights.values())]
+    assert not np.allclose(statistics[2], (statistics[0] + statistics[1]) / 2, atol=1e-4), "they are taken anew"
+
+
 def stop_after(wanted: str, said: list[str]) -> Callable[[str], None]:
     """Return a listener that interrupts once it has heard a line that begins like that after one about `second`."""
 
