@@ -29,7 +29,6 @@ from models.lessons import Labels, Lesson, batches, class_targets, pairs_of
 from models.muon import Muon
 from models.recipes import Recipe
 
-
 _STATISTICS = 150
 """Batches that the statistics of normalisation are taken from."""
 
@@ -87,9 +86,10 @@ def train(
     """Train by the recipe, keeping a checkpoint of every finished epoch in the directory `checkpoints`.
 
     `taught`, float32 (n, classes), is what teachers say of each image to learn from; `besides` is learned together
-    with these images; `begin_with` are the first weights, of which the recipe may keep a share at the end. A run stopped at any moment goes on after the last
-    finished epoch when called again. `progress` counts steps of the whole run; `on_epoch` hears of each epoch as it
-    ends. Raises CheckpointMismatch when the directory holds a run by another recipe.
+    with these images; `begin_with` are the first weights, of which the recipe may keep a share at the end. A run
+    stopped at any moment goes on after the last finished epoch when called again. `progress` counts steps of the whole
+    run; `on_epoch` hears of each epoch as it ends. Raises CheckpointMismatch when the directory holds a run by another
+    recipe.
     """
     keras.utils.set_random_seed(recipe.seed)
     lesson = Lesson(data.images, class_targets(recipe, data.labels, taught))
@@ -123,8 +123,8 @@ def train(
     network = build_network(recipe, len(CLASSES))
     network.set_weights(trainee.get_weights()[: len(network.weights)])
     if begin_with is not None and recipe.kept_share:
-        views = (views for views, _ in islice(batches(recipe, lesson, recipe.epochs), _STATISTICS))
-        average(network, begin_with, recipe.kept_share, views)
+        more = islice(batches(recipe, lesson, recipe.epochs), _STATISTICS)
+        average(network, begin_with, recipe.kept_share, (views for views, _ in more))
     return Training(network, tuple(history))
 
 
