@@ -2,7 +2,9 @@
 
 import io
 import json
+import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import pipeline, planning, workers
+from indexer import pipeline, planning, preparing, workers
 from indexer.catalogue import Catalogue
 from indexer.content import content_of, is_same_picture
 from indexer.display import display_copy
@@ -342,6 +344,15 @@ class Faulty:
         raise ZeroDivisionError("a fault")
 
 
+@dataclass(frozen=True)
+class Hanging:
+    """A picture on which the decoder hangs, in C and without ever giving Python its turn."""
+
+    def read(self) -> bytes:
+        preparing.decode = lambda _: re.match(r"(a+)+$", 60 * "a" + "b")
+        return b""
+
+
 def _mixed(tiles: Path) -> Sequence[SourceItem]:
     sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
     return [
@@ -369,14 +380,51 @@ def test_a_picture_that_kills_its_worker_fails_alone(
     assert "ZeroDivisionError: a fault" in failures[1].message
 
 
-def dies_at_once() -> None:
+def test_a_picture_on_which_the_decoder_hangs_fails_and_the_run_goes_on(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "BATCH", 4)
+    sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
+    source = [*sound[:3], SourceItem("hanging", Hanging(), place=4), *sound[3:]]
+    failures: list[Failure] = []
+    report = pipeline.index(source, embedder, catalogue, on_failure=failures.append, workers=2, decoding_seconds=2)
+    assert report == IndexReport(6, 0, 0, 1, failed=1)
+    assert catalogue.ids() == [f"item-{n}" for n in range(6)]
+    (failure,) = failures
+    assert (failure.place, failure.id, failure.code) == (4, "hanging", "picture-too-slow")
+    assert "2 seconds" in failure.message
+    assert not multiprocessing.active_children()
+
+
+@dataclass(frozen=True)
+class DeadlyOnce:
+    """A sound picture whose worker is ended the first time, as the system does when memory is short."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        mark = self.path.with_suffix(".mark")
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.path.read_bytes()
+
+
+def test_a_picture_whose_worker_the_system_ended_is_tried_again(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    source = [SourceItem(f"item-{n}", DeadlyOnce(tiles.parent / f"{n}.png")) for n in range(2)]
+    assert index(source, embedder, catalogue) == IndexReport(2, 0, 0, 1)
+
+
+def dies_at_once(*_: object) -> None:
     os._exit(1)
 
 
 def test_workers_that_can_not_live_end_the_run_with_a_named_error(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "begin_worker", dies_at_once)
+    monkeypatch.setattr(workers, "work", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
         index(Table(tiles), embedder, catalogue)
     monkeypatch.undo()
