@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue_asserts import assert_same
 from PIL import Image
 
 from indexer import pipeline, planning, preparing, workers
@@ -98,16 +99,6 @@ def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "BATCH", SMALL_BATCH)
-
-
-def assert_same(one: Catalogue, other: Catalogue) -> None:
-    """Hold two catalogues to be the same, item for item, picture for picture and vector for vector."""
-    ids = one.ids()
-    assert other.ids() == ids
-    assert one.get(ids) == other.get(ids)
-    assert one.contents(ids) == other.contents(ids)
-    assert [one.display(id_) for id_ in ids] == [other.display(id_) for id_ in ids]
-    np.testing.assert_array_equal(one.vectors(ids), other.vectors(ids))
 
 
 @pytest.fixture
