@@ -498,6 +498,43 @@ def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
     assert_same(killed, whole)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that workers have ended")
+def test_a_worker_that_hangs_ends_even_when_its_run_was_killed(project: Path) -> None:
+    """It never gives Python its turn, so it can't notice that the run has gone: its time limit still ends it."""
+    code = """
+import sys
+sys.path.insert(0, "tests")
+from test_indexer_batch import Hanging
+from indexer.preparing import PREPROCESSING
+from indexer.workers import Workers
+import multiprocessing, time
+
+if __name__ == "__main__":
+    workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
+    workers.begin(Hanging())
+    while not multiprocessing.active_children():
+        time.sleep(0.01)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=project) as run:
+        assert run.stdout is not None
+        worker = int(run.stdout.readline())
+        deadline = time.monotonic() + 60
+        while _seconds_worked(worker) < 1:  # it has started, and hangs
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.kill()
+    while _lives(worker):
+        assert time.monotonic() < deadline, "the worker hangs on"
+        time.sleep(0.05)
+
+
+def _seconds_worked(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_ctrl_c_ends_a_run_and_its_workers_without_a_word_from_them(
     folder: Path, open_catalogue: Callable[..., Catalogue], project: Path, tmp_path: Path
 ) -> None:
