@@ -46,8 +46,8 @@ def work(connection: Connection, seconds: float) -> None:
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _end_with_parent()
-    connection.send(None)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(None)
         while True:
             picture = connection.recv()
             try:

@@ -25,7 +25,7 @@ from indexer.errors import CatalogueMissing
 from models.fashion_mnist import Split
 from models.png import encode_png
 
-FILES = 64
+FILES = 240
 TILES = 700
 KILLS = {"files": 30, "tiles": 70}
 
@@ -43,10 +43,10 @@ from models import fashion_mnist
 
 test = fashion_mnist.load("test")
 tiles = fashion_mnist.Split(test.images[:{TILES}], test.labels[:{TILES}])
-planning.BATCH = 8
 
 def index(kind, directory):
     os.setpgid(0, 0)
+    planning.BATCH = 8 if kind == "tiles" else 4
     embedder = models.load()
     card = embedder.card
     source = FashionMNIST(tiles, "test") if kind == "tiles" else Folder(Path(sys.argv[1]))
