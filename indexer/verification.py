@@ -12,7 +12,8 @@ import numpy as np
 from indexer import bookkeeping, generation, rows, write_ahead_log
 from indexer.bookkeeping import AskIdentity, Identity
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
-from indexer.generation import Index, IndexFileDamaged
+from indexer.generation import IndexFileDamaged
+from indexer.index import Index
 from indexer.kept_items import UNREADABLE, kept_items
 from indexer.page_digests import PAGES_FILE, NotedPages, PagesFileDamaged, mended_pages, noted_pages
 from indexer.readable_copy import has_our_schema, readable_copy
