@@ -15,6 +15,11 @@ from benchmarks.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
 NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph")
+LARGE = ("scale", "photo_indexing")
+"""Run only when they are named: they take long, or need pictures that are not everywhere."""
+
+OPTIONS = {"scale": ("sizes",), "photo_indexing": ("photos",)}
+"""Options that are for one benchmark alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         write()  # a place that can't be written to is found out first
         for name in options.benchmarks or NAMES:
-            run: Callable[[Say, bool], Section] = import_module(f"benchmarks.{name}").run
+            run: Callable[..., Section] = import_module(f"benchmarks.{name}").run
+            chosen = {option: getattr(options, option) for option in OPTIONS.get(name, ())}
             others = OtherPrograms()
-            section = run(_teller(name), options.quick)
+            section = run(_teller(name), options.quick, **chosen)
             sections.append(replace(section, others_cores=others.cores()))
             _print(["", *section_lines(sections[-1])])
             write()
@@ -65,9 +71,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure Lookalike against the obvious ways, in turns on this machine, and print the ratios.",
     )
     parser.add_argument(
-        "benchmarks", nargs="*", choices=NAMES, metavar="BENCHMARK", help=f"any of {', '.join(NAMES)} (default: all)"
+        "benchmarks",
+        nargs="*",
+        choices=NAMES + LARGE,
+        metavar="BENCHMARK",
+        help=f"any of {', '.join(NAMES)} (default: all of these), {', '.join(LARGE)}",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="ITEMS", help="scale: numbers of items")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="photo_indexing: a folder of JPEG files")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON as well")
     return parser
 

@@ -56,6 +56,8 @@ def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
         print_json({**facts, "counts": counts, "others": [str(place) for place in others]})
         return
     click.echo(f"catalogue  {catalogue}: {facts['items']} items, generation {facts['generation']}")
+    if facts["recall"] is not None:
+        click.echo(f"           searched through a graph, recall@10 {facts['recall']:.4f}")
     for label, items in counts.items():
         click.echo(f"           {items:>7}  {label}")
     click.echo(f"model      {facts['name']}, {facts['model'][:12]}, {facts['dim']}-d, trained {facts['trained_at']}")

@@ -1,4 +1,4 @@
-"""The catalogue: a directory of items and their vectors, durable, and searched exactly."""
+"""The catalogue: a directory of items and their vectors, durable, and searched exactly while that is quick."""
 
 import json
 import threading
@@ -7,20 +7,23 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import apsw
 import numpy as np
 
-from indexer import generation, rows, scans, snapshot
+from indexer import generation, publishing, rows, scans, snapshot
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, ModelMismatch
-from indexer.explaining import explained
 from indexer.filters import Condition, compile_where
-from indexer.generation import Index, Pointer
-from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Page, Record, Where
+from indexer.graph import EXACT_UP_TO
+from indexer.records import AttributeUpdate, DisplayCopy, Hit, Hits, Item, Page, Record, Where
 from indexer.scans import Gallery
-from indexer.snapshot import Snapshot
+from indexer.snapshot import Found, Snapshot
 from indexer.store import BUSY_SECONDS, Store
 from models.embedder import Vectors
+
+if TYPE_CHECKING:
+    from indexer.generation import Pointer
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""
@@ -106,6 +109,12 @@ class Catalogue:
         with self._pinned() as (_, state):
             return state.pointer.number if state.pointer else 0
 
+    @property
+    def recall(self) -> float | None:
+        """The recall@10 of the graph in use, measured when it was published; None while every search is exact."""
+        with self._pinned() as (_, state):
+            return state.pointer.recall if state.pointer and state.published.index.has_graph else None
+
     def __len__(self) -> int:
         """Return the number of live items."""
         with self._pinned() as (_, state):
@@ -173,14 +182,21 @@ class Catalogue:
             return Page(*rows.items_page(connection, self._condition(connection, where), offset, limit))
 
     def search(
-        self, queries: Vectors, k: int, where: Where | None = None, exclude: Collection[str] = ()
-    ) -> list[list[Hit]]:
+        self,
+        queries: Vectors,
+        k: int,
+        where: Where | None = None,
+        exclude: Collection[str] = (),
+        *,
+        exact: bool = False,
+    ) -> list[Hits]:
         """Return the k items most like each query, best first, ties by id; all there are when there are fewer.
 
-        `queries` is float32 (n, dim), rows of length 0.001 to 1000. The search is exact: it compares with every live
-        item that `where` allows and whose id is not among `exclude`. A score is the inner product of the query and
-        the item's unit vector, so a cosine for a unit query: summed in float64, clipped to -1 to 1, rounded to
-        float32.
+        `queries` is float32 (n, dim), rows of length 0.001 to 1000. The search compares with every live item that
+        `where` allows and whose id is not among `exclude`, unless a graph was published: through that, unit queries
+        without a filter find a share of the nearest that was measured (`recall`). `Hits.exact` tells which it was;
+        with `exact` it is never the graph. A score is the inner product of the query and the item's unit vector, so a
+        cosine for a unit query: summed in float64, clipped to -1 to 1, rounded to float32.
 
         Raises InvalidFilter; ValueError for k < 1 or queries of another shape, type or length, or not finite.
         """
@@ -197,34 +213,29 @@ class Catalogue:
             find = partial(rows.rows_where, connection)
             allowed = None if condition is None else state.allowed(condition, find)
             excluded = rows.rows_of(connection, exclude) if exclude else np.empty(0, np.int64)
-            found = state.nearest(queries, k, allowed, excluded)
-            items = rows.items_by_row(connection, {row for candidates, _ in found for row in candidates.tolist()})
-        return [_best(k, items, candidates.tolist(), scores.tolist()) for candidates, scores in found]
+            found = state.nearest(queries, k, allowed, excluded, exact)
+            items = rows.items_by_row(connection, {row for nearest in found for row in nearest.rows.tolist()})
+        return [_best(k, items, nearest) for nearest in found]
 
     def gallery(self, where: Where | None = None) -> Gallery:
         """Return every id and vector of one state, and which items a filter allows. Raises InvalidFilter."""
         with self._store.read() as connection:
             return scans.gallery(connection, self.dim, self._condition(connection, where))
 
-    def publish(self) -> int:
+    def publish(self, exact_up_to: int | None = EXACT_UP_TO) -> int:
         """Build an index file of all live items, unless the published one has them all; return the number in use.
 
         Without it searches are as exact, but compare new items one by one. Other processes notice by themselves.
+
+        With more than `exact_up_to` items (None: however many) it has a graph, if that finds enough; building one
+        takes minutes for a million items, so it waits until a tenth of them has changed.
         """
         with generation.publisher_lock(self.directory, self._store.busy_seconds):
             with self._pinned(heal=False) as (connection, state):
-                is_current = state.published.alive is None and len(state.recent) == 0
-                if state.pointer is not None and state.is_whole and is_current:
+                if state.pointer is not None and not publishing.is_needed(state, exact_up_to):
                     return state.pointer.number
-                index = Index.build(*rows.vectors_after(connection, 0, self.dim))
-            with explained(self.directory):
-                number = 1 + (state.pointer.number if state.pointer else 0)
-                pointer = generation.write(self.directory, number, index, state.last_row, state.last_tombstone)
-            with self._store.write() as connection:
-                generation.point_at(connection, pointer)
-            with explained(self.directory):
-                generation.sweep(self.directory, keep=pointer.file)
-        return number
+                live = rows.vectors_after(connection, 0, self.dim)
+            return publishing.publish(self._store, state, *live, exact_up_to)
 
     def close(self) -> None:
         """Close the database. No other thread may be using the catalogue."""
@@ -267,13 +278,13 @@ class Catalogue:
             is_first, self._healed = self._healed != state.pointer, state.pointer
         if is_first:
             with suppress(CatalogueNotWritable, CatalogueBusy):
-                self.publish()
+                self.publish(exact_up_to=None)  # somebody is waiting, and a graph takes minutes
 
     def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
         return compile_where(where, self.classes, rows.attribute_names(connection) if where else ())
 
 
-def _best(k: int, items: Mapping[int, Item], candidates: list[int], scores: list[float]) -> list[Hit]:
-    hits = [Hit(items[row], score) for row, score in zip(candidates, scores, strict=True)]
+def _best(k: int, items: Mapping[int, Item], found: Found) -> Hits:
+    hits = [Hit(items[row], score) for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True)]
     hits.sort(key=lambda hit: (-hit.score, hit.item.id))
-    return hits[:k]
+    return Hits(hits[:k], exact=found.exact)

@@ -63,6 +63,12 @@ class PictureFailed(LookalikeError):
     code = "picture-failed"
 
 
+class PictureTooSlow(LookalikeError):
+    """A picture took so long to decode that it was given up."""
+
+    code = "picture-too-slow"
+
+
 class WorkersLost(LookalikeError):
     """Worker processes can't be started, or end as soon as they have."""
 

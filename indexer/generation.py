@@ -4,12 +4,13 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import apsw
 import faiss
@@ -17,18 +18,16 @@ import numpy as np
 
 from indexer.errors import CatalogueBusy
 from indexer.explaining import explained
-from indexer.rows import Rows
+from indexer.index import Index
 from indexer.store import sync_directory
-from models.embedder import Vectors
-
-FLAT = "flat"
-"""The kind of index that compares with every vector: exact."""
 
 LOCK_FILE = "publish.lock"
 
 _LOCK_POLL_SECONDS = 0.02
 _SUFFIX = ".faiss"
 _TEMPORARY = ".faiss.tmp"
+_BLOCK = 1 << 20  # bytes that are read or written at once
+_KIND = re.compile(r"(?P<method>flat|hnsw)( breadth=\d+)?( recall=(?P<recall>\d\.\d+))?")
 _PROBES = 8
 _NORM_TOLERANCE = 1e-3
 
@@ -39,7 +38,11 @@ class IndexFileDamaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What the database says of the published index file: a row of the table `generations`."""
+    """What the database says of the published index file: a row of the table `generations`.
+
+    `kind` is "flat" where every vector is compared with, "hnsw breadth=64 recall=0.9931" where there is a graph, and
+    "flat recall=0.9712" where one was built and found too little.
+    """
 
     number: int
     kind: str
@@ -50,48 +53,42 @@ class Pointer:
     last_row: int
     last_tombstone: int
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether the index has a graph."""
+        return self.kind.startswith("hnsw")
 
-class Index:
-    """Vectors in memory, in FAISS, with the rows they belong to. Immutable, safe to search from several threads.
+    @property
+    def recall(self) -> float | None:
+        """The recall@10 that was measured of a graph, be it used or not; None where none was built."""
+        known = _KIND.fullmatch(self.kind)
+        return float(known["recall"]) if known and known["recall"] else None
 
-    `rows` is int64 (n,), ascending; `vectors` float32 (n, dim), a view of FAISS's own memory.
-    """
 
-    def __init__(self, mapped: Any) -> None:
-        self._mapped = mapped  # owns what `_index` and `vectors` look into
-        index: Any = faiss.downcast_index(mapped.index)
-        self.rows: Rows = faiss.vector_to_array(mapped.id_map)
-        size = len(self.rows) * mapped.d
-        flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
-        self._index = index
-        self.vectors: Vectors = flat.reshape(-1, mapped.d)
+class _Counted:
+    """A file that is read or written from its beginning on, with the size and the SHA-256 of what has been."""
 
-    @classmethod
-    def build(cls, rows: Rows, vectors: Vectors) -> "Index":
-        """Return an index of n >= 0 vectors."""
-        mapped = faiss.IndexIDMap(faiss.IndexFlatIP(vectors.shape[1]))
-        mapped.add_with_ids(np.ascontiguousarray(vectors), rows)
-        return cls(mapped)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
 
-    def nearest(self, queries: Vectors, count: int, allowed: np.ndarray | None) -> tuple[np.ndarray, Vectors]:
-        """Return positions, int64 (n, count), and inner products, float32 (n, count), best first.
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._count(data)
 
-        `allowed` is a mask, bool (len(rows),), of at least `count` positions to search among.
-        """
-        # Of this thread only: a server searches on several at once, and each would start helpers of its own.
-        faiss.omp_set_num_threads(1)
-        if allowed is None:
-            scores, positions = self._index.search(queries, count)
-        else:
-            # FAISS's type stubs describe its C++ side here, not its Python side.
-            selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))  # type: ignore[call-arg, arg-type]
-            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-            scores, positions = self._index.search(queries, count, params=parameters)
-        return positions, scores
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._count(data)
+        return data
 
-    def to_bytes(self) -> bytes:
-        """Return the content of an index file."""
-        return bytes(faiss.serialize_index(self._mapped).data)
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def _count(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.size += len(data)
 
 
 @contextmanager
@@ -113,28 +110,32 @@ def publisher_lock(directory: Path, seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write(directory: Path, number: int, index: Index, last_row: int, last_tombstone: int) -> Pointer:
+def write(
+    directory: Path, number: int, index: Index, last_row: int, last_tombstone: int, recall: float | None = None
+) -> Pointer:
     """Write an index file that is whole, durable and proven before it gets its name. Raises OSError.
 
-    A kill at any moment leaves either nothing under the final name or the complete file.
+    `recall` is what was measured of a graph, where one was built. A kill at any moment leaves either nothing under the
+    final name or the complete file.
     """
-    content = index.to_bytes()
-    pointer = Pointer(
-        number=number,
-        kind=FLAT,
-        file=f"generation-{number:06}{_SUFFIX}",
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        count=len(index.rows),
-        last_row=last_row,
-        last_tombstone=last_tombstone,
-    )
-    temporary = directory / f"generation-{number:06}{_TEMPORARY}"
+    name = f"generation-{number:06}"
+    temporary = directory / f"{name}{_TEMPORARY}"
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            counted = _Counted(file)
+            index.write(faiss.PyCallbackIOWriter(counted.write, _BLOCK))  # type: ignore[attr-defined]
             file.flush()
             os.fsync(file.fileno())
+        pointer = Pointer(
+            number=number,
+            kind=_kind(index, recall),
+            file=f"{name}{_SUFFIX}",
+            size=counted.size,
+            sha256=counted.sha256,
+            count=len(index.rows),
+            last_row=last_row,
+            last_tombstone=last_tombstone,
+        )
         try:
             _check(temporary, pointer, index.vectors.shape[1])
         except IndexFileDamaged as error:
@@ -179,15 +180,33 @@ def sweep(directory: Path, keep: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def _kind(index: Index, recall: float | None) -> str:
+    method = f"hnsw breadth={index.breadth}" if index.has_graph else "flat"
+    return method if recall is None else f"{method} recall={recall:.4f}"
+
+
 def _check(path: Path, pointer: Pointer, dim: int) -> Index:
-    """Load the very bytes that were checked: FAISS itself would not notice a flipped bit."""
-    content = path.read_bytes()
-    if len(content) != pointer.size or hashlib.sha256(content).hexdigest() != pointer.sha256:
-        raise IndexFileDamaged(f"{pointer.file} is not the file that was published")
-    if pointer.kind != FLAT:
+    """Load the very bytes that were checked: FAISS itself would not notice a flipped bit.
+
+    The file is read twice, so that FAISS is never given what is not sound, and memory never holds it twice.
+    """
+    if not _KIND.fullmatch(str(pointer.kind)):  # what a flipped bit made of it need not be a text
         raise IndexFileDamaged(f"{pointer.file} is an index of kind {pointer.kind}, which this version does not know")
-    index = Index(faiss.deserialize_index(np.frombuffer(content, np.uint8)))
-    if index.vectors.shape != (pointer.count, dim) or not _finds_itself(index):
+    with path.open("rb", buffering=0) as file:
+        checked = _Counted(file)
+        while checked.read(_BLOCK):
+            pass
+        if (checked.size, checked.sha256) != (pointer.size, pointer.sha256):
+            raise IndexFileDamaged(f"{pointer.file} is not the file that was published")
+        file.seek(0)
+        loaded = _Counted(file)
+        try:
+            index = Index.read(faiss.PyCallbackIOReader(loaded.read, _BLOCK))  # type: ignore[attr-defined]
+        except RuntimeError as error:
+            raise IndexFileDamaged(f"{pointer.file} changed while it was read") from error
+        if loaded.sha256 != pointer.sha256:
+            raise IndexFileDamaged(f"{pointer.file} changed while it was read")
+    if index.vectors.shape != (pointer.count, dim) or index.has_graph != pointer.has_graph or not _finds_itself(index):
         raise IndexFileDamaged(f"{pointer.file} does not find its own vectors")
     return index
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.digests import digest_of
 from indexer.display import is_shown
-from indexer.generation import Index
+from indexer.index import Index
 from indexer.mending import Mender
 from indexer.records import DisplayCopy, Record
 from indexer.rows import COLUMNS, check_change

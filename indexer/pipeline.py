@@ -18,7 +18,7 @@ from indexer.records import AttributeUpdate, Record
 from indexer.sources.items import Failure, Source
 from indexer.sources.web.access import WebPicture
 from indexer.tally import IndexReport, OnFailure, Outcome, Progress, Tally
-from indexer.workers import Task, Workers
+from indexer.workers import DECODING_SECONDS, Task, Workers
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures import Picture
@@ -40,6 +40,7 @@ def index(
     strict: bool = False,
     prune: bool = False,
     workers: int | None = None,
+    decoding_seconds: float = DECODING_SECONDS,
 ) -> IndexReport:
     """Bring a catalogue up to date with a source, and publish a generation of it.
 
@@ -49,9 +50,10 @@ def index(
     fails stays in the catalogue as it was.
 
     Encoded pictures are prepared by `workers` processes (default: one a core), which are spawned: a script that calls
-    this does so below `if __name__ == "__main__"`. Those at web addresses are fetched before, a few at once; that of a
-    known item only where its server does not say that it is still the same. With `prune`, items that the source does
-    not have are deleted at the end, unless a failure hides some of them. With `strict`, the first failure ends the run.
+    this does so below `if __name__ == "__main__"`. One that takes them more than `decoding_seconds` fails. Those at web
+    addresses are fetched before, a few at once; that of a known item only where its server does not say that it is
+    still the same. With `prune`, items that the source does not have are deleted at the end, unless a failure hides
+    some of them. With `strict`, the first failure ends the run.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
@@ -62,7 +64,7 @@ def index(
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
     # and SQLite all let go of Python's lock.
     with (
-        Workers(embedder.card.preprocessing, workers) as pool,
+        Workers(embedder.card.preprocessing, workers, decoding_seconds) as pool,
         Fetching(pool.prepared) as fetching,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
     ):

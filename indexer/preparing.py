@@ -5,8 +5,12 @@ Nothing here loads FAISS, SQLite or the runtime: a worker stays small.
 
 import multiprocessing
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +48,33 @@ class ReadPicture:
         return self.data
 
 
-def prepare(picture: EncodedPicture) -> Prepared:
+def work(connection: Connection, seconds: float) -> None:
+    """Prepare the pictures that come in, one after another, until nobody sends any more.
+
+    Sends None when it is ready, and then for each picture a Prepared, or the LookalikeError of one that failed. A
+    picture that takes more than `seconds` from its bytes on ends the process by SIGALRM: the kernel sees to that, even
+    where a decoder never gives Python its turn.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _end_with_parent()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(None)
+        while True:
+            picture = connection.recv()
+            try:
+                answer: Prepared | LookalikeError = prepare(picture, seconds)
+            except LookalikeError as error:
+                answer = error
+            connection.send(answer)
+
+
+def prepare(picture: EncodedPicture, seconds: float) -> Prepared:
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
     try:
         data = picture.read()
-        decoded = decode(data)
-        return Prepared(garment_view.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
+        with _alarm_after(seconds):
+            decoded = decode(data)
+            return Prepared(garment_view.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
     except LookalikeError:
         raise
     except Exception as error:
@@ -58,12 +83,16 @@ def prepare(picture: EncodedPicture) -> Prepared:
         ) from error
 
 
-def ready() -> int:
-    """Return this process's id: a task that shows that a worker works."""
-    return os.getpid()
+@contextmanager
+def _alarm_after(seconds: float) -> Iterator[None]:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def begin_worker() -> None:
+def _end_with_parent() -> None:
     """Let this process end when the one that started it does, however that ends: nobody else would end it."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,6 +1,6 @@
 """The records that a catalogue takes and gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -79,6 +79,14 @@ class Hit:
 
     item: Item
     score: float
+
+
+class Hits(list[Hit]):
+    """The hits of one query, best first; `exact` says that every item was compared, so that no better one exists."""
+
+    def __init__(self, hits: Iterable[Hit] = (), *, exact: bool = True) -> None:
+        super().__init__(hits)
+        self.exact = exact
 
 
 @dataclass(frozen=True, slots=True)

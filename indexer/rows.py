@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -26,6 +27,7 @@ COLUMNS = "row, id, label, probability, attributes, content, media_type, width, 
 
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
+_VECTORS_AT_ONCE = 8192
 
 
 def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequence[int] | None = None) -> None:
@@ -139,9 +141,18 @@ def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> 
 
 def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows, Vectors]:
     """Return the live rows newer than one, and their vectors: float32 (n, dim)."""
-    found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row", (row,)).fetchall()
-    blobs: list[Any] = [vector for _, vector in found]
-    return _as_rows(found), as_vectors(blobs, dim)
+    count = int(connection.execute("SELECT count(*) FROM vectors WHERE row > ?", (row,)).get)
+    rows, vectors = np.empty(count, np.int64), np.empty((count, dim), np.float32)
+    found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row LIMIT ?", (row, count))
+    done = 0
+    # In blocks, since a million vectors should not be in memory several times over.
+    while block := list(islice(found, _VECTORS_AT_ONCE)):
+        here = slice(done, done := done + len(block))
+        rows[here] = [number for number, _ in block]
+        vectors[here] = as_vectors([blob for _, blob in block], dim)
+    if done != count:
+        raise apsw.CorruptError("some vectors can't be read")
+    return rows, vectors
 
 
 def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 import numpy as np
@@ -10,18 +11,30 @@ from numpy.typing import NDArray
 
 from indexer import generation, rows
 from indexer.filters import Condition
-from indexer.generation import Index, IndexFileDamaged, Pointer
+from indexer.generation import IndexFileDamaged, Pointer
+from indexer.graph import MEASURED_AT
+from indexer.index import Index
 from indexer.rows import Rows
 from models.embedder import Vectors
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
-Found = tuple[Rows, Scores]
-"""Rows and their scores for one query, in no order."""
+MOST_CHANGED = 0.1
+"""Share of the rows of a graph that may have died, or come after it, and it is as good as when it was measured."""
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _QUERIES_AT_ONCE = 256
 _FILTERS_KEPT = 32
+_GRAPH_PAYS = 50  # vectors that are compared one by one while a graph widens its view by one
+_UNIT_TOLERANCE = 1e-3
+
+
+class Found(NamedTuple):
+    """Rows and their scores for one query, in no order; `exact` says that no better row exists."""
+
+    rows: Rows
+    scores: Scores
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +75,11 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.published) + len(self.recent)
 
+    @property
+    def changed(self) -> int:
+        """How many rows are not in the index file, or in it and dead."""
+        return len(self.recent) + len(self.published.index.rows) - len(self.published)
+
     def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
         """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change."""
         masks = self._filtered.get(condition)
@@ -73,19 +91,62 @@ class Snapshot:
             self._filtered[condition] = masks
         return masks
 
-    def nearest(self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows) -> list[Found]:
+    def nearest(
+        self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows, exact: bool
+    ) -> list[Found]:
         """Return, for each of n queries (n, dim), the best k rows, and with them all that tie with the k-th.
 
-        A score depends on the two vectors alone, not on where a row lies: equal vectors have equal scores.
+        A score depends on the two vectors alone, not on where a row lies: equal vectors have equal scores. Unless
+        `exact` is asked for, a graph may be searched instead, and now and then miss a row.
         """
-        parts = [
+        breadth = None if exact or allowed is not None else self._breadth(queries, k + len(excluded))
+        found: list[Found] = []
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            some = queries[start : start + _QUERIES_AT_ONCE]
+            if breadth is None:
+                found += _nearest(self._parts(allowed, excluded), some, k, k + _SPARE)
+            else:
+                found += self._reached(some, k, excluded, breadth)
+        return found
+
+    def _breadth(self, queries: Vectors, count: int) -> int | None:
+        """Return how broadly to search the graph; None where a scan is as quick, or the graph's recall not known.
+
+        Recall was measured for the ten nearest of unit vectors, so more are searched for more broadly, and a query
+        that weighs its parts anew (its length tells) is compared with every vector: the graph joins what is near by
+        the usual weights.
+        """
+        index = self.published.index
+        if not index.has_graph or not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _UNIT_TOLERANCE):
+            return None
+        breadth = index.breadth * -(-count // MEASURED_AT)
+        is_worth_it = breadth * _GRAPH_PAYS <= len(index.rows)
+        return breadth if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
+
+    def _reached(self, queries: Vectors, k: int, excluded: Rows, breadth: int) -> list[Found]:
+        """Search the published rows through their graph and the recent ones exactly."""
+        index, recent = self.published.index, self.recent
+        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, breadth)
+        others, _, _ = _best(recent, queries, k + len(excluded) + _SPARE)
+        found: list[Found] = []
+        for query, positions, new in zip(queries, reached, others, strict=True):
+            old = positions[positions >= 0]
+            candidates = np.concatenate([index.rows[old], recent.index.rows[new]])
+            scores = scores_of(query, np.concatenate([index.vectors[old], recent.index.vectors[new]]))
+            if len(excluded):
+                is_wanted = ~np.isin(candidates, excluded)
+                candidates, scores = candidates[is_wanted], scores[is_wanted]
+            if len(candidates) < k:  # k hits are owed wherever there are k items
+                found += _nearest(self._parts(None, excluded), query[np.newaxis], k, k + _SPARE)
+            else:
+                found.append(Found(*_best_of(candidates, scores, k), exact=False))
+        return found
+
+    def _parts(self, allowed: tuple[Mask, Mask] | None, excluded: Rows) -> list[Part]:
+        return [
             Part(part.index, _excluding(part.index, part.alive if allowed is None else mask, excluded))
             for part, mask in zip((self.published, self.recent), allowed or (None, None), strict=True)
         ]
-        found: list[Found] = []
-        for start in range(0, len(queries), _QUERIES_AT_ONCE):
-            found += _nearest(parts, queries[start : start + _QUERIES_AT_ONCE], k, k + _SPARE)
-        return found
 
 
 def scores_of(query: NDArray[np.float32], vectors: Vectors) -> Scores:
@@ -168,11 +229,16 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Fo
         chosen = [(part.index, best[at]) for part, best in zip(parts, positions, strict=True)]
         candidates = np.concatenate([index.rows[best] for index, best in chosen])
         exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
-        if len(exact) > k:
-            is_best = exact >= np.partition(exact, -k)[-k]
-            candidates, exact = candidates[is_best], exact[is_best]
-        found.append((candidates, exact))
+        found.append(Found(*_best_of(candidates, exact, k)))
     return found
+
+
+def _best_of(candidates: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+    """Return the best k candidates, and with them all that tie with the k-th."""
+    if len(scores) <= k:
+        return candidates, scores
+    is_best = scores >= np.partition(scores, -k)[-k]
+    return candidates[is_best], scores[is_best]
 
 
 def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], Scores, Scores]:
@@ -189,8 +255,10 @@ def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], 
 
 
 def _excluding(index: Index, mask: Mask | None, excluded: Rows) -> Mask | None:
-    if len(excluded) == 0:
+    places = np.searchsorted(index.rows, excluded)
+    places = places[np.isin(excluded, index.rows[places[places < len(index.rows)]])]
+    if len(places) == 0:
         return mask
     mask = np.ones(len(index.rows), dtype=np.bool_) if mask is None else mask.copy()
-    mask[np.isin(index.rows, excluded)] = False
+    mask[places] = False
     return mask

@@ -14,7 +14,8 @@ from indexer.bookkeeping import AskIdentity, Identity
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
 from indexer.explaining import explained
 from indexer.findings import LOG_FILE, Finding, Verification
-from indexer.generation import Index, IndexFileDamaged
+from indexer.generation import IndexFileDamaged
+from indexer.index import Index
 from indexer.kept_items import UNREADABLE, kept_items
 from indexer.location import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
 from indexer.page_digests import NotedPages, PagesFileDamaged, mended_pages, noted_pages

@@ -100,6 +100,7 @@ def info_answer(info: "EngineInfo") -> Json:
         "metrics": dict(card.metrics),
         "items": info.items,
         "generation": info.generation,
+        "recall": info.recall,
     }
 
 

@@ -116,7 +116,8 @@ class Engine:
         self._check(k, look)
         vector = self._catalogue.vectors([item_id])
         label = self.card.classes.index(self._catalogue.get([item_id])[0].label)
-        return self._matches(vector, label, k, where, look, exclude=(item_id,))
+        matches, _ = self._matches(vector, label, k, where, look, exclude=(item_id,))
+        return matches
 
     def neighbours(
         self, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
@@ -176,7 +177,7 @@ class Engine:
 
     def info(self) -> EngineInfo:
         """Return what is being served."""
-        return EngineInfo(self.card, len(self._catalogue), self.generation)
+        return EngineInfo(self.card, len(self._catalogue), self.generation, self._catalogue.recall)
 
     def close(self) -> None:
         """Close the catalogue."""
@@ -224,7 +225,7 @@ class Engine:
         vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
         generation = self._catalogue.generation
         query = vectors if vector is None else vector
-        hits = self._matches(query, int(probabilities[0].argmax()), k, where, look, exclude)
+        hits, exact = self._matches(query, int(probabilities[0].argmax()), k, where, look, exclude)
         return SearchResult(
             predictions=_predictions(self.card.classes, probabilities[0]),
             familiarity=float(self._embedder.familiarity(query)[0]),
@@ -232,7 +233,7 @@ class Engine:
             look=self.look_share if look is None else float(look),
             view=view,
             notes=view.notes,
-            exact=True,
+            exact=exact,
             model=self.card.fingerprint,
             generation=generation,
             took_ms=(time.perf_counter() - started) * 1000,
@@ -246,7 +247,8 @@ class Engine:
         where: "Where | None",
         look: float | None,
         exclude: tuple[str, ...],
-    ) -> list[Match]:
+    ) -> tuple[list[Match], bool]:
+        """Return the matches, and whether no better one exists."""
         hits = self._catalogue.search(self._weighted(vector, look), k, where, exclude=exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
         if look is not None and look != self.look_share:
@@ -254,7 +256,8 @@ class Engine:
             with suppress(UnknownItem):
                 cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vector[0]
         confidence = self._embedder.confidence(np.array([predicted]), cosines[np.newaxis])[0]
-        return [Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True)]
+        matches = [Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True)]
+        return matches, hits.exact
 
 
 def _predictions(classes: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Prediction, ...]:

@@ -203,7 +203,7 @@ _SCHEMAS: Json = {
         hits=_array(_ref("Hit")),
         no_good_match=_NO_GOOD_MATCH,
         look=_LOOK_USED,
-        exact={"type": "boolean"},
+        exact={"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
         **_SIGNATURE,
         took_ms=_NUMBER,
         optional={

@@ -75,8 +75,12 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What is being served: the model's card, the catalogue's number of items and its generation."""
+    """What is being served: the model's card, the catalogue's number of items and its generation.
+
+    `recall` is the share of the ten nearest that searches through a graph find, 0 to 1; None while all are exact.
+    """
 
     card: "ModelCard"
     items: int
     generation: int
+    recall: float | None

@@ -10,8 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import load
+from benchmarks import load, variations
 from benchmarks.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
 from benchmarks.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
 from benchmarks.obvious_server import create_app
@@ -143,3 +144,47 @@ def test_the_obvious_way_finds_what_the_engine_finds(small_catalogue: Path, engi
         assert answer["label"] == result.predictions[0].label
         assert [hit["id"] for hit in answer["hits"]] == [hit.item.id for hit in result.hits]
         assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in result.hits], abs=1e-4)
+
+
+def test_a_large_catalogue_is_measured_at_any_size(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_BENCHMARK_CACHE", str(tmp_path / "cache"))
+    done = _run(project, "scale", "--quick", "--sizes", "3000", "--json", tmp_path / "run.json")
+    assert done.returncode == 0, done.stderr
+    (section,) = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
+    assert [comparison["name"] for comparison in section["comparisons"]] == [
+        "3,000 items, a query: median",
+        "3,000 items, a query: 95th percentile",
+    ]
+    assert all(0.98 <= figure["measured"] <= 1 for figure in section["figures"])
+    assert "bytes an item" in section["notes"][0]
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".npy"]
+
+
+def test_variations_are_pictures_of_their_own_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_split: Split
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_BENCHMARK_CACHE", str(tmp_path))
+    monkeypatch.setattr(variations, "_images", lambda: test_split.images[:50])
+    said: list[str] = []
+    vectors = variations.vectors(120, said.append)
+    assert len(said) == 3
+    np.testing.assert_array_equal(variations.vectors(120, said.append), vectors)
+    assert len(said) == 3
+    assert len(np.unique(vectors.round(4), axis=0)) == 120
+    assert np.einsum("ij,ij->i", vectors[:50], vectors[50:100]).mean() > 0.8
+
+
+def test_photographs_are_indexed_both_ways(project: Path, tmp_path: Path, test_split: Split) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        photo = Image.fromarray(255 - test_split.images[number]).resize((300, 400))
+        photo.convert("RGB").save(tmp_path / "photos" / f"{number}.jpg")
+    arguments = "photo_indexing", "--quick", "--photos", tmp_path / "photos", "--json", tmp_path / "run.json"
+    done = _run(project, *arguments)
+    assert done.returncode == 0, done.stderr
+    (section,) = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
+    assert section["title"].startswith("2 photographs, and 2 of them enlarged")
+    assert len(section["comparisons"]) == len(section["figures"]) == 3
+    assert _run(project, "photo_indexing", "--photos", tmp_path / "none").stderr.endswith("with --photos.\n")

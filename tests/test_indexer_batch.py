@@ -2,7 +2,9 @@
 
 import io
 import json
+import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue_asserts import assert_same
 from PIL import Image
 
-from indexer import pipeline, planning, workers
+from indexer import pipeline, planning, preparing, workers
 from indexer.catalogue import Catalogue
 from indexer.content import content_of, is_same_picture
 from indexer.display import display_copy
@@ -96,16 +99,6 @@ def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "BATCH", SMALL_BATCH)
-
-
-def assert_same(one: Catalogue, other: Catalogue) -> None:
-    """Hold two catalogues to be the same, item for item, picture for picture and vector for vector."""
-    ids = one.ids()
-    assert other.ids() == ids
-    assert one.get(ids) == other.get(ids)
-    assert one.contents(ids) == other.contents(ids)
-    assert [one.display(id_) for id_ in ids] == [other.display(id_) for id_ in ids]
-    np.testing.assert_array_equal(one.vectors(ids), other.vectors(ids))
 
 
 @pytest.fixture
@@ -342,6 +335,15 @@ class Faulty:
         raise ZeroDivisionError("a fault")
 
 
+@dataclass(frozen=True)
+class Hanging:
+    """A picture on which the decoder hangs, in C and without ever giving Python its turn."""
+
+    def read(self) -> bytes:
+        preparing.decode = lambda _: re.match(r"(a+)+$", 60 * "a" + "b")
+        return b""
+
+
 def _mixed(tiles: Path) -> Sequence[SourceItem]:
     sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
     return [
@@ -369,14 +371,51 @@ def test_a_picture_that_kills_its_worker_fails_alone(
     assert "ZeroDivisionError: a fault" in failures[1].message
 
 
-def dies_at_once() -> None:
+def test_a_picture_on_which_the_decoder_hangs_fails_and_the_run_goes_on(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "BATCH", 4)
+    sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
+    source = [*sound[:3], SourceItem("hanging", Hanging(), place=4), *sound[3:]]
+    failures: list[Failure] = []
+    report = pipeline.index(source, embedder, catalogue, on_failure=failures.append, workers=2, decoding_seconds=2)
+    assert report == IndexReport(6, 0, 0, 1, failed=1)
+    assert catalogue.ids() == [f"item-{n}" for n in range(6)]
+    (failure,) = failures
+    assert (failure.place, failure.id, failure.code) == (4, "hanging", "picture-too-slow")
+    assert "2 seconds" in failure.message
+    assert not multiprocessing.active_children()
+
+
+@dataclass(frozen=True)
+class DeadlyOnce:
+    """A sound picture whose worker is ended the first time, as the system does when memory is short."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        mark = self.path.with_suffix(".mark")
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.path.read_bytes()
+
+
+def test_a_picture_whose_worker_the_system_ended_is_tried_again(
+    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    source = [SourceItem(f"item-{n}", DeadlyOnce(tiles.parent / f"{n}.png")) for n in range(2)]
+    assert index(source, embedder, catalogue) == IndexReport(2, 0, 0, 1)
+
+
+def dies_at_once(*_: object) -> None:
     os._exit(1)
 
 
 def test_workers_that_can_not_live_end_the_run_with_a_named_error(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "begin_worker", dies_at_once)
+    monkeypatch.setattr(workers, "work", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
         index(Table(tiles), embedder, catalogue)
     monkeypatch.undo()
@@ -457,6 +496,43 @@ def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
     whole = open_catalogue("whole")
     pipeline.index(Folder(folder), embedder, whole)
     assert_same(killed, whole)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that workers have ended")
+def test_a_worker_that_hangs_ends_even_when_its_run_was_killed(project: Path) -> None:
+    """It never gives Python its turn, so it can't notice that the run has gone: its time limit still ends it."""
+    code = """
+import sys
+sys.path.insert(0, "tests")
+from test_indexer_batch import Hanging
+from indexer.preparing import PREPROCESSING
+from indexer.workers import Workers
+import multiprocessing, time
+
+if __name__ == "__main__":
+    workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
+    workers.begin(Hanging())
+    while not multiprocessing.active_children():
+        time.sleep(0.01)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=project) as run:
+        assert run.stdout is not None
+        worker = int(run.stdout.readline())
+        deadline = time.monotonic() + 60
+        while _seconds_worked(worker) < 1:  # it has started, and hangs
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.kill()
+    while _lives(worker):
+        assert time.monotonic() < deadline, "the worker hangs on"
+        time.sleep(0.05)
+
+
+def _seconds_worked(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_ctrl_c_ends_a_run_and_its_workers_without_a_word_from_them(

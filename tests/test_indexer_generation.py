@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from indexer import generation
 from indexer.catalogue import Catalogue
-from indexer.generation import Index, IndexFileDamaged, Pointer
+from indexer.generation import IndexFileDamaged, Pointer
+from indexer.index import Index
 from indexer.records import DisplayCopy, Hit, Record
 from models.fashion_mnist import CLASSES
 
@@ -146,8 +147,8 @@ def test_publishing_without_a_change_is_nothing_new(catalogue: Catalogue) -> Non
 def test_an_index_kind_from_the_future_is_not_trusted(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     pointer = generation.write(tmp_path, 1, Index.build(np.arange(1, 201), vectors), 200, 0)
     assert len(generation.load(tmp_path, pointer, DIM).rows) == 200
-    later = Pointer(1, "hnsw", *(getattr(pointer, name) for name in Pointer.__slots__[2:]))
-    with pytest.raises(IndexFileDamaged, match="hnsw"):
+    later = Pointer(1, "ivf", *(getattr(pointer, name) for name in Pointer.__slots__[2:]))
+    with pytest.raises(IndexFileDamaged, match="ivf"):
         generation.load(tmp_path, later, DIM)
 
 

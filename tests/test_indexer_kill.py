@@ -63,7 +63,7 @@ def write(directory, seed, log):
             catalogue.delete(ids)
         else:
             say(kind, {})
-            catalogue.publish()
+            catalogue.publish(exact_up_to=int(random.choice([20, 1000])))  # with a graph, and without
         say("done")
 
 print("ready", flush=True)

@@ -1,0 +1,37 @@
+"""When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
+
+from indexer import generation, graph
+from indexer.explaining import explained
+from indexer.rows import Rows
+from indexer.snapshot import MOST_CHANGED, Snapshot
+from indexer.store import Store
+from models.embedder import Vectors
+
+
+def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
+    """Tell whether a new index file would serve better than the published one and what came after it.
+
+    A flat index is built in no time, so it has all live rows or is replaced. A graph takes minutes: until a tenth has
+    changed, what is new is compared one by one, which costs little.
+    """
+    if state.pointer is None or not state.is_whole:
+        return True
+    if exact_up_to is not None and len(state) > exact_up_to and state.pointer.recall is None:
+        return True  # so many for the first time
+    return state.changed > (MOST_CHANGED * len(state.published.index.rows) if state.pointer.has_graph else 0)
+
+
+def publish(store: Store, state: Snapshot, rows: Rows, vectors: Vectors, exact_up_to: int | None) -> int:
+    """Make an index file of a state's live rows, and it the published one; return its number.
+
+    The caller holds the publisher's lock. Raises what `store.explained` makes of a full disk and the like.
+    """
+    index, recall = graph.chosen(rows, vectors, exact_up_to)
+    with explained(store.directory):
+        number = 1 + (state.pointer.number if state.pointer else 0)
+        pointer = generation.write(store.directory, number, index, state.last_row, state.last_tombstone, recall)
+    with store.write() as connection:
+        generation.point_at(connection, pointer)
+    with explained(store.directory):
+        generation.sweep(store.directory, keep=pointer.file)
+    return number
