@@ -13,7 +13,7 @@ from models.enlarged_tiles import shrink_back
 from models.garment_finder import bounding_box, find_garment
 from models.pictures import Picture
 
-PREPROCESSING = "fashion-mnist-v1"
+PREPROCESSING = "fashion-mnist-v2"
 """The name under which a model card asks for this conversion. Other results need another name."""
 
 SIDE = 28

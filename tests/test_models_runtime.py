@@ -165,7 +165,7 @@ def test_a_card_whose_shapes_are_not_the_graphs_is_refused(copy: Path) -> None:
 
 def test_a_file_named_outside_the_bundle_is_refused(copy: Path) -> None:
     files = {**read_card(copy).files, "../secret": "0" * 64}
-    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v1"))
+    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v2"))
     with pytest.raises(BundleDamaged, match="outside"):
         models.load(copy)
 
@@ -181,7 +181,7 @@ def test_a_file_that_is_no_graph_is_refused_even_with_a_right_checksum(copy: Pat
     files = dict(read_card(copy).files)
     (copy / RUNTIME_FILE).write_bytes(b"not a graph")
     files[RUNTIME_FILE] = file_sha256(copy / RUNTIME_FILE)
-    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v1"))
+    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v2"))
     with pytest.raises(BundleDamaged, match="not the graph"):
         models.load(copy)
 
@@ -196,6 +196,6 @@ def test_a_file_of_other_arrays_is_refused_even_with_a_right_checksum(name: str,
         np.savez(copy / name, **{array: np.zeros((3, 3), np.float32) for array in names})
     files = dict(json.loads((copy / CARD_FILE).read_text())["files"])
     files[name] = file_sha256(copy / name)
-    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v1"))
+    _edit(copy, files=files, fingerprint=fingerprint_of(files, "fashion-mnist-v2"))
     with pytest.raises(BundleDamaged, match="own answers"):
         models.load(copy)
