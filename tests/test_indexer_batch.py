@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,11 @@ from PIL import Image
 
 from indexer import pipeline, planning, preparing, workers
 from indexer.catalogue import Catalogue
-from indexer.content import content_of, is_same_picture
+from indexer.content import content_of, digest_of, is_same_picture
 from indexer.display import display_copy
-from indexer.errors import ItemFailed, UnknownItem, WorkersLost
+from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.failures import FailureReport
+from indexer.preparing import PREPROCESSING
 from indexer.records import AttributeUpdate
 from indexer.sources.errors import SourceChanged
 from indexer.sources.folder import Folder
@@ -34,6 +36,7 @@ from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import PictureFile
 from indexer.sources.tables import Table
 from indexer.tally import IndexReport
+from indexer.workers import Workers
 from models import fashion_mnist
 from models.pictures import decode
 from models.runtime import LiteRTEmbedder
@@ -406,6 +409,58 @@ def test_a_picture_whose_worker_the_system_ended_is_tried_again(
 ) -> None:
     source = [SourceItem(f"item-{n}", DeadlyOnce(tiles.parent / f"{n}.png")) for n in range(2)]
     assert index(source, embedder, catalogue) == IndexReport(2, 0, 0, 1)
+
+
+def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(tiles: Path) -> None:
+    paths = [tiles.parent / f"{n}.png" for n in range(6)]
+    pictures = [Deadly() if n == 5 else PictureFile(paths[n % 6]) for n in range(24)]
+    with Workers(PREPROCESSING, 2) as pool, ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(pool.prepared, picture) for picture in pictures]
+        for n, (picture, future) in enumerate(zip(pictures, asked, strict=True)):
+            if isinstance(picture, Deadly):
+                assert isinstance(future.exception(), PictureFailed)
+            else:
+                assert future.result().digest == digest_of(paths[n % 6].read_bytes())
+        assert len(multiprocessing.active_children()) <= 2
+    assert not multiprocessing.active_children()
+
+
+def test_whoever_waits_for_workers_that_are_closed_is_let_go(tiles: Path) -> None:
+    pool = Workers(PREPROCESSING, 1)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(pool.result, pool.begin(Hanging())) for _ in range(2)]
+        pool.close()
+        assert all(isinstance(future.exception(), CancelledError) for future in waiting)
+    with pytest.raises(CancelledError):
+        pool.prepared(PictureFile(tiles.parent / "0.png"))
+    pool.close()
+    assert not multiprocessing.active_children()
+
+
+def test_no_worker_hears_of_ctrl_c(tiles: Path, project: Path) -> None:
+    """Nor does the first of a process, before which `multiprocessing` starts one of its own."""
+    code = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from indexer.preparing import PREPROCESSING
+from indexer.sources.picture_files import PictureFile
+from indexer.workers import Workers
+
+if __name__ == "__main__":
+    picture = PictureFile(Path(sys.argv[1]))
+    with Workers(PREPROCESSING, 2) as pool:
+        for _ in range(2):
+            for task in [pool.begin(picture) for _ in range(20)]:
+                pool.result(task)
+            processes = {process.pid for process in multiprocessing.active_children()}
+            print(*sorted(processes))
+            for process in processes:
+                os.kill(process, signal.SIGINT)
+"""
+    command = [sys.executable, "-c", code, tiles.parent / "0.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=project, timeout=60, check=True)
+    before, after = done.stdout.splitlines()
+    assert (before, len(before.split()), done.stderr) == (after, 2, "")
 
 
 def dies_at_once(*_: object) -> None:

@@ -5,19 +5,27 @@ The graphs are real ones, over a few thousand items instead of a hundred thousan
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import apsw
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import generation, graph, pipeline
+from indexer import generation, graph, pipeline, rows
 from indexer.catalogue import Catalogue
 from indexer.generation import IndexFileDamaged
 from indexer.index import Index
+from indexer.neighbours import Neighbourhoods
 from indexer.records import DisplayCopy, Hit, Record
+from indexer.repair import repair
 from indexer.sources import FashionMNIST
+from indexer.store import Store
+from indexer.verification import verify
 from models.fashion_mnist import CLASSES, Split
 from models.runtime import LiteRTEmbedder
 from search_api.answers import info_answer
@@ -244,17 +252,93 @@ def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is
         assert opened.recall is not None
 
 
-def test_answers_tell_that_a_graph_was_searched(tmp_path: Path, embedder: LiteRTEmbedder, test_split: Split) -> None:
+@pytest.mark.parametrize("damage", [{"kind": "gnsw breadth=64"}, {"kind": b"flat"}, {"kind": 7}, {"size": None}])
+def test_whatever_a_flipped_bit_makes_of_the_kind_it_is_noticed(catalogue: Catalogue, damage: dict[str, Any]) -> None:
+    with apsw.Connection(str(catalogue.directory / "catalogue.sqlite")) as connection:
+        pointer = generation.published(connection)
+    connection.close()
+    assert pointer is not None
+    with pytest.raises(IndexFileDamaged):
+        generation.load(catalogue.directory, replace(pointer, **damage), DIM)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, test_split: Split) -> Path:
+    """A catalogue of items as the model sees them, searched through a graph. Only for copying."""
+    directory = tmp_path_factory.mktemp("embedded") / "catalogue"
     card = embedder.card
     items = Split(test_split.images[:2000], test_split.labels[:2000])
-    with Catalogue.create(tmp_path, card.fingerprint, card.dim, card.classes) as catalogue:
+    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         pipeline.index(FashionMNIST(items, "test"), embedder, catalogue)
-        engine = Engine(embedder, catalogue)
-        assert engine.search_view(test_split.images[3000], k=10).exact
-        assert info_answer(engine.info())["recall"] is None
+        assert catalogue.recall is None
         catalogue.publish(exact_up_to=THRESHOLD)
+    return directory
+
+
+@pytest.mark.parametrize(("rule", "has_graph"), [(THRESHOLD, True), (graph.EXACT_UP_TO, False)])
+def test_a_damaged_graph_is_found_and_repaired_as_the_number_of_items_asks_for(
+    embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: int, has_graph: bool
+) -> None:
+    directory = shutil.copytree(embedded, tmp_path / "catalogue")
+    assert verify(directory).findings == ()
+    (path,) = directory.glob("generation-*.faiss")
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1  # in the graph: the vectors lie before it
+    path.write_bytes(content)
+    (finding,) = verify(directory).findings
+    assert (finding.file, finding.is_derived) == (path.name, True)
+    monkeypatch.setattr(Catalogue, "publish", partialmethod(Catalogue.publish, exact_up_to=rule))
+    _, after = repair(directory)
+    assert after.findings == ()
+    assert after.items == 2000
+    with Catalogue.open(directory) as repaired:
+        assert (repaired.recall is not None) == has_graph
+
+
+def test_a_graph_over_other_vectors_than_the_items_have_is_found(embedded: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(embedded, tmp_path / "catalogue")
+    with closing(Store(directory)) as store:
+        dim = store.described().dim
+        with store.read() as connection:
+            numbers, vectors = rows.vectors_after(connection, 0, dim)
+        index = Index.build_graph(numbers, vectors[::-1])
+        pointer = generation.write(directory, 9, index, int(numbers[-1]), 0, recall=0.99)
+        with store.write() as connection:
+            generation.point_at(connection, pointer)
+    (finding,) = verify(directory).findings
+    assert (finding.file, finding.problem) == (pointer.file, "its vectors are not those of the items")
+
+
+def test_the_table_of_neighbours_is_exact_however_little_a_graph_finds(
+    tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "LEAST_RECALL", 0)
+    monkeypatch.setattr(graph, "_BREADTHS", (1,))
+    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+        catalogue.upsert(some(vectors, range(2000)))
+        catalogue.publish(exact_up_to=THRESHOLD)
+        nearest, reached = catalogue.search(vectors[:200], 6, exact=True), catalogue.search(vectors[:200], 6)
+        assert sum(ids(hits) != ids(exact) for hits, exact in zip(reached, nearest, strict=True)) > 20
+        found = next(iter(Neighbourhoods(catalogue.gallery(), 5, lambda queries: queries)))
+    expected = [
+        (f"{number:05}", hit.item.id, hit.score)
+        for number, hits in enumerate(nearest)
+        for hit in [hit for hit in hits if hit.item.id != f"{number:05}"][:5]
+    ]
+    assert list(zip(found.id, found.similar_id, found.score.tolist(), strict=True))[: len(expected)] == expected
+
+
+def test_answers_tell_that_a_graph_was_searched(
+    embedded: Path, tmp_path: Path, embedder: LiteRTEmbedder, test_split: Split
+) -> None:
+    with Catalogue.open(shutil.copytree(embedded, tmp_path / "catalogue")) as catalogue:
+        engine = Engine(embedder, catalogue)
         assert not engine.search_view(test_split.images[3000], k=10).exact
         assert engine.search_view(test_split.images[3000], k=10, where={"label": "Dress"}).exact
         for look in (0, 0.5, 1):
             assert engine.search_view(test_split.images[3000], k=10, look=look).exact
-        assert info_answer(engine.info())["recall"] == catalogue.recall >= graph.LEAST_RECALL
+        assert info_answer(engine.info())["recall"] == catalogue.recall
+        assert catalogue.recall is not None
+        assert catalogue.recall >= graph.LEAST_RECALL
+    with Catalogue.create(tmp_path / "small", catalogue.fingerprint, catalogue.dim, CLASSES) as small:
+        assert info_answer(Engine(embedder, small).info())["recall"] is None

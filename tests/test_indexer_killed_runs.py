@@ -25,8 +25,8 @@ from indexer.errors import CatalogueMissing
 from models.fashion_mnist import Split
 from models.png import encode_png
 
-FILES = 240
-TILES = 700
+FILES = 160
+TILES = 400
 KILLS = {"files": 30, "tiles": 70}
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see what still runs")

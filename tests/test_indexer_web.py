@@ -689,6 +689,19 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
     assert catalogue.ids() == ["a", "g"]
 
 
+def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
+    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+) -> None:
+    source = [("a", "good/red.png"), ("b", "good/blue.jpg"), ("c", "good/green.png")]
+    failures: list[Any] = []
+    hurried = pipeline.index(
+        _source(server, *source), embedder, catalogue, None, failures.append, workers=2, decoding_seconds=1e-5
+    )
+    assert (hurried.added, hurried.failed) == (0, 3)
+    assert [(failure.id, failure.code) for failure in failures] == [(id_, "picture-too-slow") for id_ in "abc"]
+    assert pipeline.index(_source(server, *source), embedder, catalogue, workers=2).added == 3
+
+
 def test_a_preview_of_the_web_says_what_would_be_done(
     server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
