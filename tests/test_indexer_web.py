@@ -754,6 +754,8 @@ def _lookalike(project: Path, directory: Path, *arguments: str) -> subprocess.Po
         stderr=subprocess.PIPE,
         text=True,
         cwd=directory,
+        # Who runs in the background hands on that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
