@@ -60,6 +60,9 @@ _FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE, PHOTOGRAPH
 _KNOWN = 20_000
 """Training images that say where known vectors lie."""
 
+_PHOTOGRAPHS_SAY = 0.1
+"""What held-out photographs count beside held-out images where it is said how far is usual."""
+
 _PHOTOGRAPH_COUNTS = 4
 """Images that a photograph counts for beside them, since there are so much fewer."""
 
@@ -191,7 +194,9 @@ def _familiarity_with(
         np.concatenate([known, np.repeat(found["vector"], _PHOTOGRAPH_COUNTS, axis=0)]),
         np.concatenate([labels, np.repeat(chosen, _PHOTOGRAPH_COUNTS)]),
         np.concatenate([held_out, usual]),
-        weights=np.repeat([1 / len(held_out), 1 / len(usual)], [len(held_out), len(usual)]),
+        weights=np.repeat(
+            [(1 - _PHOTOGRAPHS_SAY) / len(held_out), _PHOTOGRAPHS_SAY / len(usual)], [len(held_out), len(usual)]
+        ),
         others=_means_by_kind(others, model),
         used=used,
     )
