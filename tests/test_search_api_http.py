@@ -363,9 +363,9 @@ def test_an_operators_failure_is_logged_and_names_no_directory(
 def test_every_error_that_a_request_can_meet_has_a_status() -> None:
     elsewhere = {  # met only by training, indexing and the server's start
         "training-unavailable", "report-unavailable", "checkpoint-mismatch", "dataset-missing", "dataset-damaged",
-        "catalogue-exists", "item-failed", "picture-failed", "workers-lost", "report-not-writable",
-        "reindex-incomplete", "export-format-unknown", "export-not-writable", "unknown-kind",
-        "catalogue-in-use", "not-repairable", "backup-unusable",
+        "catalogue-exists", "item-failed", "picture-failed", "picture-too-slow", "workers-lost",
+        "report-not-writable", "reindex-incomplete", "export-format-unknown", "export-not-writable",
+        "unknown-kind", "catalogue-in-use", "not-repairable", "backup-unusable",
         "address-in-use", "address-not-allowed", "invalid-address",
         "server-failed", "error",
     }  # fmt: skip
