@@ -113,7 +113,7 @@ def test_unseen_photographs_are_recognised_and_those_of_no_class_noticed(
     assert {name: round(value, 4) for name, value in figures.items()} == pytest.approx(recorded, abs=0.01)
     assert figures["photographs"] >= 0.80
     assert figures["photographs_of_none"] >= 0.90
-    assert figures["photographs_familiar"] >= 0.80
+    assert figures["photographs_familiar"] >= 0.70
 
 
 def test_the_sheet_shows_every_photograph_with_its_verdict(
