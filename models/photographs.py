@@ -1,7 +1,7 @@
 """Photographs of garments in a folder, a sub-folder for each kind, and which classes are right for each kind."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,9 @@ RIGHT_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """For each kind of photograph the classes that are right; none where it is none of the classes."""
+
+_WRITTEN = 16
+"""Digits of a digest that are written down."""
 
 _PARTS = 20
 _UNSEEN, _HELD_OUT = 3, 2
@@ -73,21 +76,31 @@ def find_photographs(folder: Path) -> tuple[Photograph, ...]:
 
     Raises DatasetMissing when there are none, UnknownKind when a sub-folder's name is none of RIGHT_CLASSES.
     """
-    found = []
     for kind in sorted(path for path in folder.glob("*") if path.is_dir()):
-        name = kind.name.lower()
-        if name not in RIGHT_CLASSES:
+        if kind.name.lower() not in RIGHT_CLASSES:
             raise UnknownKind(f"{kind} is named like no kind that is known: {', '.join(RIGHT_CLASSES)}. Rename it.")
-        for path in sorted(kind.iterdir()):
-            try:
-                data = path.read_bytes()
-                decode(data)
-            except (LookalikeError, OSError):
-                continue
-            found.append(Photograph(path, name, hashlib.sha256(data).hexdigest()))
-    if not found:
-        raise DatasetMissing(f"{folder} has no sub-folder with pictures. Make one for each kind of garment.")
-    return tuple(found)
+    return tuple(
+        Photograph(path, path.parent.name.lower(), hashlib.sha256(data).hexdigest())
+        for path, data, _ in pictures_in(folder)
+    )
+
+
+def pictures_in(folder: Path) -> Iterator[tuple[Path, bytes, Picture]]:
+    """Yield the pictures in a folder's sub-folders, in order of their paths, with their bytes and decoded.
+
+    What is no picture is left out. Raises DatasetMissing when there are none.
+    """
+    is_empty = True
+    for path in sorted(folder.glob("*/*")):
+        try:
+            data = path.read_bytes()
+            picture = decode(data)
+        except (LookalikeError, OSError):
+            continue
+        is_empty = False
+        yield path, data, picture
+    if is_empty:
+        raise DatasetMissing(f"{folder} has no sub-folder with pictures. Make one for each kind of picture.")
 
 
 def right_classes(kind: str) -> NDArray[np.bool_]:
@@ -105,15 +118,23 @@ def unseen_by(bundles: Sequence[Path], photographs: Sequence[Photograph]) -> tup
 
     Raises DatasetMissing when there were photographs and none is left.
     """
-    seen: set[str] = set()
-    for bundle in bundles:
-        if (path := bundle / PHOTOGRAPHS_FILE).exists():
-            seen |= set(path.read_text(encoding="ascii").split())
+    seen = set[str]().union(*(digests_seen(bundle) for bundle in bundles))
     left = tuple(one for one in photographs if _short(one) not in seen)
     if photographs and not left:
         raise DatasetMissing("The model has learned from every one of these photographs. Give others to measure it on.")
     return left
 
 
+def digests_seen(bundle: Path) -> set[str]:
+    """Return the digests of the photographs that a bundle has learned from or held out."""
+    path = bundle / PHOTOGRAPHS_FILE
+    return set(path.read_text(encoding="ascii").split()) if path.exists() else set()
+
+
+def digest_of(data: bytes) -> str:
+    """Return what a photograph is written down as, given the bytes of its file."""
+    return hashlib.sha256(data).hexdigest()[:_WRITTEN]
+
+
 def _short(photograph: Photograph) -> str:
-    return photograph.digest[:16]
+    return photograph.digest[:_WRITTEN]

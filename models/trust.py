@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from models.calibration import ReliabilityBin, binned, mean_gap
 from models.changes import Images
 from models.embedder import Probabilities, Vectors
-from models.errors import DatasetMissing, LookalikeError
+from models.errors import DatasetMissing
 from models.familiarity import auroc
-from models.pictures import decode
+from models.photographs import digest_of, digests_seen, pictures_in
 from models.retrieval import Rankings
 
 if TYPE_CHECKING:
-    from models.embedder import Embedder
     from models.runtime import LiteRTEmbedder
 
 
@@ -70,21 +69,17 @@ def measure_trust(
     )
 
 
-def photographed(embedder: "Embedder", folder: Path) -> Mapping[str, Images]:
+def photographed(embedder: "LiteRTEmbedder", folder: Path) -> Mapping[str, Images]:
     """Return the views of the pictures in a folder by kind, the names of its sub-folders.
 
-    What is no picture is left out. Raises DatasetMissing when there are none.
+    What is no picture is left out, and so is what the bundle has learned from. Raises DatasetMissing when there is
+    nothing else.
     """
-    kinds = {}
-    for kind in sorted(path for path in folder.glob("*") if path.is_dir()):
-        views = []
-        for path in sorted(kind.iterdir()):
-            try:
-                views.append(embedder.prepare(decode(path.read_bytes())).pixels)
-            except (LookalikeError, OSError):
-                continue
-        if views:
-            kinds[kind.name] = np.stack(views)
-    if not kinds:
-        raise DatasetMissing(f"{folder} has no sub-folder with pictures. Make one for each kind of picture.")
-    return kinds
+    seen = digests_seen(embedder.bundle)
+    views: dict[str, list[Images]] = {}
+    for path, data, picture in pictures_in(folder):
+        if digest_of(data) not in seen:
+            views.setdefault(path.parent.name, []).append(embedder.prepare(picture).pixels)
+    if not views:
+        raise DatasetMissing(f"The model has learned from every picture in {folder}. Give others to measure it on.")
+    return {kind: np.stack(some) for kind, some in views.items()}

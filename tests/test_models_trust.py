@@ -175,6 +175,21 @@ def test_a_folder_of_pictures_is_read_by_sub_folder(embedder: LiteRTEmbedder, tm
         photographed(embedder, tmp_path / "nowhere")
 
 
+def test_strangers_that_were_learned_from_are_not_measured(
+    embedder: LiteRTEmbedder, all_photographs: Path, unseen_photographs: tuple[Photograph, ...], tmp_path: Path
+) -> None:
+    unseen = next(one for one in unseen_photographs if one.kind == "hat")
+    known = {one.path for one in unseen_photographs}
+    learned = next(path for path in sorted((all_photographs / "hat").iterdir()) if path not in known)
+    (tmp_path / "hat").mkdir()
+    (tmp_path / "hat" / "learned.jpg").symlink_to(learned)
+    with pytest.raises(DatasetMissing, match="learned from every picture"):
+        photographed(embedder, tmp_path)
+    (tmp_path / "hat" / "unseen.jpg").symlink_to(unseen.path)
+    views = photographed(embedder, tmp_path)["hat"]
+    np.testing.assert_array_equal(views, [embedder.prepare(unseen.read()).pixels])
+
+
 def test_strangers_given_by_a_folder_are_measured_too(tmp_path: Path, test_split: Split) -> None:
     (tmp_path / "grey").mkdir()
     for level in range(60, 200, 10):
