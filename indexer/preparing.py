@@ -21,6 +21,7 @@ from indexer.errors import PictureFailed
 from indexer.records import DisplayCopy
 from indexer.sources.items import EncodedPicture
 from models import garment_view
+from models.allocator import keep_freed_memory
 from models.errors import LookalikeError
 from models.pictures import decode
 
@@ -56,6 +57,7 @@ def work(connection: Connection, seconds: float) -> None:
     where a decoder never gives Python its turn.
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    keep_freed_memory()
     _end_with_parent()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(None)

@@ -17,27 +17,10 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 )
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-M_MMAP_THRESHOLD = -3
-"""The parameter's number in glibc's malloc.h."""
-LARGE_BLOCK = 2**20
-"""Bytes."""
-
 RECEIVE_SECONDS = 30.0
 """Within which a request must have arrived, headers and body."""
 SEND_SECONDS = 30.0
 """Within which each part of an answer must have been taken."""
-
-
-def give_back_large_memory() -> None:
-    """Have the C library return large blocks to the system as soon as they are freed, where it can (glibc).
-
-    It would raise its own threshold to 32 MB after the first large picture, and keep those of every thread: half a
-    gigabyte after a few pictures of 25 megapixels, where this leaves a tenth.
-    """
-    import ctypes  # in the worker, so that the parent stays small
-
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 class BoundedSocket(socket.socket):
@@ -81,7 +64,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Begin the process's life."""
-        give_back_large_memory()
+        from models.allocator import give_back_large_blocks  # in the worker, so that the parent stays small
+
+        give_back_large_blocks()
         super().init_process()
 
     def init_signals(self) -> None:
