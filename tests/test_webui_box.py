@@ -359,7 +359,9 @@ def test_a_finger_scrolls_over_the_photo_and_draws_on_it_after_a_tap(open_still:
     expect(phone.get_by_text("Draw a box around it")).to_be_attached()
     assert sent == []
     # The page glides on for a while after a swipe, and may undo a single leap to its top.
-    phone.wait_for_function("() => { scrollTo(0, 0); return new Promise(rest => setTimeout(() => rest(!scrollY), 300)) }")
+    phone.wait_for_function(
+        "() => { scrollTo(0, 0); return new Promise(rest => setTimeout(() => rest(!scrollY), 300)) }"
+    )
     phone.get_by_alt_text("Your picture").tap(force=True)
     expect(phone.get_by_text("Draw a box around what you mean.")).to_be_visible()
     left, top, right, bottom = AROUND_TROUSERS
