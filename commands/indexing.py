@@ -131,11 +131,19 @@ def _bring_up_to_date(
         closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
         FailureReport(report_file or directory / REPORT_FILE) as failures,
         progress_bar("item") as progress,
+        progress_bar("vector") as joining,
     ):
         progress(0, _rows(items))
         try:
             report = pipeline.index(
-                items, embedder, catalogue, progress, _telling(progress, failures), workers=workers, **choices
+                items,
+                embedder,
+                catalogue,
+                progress,
+                _telling(progress, failures),
+                workers=workers,
+                publishing=joining,
+                **choices,
             )
         finally:
             if report_file is None and not failures.count:

@@ -24,6 +24,7 @@ from models.embedder import Vectors
 
 if TYPE_CHECKING:
     from indexer.generation import Pointer
+    from indexer.tally import Progress
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""
@@ -222,20 +223,20 @@ class Catalogue:
         with self._store.read() as connection:
             return scans.gallery(connection, self.dim, self._condition(connection, where))
 
-    def publish(self, exact_up_to: int | None = EXACT_UP_TO) -> int:
+    def publish(self, exact_up_to: int | None = EXACT_UP_TO, progress: "Progress | None" = None) -> int:
         """Build an index file of all live items, unless the published one has them all; return the number in use.
 
         Without it searches are as exact, but compare new items one by one. Other processes notice by themselves.
 
         With more than `exact_up_to` items (None: however many) it has a graph, if that finds enough; building one
-        takes minutes for a million items, so it waits until a tenth of them has changed.
+        takes minutes for a million items, so it waits until a tenth of them has changed; `progress` counts its vectors.
         """
         with generation.publisher_lock(self.directory, self._store.busy_seconds):
             with self._pinned(heal=False) as (connection, state):
                 if state.pointer is not None and not publishing.is_needed(state, exact_up_to):
                     return state.pointer.number
                 live = rows.vectors_after(connection, 0, self.dim)
-            return publishing.publish(self._store, state, *live, exact_up_to)
+            return publishing.publish(self._store, state, *live, exact_up_to, progress)
 
     def close(self) -> None:
         """Close the database. No other thread may be using the catalogue."""

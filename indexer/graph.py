@@ -1,10 +1,15 @@
 """When a catalogue is searched through a graph, and how far that can be trusted: measured, never assumed."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from indexer.index import Index
 from indexer.rows import Rows
 from models.embedder import Vectors
+
+if TYPE_CHECKING:
+    from indexer.tally import Progress
 
 EXACT_UP_TO = 100_000
 """Items up to which every query is compared with every vector: some milliseconds, and no better hit can exist."""
@@ -19,15 +24,18 @@ _BREADTHS = 32, 64, 128, 256, 512
 _SAMPLE = 500
 
 
-def chosen(rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO) -> tuple[Index, float | None]:
+def chosen(
+    rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO, progress: "Progress | None" = None
+) -> tuple[Index, float | None]:
     """Return the index that a catalogue of these n vectors should have, and the recall@10 of a graph over them.
 
     Up to `exact_up_to` vectors (None: however many) there is no graph, and its recall is None. Beyond, there is one
     with the least `breadth` that has LEAST_RECALL; where none has, the index is without a graph after all.
+    `progress` counts the vectors that have joined a graph.
     """
     if exact_up_to is None or len(rows) <= exact_up_to:
         return Index.build(rows, vectors), None
-    index = Index.build_graph(rows, vectors)
+    index = Index.build_graph(rows, vectors, progress)
     recall = _widened(index)
     return (index if recall >= LEAST_RECALL else Index.build(rows, vectors)), recall
 

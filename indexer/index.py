@@ -1,7 +1,7 @@
 """Vectors in memory, in FAISS: compared one by one, or reached through a graph of near neighbours."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from indexer.rows import Rows
 from models.embedder import Vectors
 
+if TYPE_CHECKING:
+    from indexer.tally import Progress
+
 LINKS = 16
 """Neighbours that a vector in a graph has on every level (M of the paper), and twice as many on the lowest."""
+
+_AT_ONCE = 10_000  # vectors that join a graph between two steps of its progress, a second or so
 
 _CARE = 80  # efConstruction: candidates among which a new vector's neighbours are chosen
 
@@ -41,13 +46,23 @@ class Index:
         return cls(_mapped(faiss.IndexFlatIP(vectors.shape[1]), rows, vectors))
 
     @classmethod
-    def build_graph(cls, rows: Rows, vectors: Vectors) -> "Index":
-        """Return an index of n >= 0 vectors with a graph, built on every core: minutes for a million."""
+    def build_graph(cls, rows: Rows, vectors: Vectors, progress: "Progress | None" = None) -> "Index":
+        """Return an index of n >= 0 vectors with a graph, built on every core: minutes for a million.
+
+        `progress(done, total)` counts vectors.
+        """
         graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = _CARE
         faiss.omp_set_num_threads(os.cpu_count() or 1)
         try:
-            return cls(_mapped(graph, rows, vectors))
+            mapped = _mapped(graph, rows[:_AT_ONCE], vectors[:_AT_ONCE])
+            for done in range(_AT_ONCE, len(rows), _AT_ONCE):
+                if progress is not None:
+                    progress(done, len(rows))
+                _add(mapped, rows[done : done + _AT_ONCE], vectors[done : done + _AT_ONCE])
+            if progress is not None:
+                progress(len(rows), len(rows))
+            return cls(mapped)
         finally:
             faiss.omp_set_num_threads(1)
 
@@ -104,8 +119,12 @@ class Index:
 
 def _mapped(index: Any, rows: Rows, vectors: Vectors) -> Any:
     mapped = faiss.IndexIDMap(index)
-    mapped.add_with_ids(np.ascontiguousarray(vectors), rows)
+    _add(mapped, rows, vectors)
     return mapped
+
+
+def _add(mapped: Any, rows: Rows, vectors: Vectors) -> None:
+    mapped.add_with_ids(np.ascontiguousarray(vectors), rows)
 
 
 def _selector(allowed: np.ndarray) -> Any:

@@ -41,6 +41,7 @@ def index(
     prune: bool = False,
     workers: int | None = None,
     decoding_seconds: float = DECODING_SECONDS,
+    publishing: Progress | None = None,
 ) -> IndexReport:
     """Bring a catalogue up to date with a source, and publish a generation of it.
 
@@ -53,7 +54,8 @@ def index(
     this does so below `if __name__ == "__main__"`. One that takes them more than `decoding_seconds` fails. Those at web
     addresses are fetched before, a few at once; that of a known item only where its server does not say that it is
     still the same. With `prune`, items that the source does not have are deleted at the end, unless a failure hides
-    some of them. With `strict`, the first failure ends the run.
+    some of them. With `strict`, the first failure ends the run. `publishing` counts the vectors that join a graph,
+    where one is built.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
@@ -84,7 +86,7 @@ def index(
     gone = _gone(catalogue, seen, tally)
     if gone:
         catalogue.delete(gone)
-    return tally.report(catalogue.publish(), gone)
+    return tally.report(catalogue.publish(progress=publishing), gone)
 
 
 def preview(

@@ -1,11 +1,16 @@
 """When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
 
+from typing import TYPE_CHECKING
+
 from indexer import generation, graph
 from indexer.explaining import explained
 from indexer.rows import Rows
 from indexer.snapshot import MOST_CHANGED, Snapshot
 from indexer.store import Store
 from models.embedder import Vectors
+
+if TYPE_CHECKING:
+    from indexer.tally import Progress
 
 
 def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
@@ -21,12 +26,19 @@ def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
     return state.changed > (MOST_CHANGED * len(state.published.index.rows) if state.pointer.has_graph else 0)
 
 
-def publish(store: Store, state: Snapshot, rows: Rows, vectors: Vectors, exact_up_to: int | None) -> int:
+def publish(
+    store: Store,
+    state: Snapshot,
+    rows: Rows,
+    vectors: Vectors,
+    exact_up_to: int | None,
+    progress: "Progress | None" = None,
+) -> int:
     """Make an index file of a state's live rows, and it the published one; return its number.
 
     The caller holds the publisher's lock. Raises what `store.explained` makes of a full disk and the like.
     """
-    index, recall = graph.chosen(rows, vectors, exact_up_to)
+    index, recall = graph.chosen(rows, vectors, exact_up_to, progress)
     with explained(store.directory):
         number = 1 + (state.pointer.number if state.pointer else 0)
         pointer = generation.write(store.directory, number, index, state.last_row, state.last_tombstone, recall)

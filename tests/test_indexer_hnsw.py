@@ -213,6 +213,18 @@ def test_the_graph_is_searched_as_broadly_as_its_recall_needs(
     assert narrower == sorted(narrower)
 
 
+def test_a_graph_grows_step_by_step_and_says_how_far_it_is(
+    vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.index._AT_ONCE", 900)
+    counted: list[tuple[int, int]] = []
+    numbers = np.arange(1, 2001)
+    index = Index.build_graph(numbers, vectors[:2000], lambda *step: counted.append(step))
+    assert counted == [(900, 2000), (1800, 2000), (2000, 2000)]
+    assert index.rows.tolist() == numbers.tolist()
+    assert graph.recall_at_10(index, 128) >= graph.LEAST_RECALL
+
+
 def test_recall_is_the_share_of_the_nearest_others_that_are_found(vectors: NDArray[np.float32]) -> None:
     index = Index.build_graph(np.arange(1, 2001), vectors[:2000])
     own = np.random.default_rng(0).choice(2000, 50, replace=False)
