@@ -29,8 +29,9 @@ def export_similar(
 ) -> None:
     """Write for each item the items most like it into a table: id, rank, similar_id, score.
 
-    It has exactly what `lookalike similar` finds for each, never the item itself. What --where names restricts what is
-    found; every item of the catalogue has its rows. A file of that name is replaced when the new one is whole.
+    Every two items are compared, so it has what `lookalike similar` finds for each, or better where that searches a
+    large catalogue through its graph; never the item itself. What --where names restricts what is found; every item of
+    the catalogue has its rows. A file of that name is replaced when the new one is whole.
     """
     from indexer.neighbour_files import require_format, write_neighbours
 
