@@ -2,15 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import models
 from benchmarks.measuring import BenchmarkFailed
-from benchmarks.seeds import main, spread_of
+from benchmarks.seeds import FEWEST, main, spread_of
 from models.card import CARD_FILE, read_card
+
+RECIPE = models.load().card.training["recipe"]["name"]
+"""Of the shipped bundle."""
 
 
 @pytest.fixture
@@ -45,10 +47,18 @@ def test_it_is_recorded_in_a_card_which_still_loads(
     assert main([*map(str, bundles), "--into", str(target)]) == 0
     assert "0.9300 +- 0.0361  accuracy" in capsys.readouterr().out
     card = models.load(target).card
-    (found,) = card.training["spread"].values()
-    assert isinstance(found, Mapping)
-    assert found["figures"]["accuracy"]["mean"] == 0.93
+    before, found = models.load().card.training["spread"], card.training["spread"]
+    assert found[RECIPE]["figures"]["accuracy"]["mean"] == 0.93
+    assert {name: spread for name, spread in found.items() if name != RECIPE} == before, "what was noted stays"
     assert card.fingerprint == models.load().card.fingerprint
+
+
+def test_the_shipped_card_tells_the_spread_of_the_quick_recipe() -> None:
+    spread = models.load().card.training["spread"]["quick"]
+    assert len(set(spread["seeds"])) >= FEWEST
+    assert spread["figures"]["accuracy"]["mean"] >= 0.935
+    assert spread["figures"]["looks_mean"]["mean"] >= 0.80
+    assert max(spread["seconds"]) <= 600
 
 
 def test_two_bundles_one_seed_twice_and_other_recipes_are_refused(
