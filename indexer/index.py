@@ -55,13 +55,12 @@ class Index:
         graph.hnsw.efConstruction = _CARE
         faiss.omp_set_num_threads(os.cpu_count() or 1)
         try:
-            mapped = _mapped(graph, rows[:_AT_ONCE], vectors[:_AT_ONCE])
-            for done in range(_AT_ONCE, len(rows), _AT_ONCE):
+            mapped = faiss.IndexIDMap(graph)
+            for start in range(0, len(rows), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                _add(mapped, rows[some], vectors[some])
                 if progress is not None:
-                    progress(done, len(rows))
-                _add(mapped, rows[done : done + _AT_ONCE], vectors[done : done + _AT_ONCE])
-            if progress is not None:
-                progress(len(rows), len(rows))
+                    progress(min(some.stop, len(rows)), len(rows))
             return cls(mapped)
         finally:
             faiss.omp_set_num_threads(1)
