@@ -426,6 +426,12 @@ def test_dark_pages_are_dark_and_products_still_lie_on_a_light_ground(open_page:
 def test_pictures_have_their_place_before_they_arrive(open_page: Open, picture: Path) -> None:
     page = open_page()
     search(page, picture)
+
+    def linger(route: Route) -> None:
+        page.wait_for_timeout(50)
+        route.continue_()
+
+    page.route(lambda address: address.startswith("http"), linger)
     for path in ("/", page.url, "/browse", "/items/test-00007"):
         page.goto(path)
         page.wait_for_load_state("networkidle")

@@ -1,7 +1,7 @@
-// The photograph on the results page: what of it was searched with, and a box drawn to search with another part.
+// The photo on the results page: what of it was searched with, and a box drawn to search with another part.
 "use strict";
 
-const LEAST_SIDE = 0.02; // of the photograph's width and height, as the server has it
+const LEAST_SIDE = 0.02; // of the photo's width and height, as the server has it
 const FIRST_BOX = [0.2, 0.2, 0.6, 0.6];
 const KEY_STEP = 0.02;
 const CLICK = 8; // CSS pixels that a click may slip
@@ -152,4 +152,5 @@ boxElement.addEventListener("keydown", (event) => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && (drag || isChoosing())) leave();
 });
+showPhoto(); // before the first paint
 addEventListener("pageshow", showPhoto);

@@ -74,7 +74,7 @@ function tell(message) {
   alertBox.scrollIntoView({ block: "nearest" });
 }
 
-// The photograph itself stays in this tab: a small copy is kept under the view that was made from it, upright.
+// The photo itself stays in this tab: a small, upright copy, kept under the view made of it.
 
 async function downscaled(file) {
   try {
@@ -101,7 +101,7 @@ function keepPhoto(view, kept) {
     sessionStorage.setItem(`photo:${view}`, JSON.stringify(kept));
     sessionStorage.setItem("photos", JSON.stringify([...keys, view]));
   } catch {
-    // storage is full or forbidden: the page works without the photograph
+    // storage is full or forbidden: the page works without the photo
   }
 }
 
