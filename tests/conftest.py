@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from browsing import browser, open_page, site  # noqa: F401 (fixtures)
 from flask import Flask
 from flask.testing import FlaskClient
@@ -42,15 +43,24 @@ def embedder() -> LiteRTEmbedder:
     return LiteRTEmbedder(models.PRETRAINED)
 
 
+def convolution_weights(graph: bytes) -> NDArray[np.float32]:
+    """Return the most weights that a convolution of a graph has, float32 (n,), as they lie in its file."""
+    interpreter = Interpreter(
+        model_content=graph, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
+    interpreter.allocate_tensors()
+    kernels = [one for one in interpreter.get_tensor_details() if one["name"].endswith("/convolution")]
+    largest = max(kernels, key=lambda one: int(np.prod(one["shape"])))
+    return np.ravel(interpreter.get_tensor(largest["index"]))
+
+
 @pytest.fixture(scope="session")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second model: the shipped one with some of its weights in another order."""
     bundle = Path(shutil.copytree(models.PRETRAINED, tmp_path_factory.mktemp("other") / "bundle"))
-    graph = bytearray((bundle / RUNTIME_FILE).read_bytes())
-    middle = len(graph) // 8 * 4
-    weights = np.frombuffer(graph, np.float32, WEIGHTS_MOVED, middle)
-    graph[middle : middle + 4 * WEIGHTS_MOVED] = weights[::-1].tobytes()
-    (bundle / RUNTIME_FILE).write_bytes(graph)
+    graph = (bundle / RUNTIME_FILE).read_bytes()
+    weights = convolution_weights(graph)[:WEIGHTS_MOVED]
+    (bundle / RUNTIME_FILE).write_bytes(graph.replace(weights.tobytes(), weights[::-1].tobytes()))
     card = json.loads((bundle / CARD_FILE).read_text())
     card["files"][RUNTIME_FILE] = file_sha256(bundle / RUNTIME_FILE)
     card["fingerprint"] = fingerprint_of(card["files"], card["preprocessing"])
