@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from search_api.results import Match, SearchResult
+    from search_api.results import Matches, SearchResult
 
 
 class ProgressBar:
@@ -75,11 +75,9 @@ def print_result(result: "SearchResult") -> None:
     print_hits(result.hits)
 
 
-def print_hits(hits: "Sequence[Match]") -> None:
+def print_hits(hits: "Matches") -> None:
     """Print items found, a line each: rank, score, chance of the same class, id, predicted class."""
-    from search_api.results import no_good_match
-
-    if hits and no_good_match(hits):
+    if hits and hits.no_good_match:
         click.echo("No good match. The nearest are:")
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):

@@ -13,7 +13,7 @@ from models.png import encode_png
 if TYPE_CHECKING:
     from indexer.records import Item
     from models.embedder import View
-    from search_api.results import EngineInfo, Match, SearchResult
+    from search_api.results import EngineInfo, Match, Matches, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
@@ -45,15 +45,22 @@ def search_answer(
         "notes": list(result.notes),
         "familiar": result.familiar,
         "familiarity": _share(result.familiarity),
-        "hits": [hit_answer(hit, url) for hit in result.hits],
-        "no_good_match": result.no_good_match,
+        **hits_answer(result.hits, url),
         "look": result.look,
-        "exact": result.exact,
         "model": result.model,
         "generation": result.generation,
         "took_ms": round(result.took_ms, 3),
     }
     return answer | ({"cutout": cutout_data_uri(result.view)} if cutout else {})
+
+
+def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:
+    """Return the hits of one query, and what is to be said of all of them."""
+    return {
+        "hits": [hit_answer(hit, url) for hit in hits],
+        "no_good_match": hits.no_good_match,
+        "exact": hits.exact,
+    }
 
 
 def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:

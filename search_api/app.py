@@ -14,7 +14,6 @@ from models.pictures import MAX_BYTES
 from search_api import answers, openapi, requests
 from search_api.engine import Engine
 from search_api.problems import Problem, problem_of, problem_response
-from search_api.results import no_good_match
 from search_api.routing import ItemIdConverter, KeepEncodedSlashes
 from search_api.security import secure
 
@@ -144,8 +143,7 @@ def similar(item_id: str) -> Response:
     matches = engine.similar(item_id, k, where, look)
     found: answers.Json = {
         "item_id": item_id,
-        "hits": [answers.hit_answer(match, picture_url) for match in matches],
-        "no_good_match": no_good_match(matches),
+        **answers.hits_answer(matches, picture_url),
         "look": engine.look_share if look is None else look,
     }
     return jsonify(found | _signature())

@@ -16,7 +16,7 @@ from models.embedder import Embedder, Vectors, View
 from models.parts import look_share, with_look
 from models.pictures import decode
 from search_api.errors import Busy, KOutOfRange, LookNotAvailable, LookOutOfRange, PageOutOfRange
-from search_api.results import EngineInfo, Match, Prediction, SearchResult
+from search_api.results import EngineInfo, Match, Matches, Prediction, SearchResult
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
@@ -108,7 +108,7 @@ class Engine:
 
     def similar(
         self, item_id: str, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
-    ) -> list[Match]:
+    ) -> Matches:
         """Return the k items most like an item, best first, never the item itself.
 
         Raises UnknownItem, KOutOfRange, InvalidFilter.
@@ -116,8 +116,7 @@ class Engine:
         self._check(k, look)
         vector = self._catalogue.vectors([item_id])
         label = self.card.classes.index(self._catalogue.get([item_id])[0].label)
-        matches, _ = self._matches(vector, label, k, where, look, exclude=(item_id,))
-        return matches
+        return self._matches(vector, label, k, where, look, exclude=(item_id,))
 
     def neighbours(
         self, k: int = DEFAULT_K, where: "Where | None" = None, look: float | None = None
@@ -225,15 +224,13 @@ class Engine:
         vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
         generation = self._catalogue.generation
         query = vectors if vector is None else vector
-        hits, exact = self._matches(query, int(probabilities[0].argmax()), k, where, look, exclude)
         return SearchResult(
             predictions=_predictions(self.card.classes, probabilities[0]),
             familiarity=float(self._embedder.familiarity(query)[0]),
-            hits=tuple(hits),
+            hits=self._matches(query, int(probabilities[0].argmax()), k, where, look, exclude),
             look=self.look_share if look is None else float(look),
             view=view,
             notes=view.notes,
-            exact=exact,
             model=self.card.fingerprint,
             generation=generation,
             took_ms=(time.perf_counter() - started) * 1000,
@@ -247,8 +244,7 @@ class Engine:
         where: "Where | None",
         look: float | None,
         exclude: tuple[str, ...],
-    ) -> tuple[list[Match], bool]:
-        """Return the matches, and whether no better one exists."""
+    ) -> Matches:
         hits = self._catalogue.search(self._weighted(vector, look), k, where, exclude=exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
         if look is not None and look != self.look_share:
@@ -256,8 +252,8 @@ class Engine:
             with suppress(UnknownItem):
                 cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vector[0]
         confidence = self._embedder.confidence(np.array([predicted]), cosines[np.newaxis])[0]
-        matches = [Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True)]
-        return matches, hits.exact
+        matches = (Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True))
+        return Matches(matches, exact=hits.exact)
 
 
 def _predictions(classes: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Prediction, ...]:

@@ -136,10 +136,6 @@ _LOOK_USED: Json = {
     "type": ["number", "null"],
     "description": "The share of the look in the scores, 0 to 1; null for a model that does not tell it apart",
 }
-_NO_GOOD_MATCH: Json = {
-    "type": "boolean",
-    "description": "Whether no hit has a confidence of 0.5 or more: then hits are the nearest there are, and far off",
-}
 _WHERE: Json = {
     "type": "object",
     "description": 'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
@@ -173,6 +169,14 @@ _ITEM: Json = {
     "attributes": {"type": "object"},
     "picture": _object(url=_TEXT, width=_WHOLE, height=_WHOLE, media_type=_TEXT),
 }
+_HITS: Json = {
+    "hits": _array(_ref("Hit")),
+    "no_good_match": {
+        "type": "boolean",
+        "description": "Whether no hit has a confidence of 0.5 or more: then they are the nearest there are, far off",
+    },
+    "exact": {"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
+}
 _SCHEMAS: Json = {
     "Item": _object(**_ITEM),
     "SignedItem": _object(**_ITEM, **_SIGNATURE),
@@ -200,10 +204,8 @@ _SCHEMAS: Json = {
             **_SHARE,
             "description": "The share of pictures of the model's classes that are as strange as this one or more",
         },
-        hits=_array(_ref("Hit")),
-        no_good_match=_NO_GOOD_MATCH,
+        **_HITS,
         look=_LOOK_USED,
-        exact={"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
         **_SIGNATURE,
         took_ms=_NUMBER,
         optional={
@@ -215,9 +217,7 @@ _SCHEMAS: Json = {
         },
     ),
     "Page": _object(items=_array(_ref("Item")), total=_WHOLE, offset=_WHOLE, limit=_WHOLE, **_SIGNATURE),
-    "Similar": _object(
-        item_id=_TEXT, hits=_array(_ref("Hit")), no_good_match=_NO_GOOD_MATCH, look=_LOOK_USED, **_SIGNATURE
-    ),
+    "Similar": _object(item_id=_TEXT, **_HITS, look=_LOOK_USED, **_SIGNATURE),
     "Classes": _object(classes=_array(_object(label=_TEXT, items=_WHOLE)), **_SIGNATURE),
     "Problem": _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT, code=_TEXT, instance=_TEXT),
 }

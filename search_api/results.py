@@ -1,6 +1,6 @@
 """What the engine answers: records that command line, API and pages only translate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,9 +34,17 @@ class Match:
     confidence: float
 
 
-def no_good_match(matches: Sequence[Match]) -> bool:
-    """Return whether no match is more likely than not to be of the query's class."""
-    return all(match.confidence < GOOD_MATCH for match in matches)
+class Matches(list[Match]):
+    """The matches of one query, best first; `exact` says that every item was compared, so that no better one exists."""
+
+    def __init__(self, matches: Iterable[Match] = (), *, exact: bool = True) -> None:
+        super().__init__(matches)
+        self.exact = exact
+
+    @property
+    def no_good_match(self) -> bool:
+        """Whether none is more likely than not to be of the query's class."""
+        return all(match.confidence < GOOD_MATCH for match in self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +54,16 @@ class SearchResult:
     `predictions` holds every class, best first, and their probabilities sum to 1; `familiarity` is the share of
     pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
     `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
-    `view` is what the model saw, with `notes` about how it was made; `exact` says that no better hit can
-    exist; `model` is the model's fingerprint and `generation` the catalogue's; `took_ms` is the whole time in
-    milliseconds.
+    `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint and
+    `generation` the catalogue's; `took_ms` is the whole time in milliseconds.
     """
 
     predictions: tuple[Prediction, ...]
     familiarity: float
-    hits: tuple[Match, ...]
+    hits: Matches
     look: float | None
     view: "View"
     notes: tuple[str, ...]
-    exact: bool
     model: str
     generation: int
     took_ms: float
@@ -66,11 +72,6 @@ class SearchResult:
     def familiar(self) -> bool:
         """Whether the picture is like those of the model's classes; 95 % of them count as such."""
         return is_familiar(self.familiarity)
-
-    @property
-    def no_good_match(self) -> bool:
-        """Whether no hit is more likely than not to be of the query's class."""
-        return no_good_match(self.hits)
 
 
 @dataclass(frozen=True, slots=True)

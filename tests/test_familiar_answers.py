@@ -19,7 +19,7 @@ from models.runtime import LiteRTEmbedder
 from models.strangers import noise
 from search_api.app import create_app
 from search_api.engine import Engine
-from search_api.results import Match, no_good_match
+from search_api.results import Match, Matches
 from webui.app import create_app as create_site
 
 
@@ -93,7 +93,7 @@ def test_confidence_is_what_the_model_says_of_class_and_cosine(
     expected = embedder.confidence(np.array([predicted]), scores)[0]
     np.testing.assert_allclose([match.confidence for match in result.hits], expected, atol=1e-5)
     assert result.hits[0].confidence > result.hits[-1].confidence or result.hits[-1].confidence > 0.9
-    assert not result.no_good_match
+    assert not result.hits.no_good_match
 
 
 @pytest.mark.parametrize("look", [0, 0.5, 1])
@@ -110,18 +110,18 @@ def test_nothing_among_bags_is_a_good_match_for_trousers(bags: Engine, trouser: 
     result = bags.search(trouser, k=5)
     assert result.predictions[0].label == "Trouser"
     assert result.familiar
-    assert result.no_good_match
+    assert result.hits.no_good_match
     assert len(result.hits) == 5, "the nearest there are"
     assert all(match.confidence < GOOD_MATCH for match in result.hits)
-    assert not no_good_match(bags.similar("bag-00", k=5))
+    assert not bags.similar("bag-00", k=5).no_good_match
 
 
 def test_no_good_match_is_told_by_the_best(bags: Engine) -> None:
     item = bags.item("bag-00")
     far, near = Match(item, 0.2, GOOD_MATCH - 0.01), Match(item, 0.9, GOOD_MATCH)
-    assert no_good_match([far, far])
-    assert not no_good_match([far, near])
-    assert no_good_match([])
+    assert Matches([far, far]).no_good_match
+    assert not Matches([far, near]).no_good_match
+    assert Matches().no_good_match
 
 
 def test_http_says_the_same(client: FlaskClient, engine: Engine, plain: bytes, strange: bytes) -> None:
@@ -130,12 +130,13 @@ def test_http_says_the_same(client: FlaskClient, engine: Engine, plain: bytes, s
         result = engine.search(picture)
         assert answer["familiar"] is result.familiar
         assert answer["familiarity"] == pytest.approx(result.familiarity, abs=1e-6)
-        assert answer["no_good_match"] is result.no_good_match
+        assert answer["no_good_match"] is result.hits.no_good_match
         assert [hit["confidence"] for hit in answer["hits"]] == pytest.approx(
             [match.confidence for match in result.hits], abs=1e-6
         )
     similar = client.get("/v1/items/test-00041/similar").json
     assert similar["no_good_match"] is False
+    assert similar["exact"] is True
     assert similar["hits"][0]["confidence"] > 0.5
 
 

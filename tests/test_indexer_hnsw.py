@@ -345,10 +345,12 @@ def test_answers_tell_that_a_graph_was_searched(
 ) -> None:
     with Catalogue.open(shutil.copytree(embedded, tmp_path / "catalogue")) as catalogue:
         engine = Engine(embedder, catalogue)
-        assert not engine.search_view(test_split.images[3000], k=10).exact
-        assert engine.search_view(test_split.images[3000], k=10, where={"label": "Dress"}).exact
+        assert not engine.search_view(test_split.images[3000], k=10).hits.exact
+        assert engine.search_view(test_split.images[3000], k=10, where={"label": "Dress"}).hits.exact
         for look in (0, 0.5, 1):
-            assert engine.search_view(test_split.images[3000], k=10, look=look).exact
+            assert engine.search_view(test_split.images[3000], k=10, look=look).hits.exact
+            assert engine.similar("test-00300", k=9, look=look).exact
+        assert not engine.similar("test-00300", k=9).exact
         assert info_answer(engine.info())["recall"] == catalogue.recall
         assert catalogue.recall is not None
         assert catalogue.recall >= graph.LEAST_RECALL

@@ -13,7 +13,6 @@ from search_api.app import ENGINE, picture_url
 from search_api.engine import DEFAULT_LIMIT, Engine
 from search_api.errors import InvalidField, PageOutOfRange
 from search_api.problems import Problem
-from search_api.results import no_good_match
 from webui import kept_steps, words
 from webui.assets import asset_url, static_file
 from webui.outlines import haze_over
@@ -143,7 +142,6 @@ def item(item_id: str) -> str:
         "item.html",
         item=shown,
         hits=hits,
-        no_good_match=no_good_match(hits),
         filters=_filters(shown.label, label),
         counts=_counts(k),
         stops=_stops(look),
