@@ -7,18 +7,15 @@ believes of the classes: two pictures of which the same is believed are of a kin
 """
 
 import math
-from collections.abc import Callable
-from typing import TypeAlias
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.blocks import Blocks, Normalization
 from models.recipes import Recipe
 
 VIEW_SIDE = 28
-
-Normalization: TypeAlias = Callable[..., keras.layers.BatchNormalization]
 
 
 def build_network(
@@ -30,24 +27,20 @@ def build_network(
     float32 (n, 28, 28, 1) grey levels 0 to 255 to three float32 outputs: `logits` (n, classes), `kind` (n, kind_dim)
     and `look` (n, look_dim), the last two of L2 norm 1.
     """
-
-    def convolution(x: keras.KerasTensor, channels: int, stride: int = 1, *, active: bool = True) -> keras.KerasTensor:
-        x = keras.layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
-        x = normalization(momentum=0.95)(x)
-        return keras.layers.ReLU()(x) if active else x
-
-    def residual(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-        inner = convolution(convolution(x, channels), channels, active=False)
-        return keras.layers.ReLU()(keras.layers.Add()([x, inner]))
-
+    blocks = Blocks(normalization)
     width = recipe.width
     views = keras.Input((VIEW_SIDE, VIEW_SIDE, 1), name="views")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(views)
-    x = convolution(x, width // 2)
-    x = convolution(x, width, stride=2)
-    middle = residual(x, width)
-    x = residual(convolution(middle, 2 * width, stride=2), 2 * width)
-    late = convolution(x, 4 * width)
+    x = blocks.convolution(x, width // 2)
+    middle = blocks.residual(blocks.convolution(x, width, stride=2))
+    if recipe.bottlenecks:
+        x = blocks.convolution(middle, 5 * width // 2, stride=2)
+        for _ in range(recipe.bottlenecks):
+            x = blocks.bottleneck(x)
+        late = blocks.convolution(x, 8 * width, 1)
+    else:
+        x = blocks.residual(blocks.convolution(middle, 2 * width, stride=2))
+        late = blocks.convolution(x, 4 * width)
 
     kind = keras.layers.GlobalAveragePooling2D()(late)
     kind = keras.layers.Dense(recipe.kind_dim, use_bias=False)(kind)

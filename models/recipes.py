@@ -10,7 +10,8 @@ from typing import Any
 class Recipe:
     """One way to train.
 
-    `width` is the number of channels of the first residual stage; `kind_dim` and `look_dim` the dimensions of the
+    `width` is the number of channels of the first residual stage, and `bottlenecks` the number of inverted bottlenecks
+    that the second stage has in place of plain convolutions; `kind_dim` and `look_dim` the dimensions of the
     vector's two parts and `look_share` (0 to 1) what the second contributes to the cosine; `belief_share` (0 to 1)
     what the class probabilities contribute to that of the first; `contrast` the weight of
     the instance-contrastive loss and `contrast_temperature` its temperature; `second_views` the share of each batch
@@ -27,6 +28,7 @@ class Recipe:
     epochs: int
     batch_size: int = 128
     width: int = 32
+    bottlenecks: int = 0
     kind_dim: int = 64
     look_dim: int = 64
     look_share: float = 0.15
@@ -84,14 +86,26 @@ _SECOND = Recipe(
     teachers=(_TEACHER, _FIRST),
     begins_as=_FIRST,
 )
+_THIRD = Recipe("full-third", epochs=80, bottlenecks=3, validation=2_500, teachers=(_TEACHER, _FIRST, _SECOND))
+_FOURTH = Recipe(
+    "full-fourth",
+    epochs=80,
+    bottlenecks=3,
+    contrast=0.2,
+    peak_learning_rate=0.014,
+    validation=2_500,
+    teachers=(_TEACHER, _FIRST, _SECOND, _THIRD),
+    begins_as=_THIRD,
+)
 _FULL = Recipe(
     "full",
-    epochs=30,
-    peak_learning_rate=0.005,
+    epochs=5,
+    bottlenecks=3,
+    peak_learning_rate=0.0015,
     validation=2_500,
-    teachers=(_TEACHER, _FIRST, _SECOND),
-    begins_as=_SECOND,
-    kept_share=0.4,
+    teachers=(_TEACHER, _FIRST, _SECOND, _THIRD, _FOURTH),
+    begins_as=_FOURTH,
+    kept_share=0.3,
     photograph_views=3,
 )
 

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.averaging import average
+from models.blocks import Normalization
 from models.changes import Images
-from models.classifier import Normalization, build_network
+from models.classifier import build_network
 from models.embedder import Probabilities
 from models.errors import CheckpointMismatch
 from models.fashion_mnist import CLASSES

@@ -1,6 +1,7 @@
 """Training on a few real images: small by size, real in everything else."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from models.teaching import taught_by
 from models.training import TrainingData, instance_contrastive_loss, predict, train
 
 TINY = Recipe("tiny", epochs=3, batch_size=64, width=8, validation=256, precision="float32")
+NARROW_WAISTED = replace(TINY, name="narrow-waisted", bottlenecks=2)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,35 @@ def test_held_out_images_are_never_learned_from(data: TrainingData) -> None:
     assert not learned & {image.tobytes() for image in data.held_out_images}
 
 
-def test_every_recipe_keeps_within_a_million_parameters_and_128_dimensions() -> None:
+def multiply_adds(network: keras.Model) -> int:
+    """Count those of one image in convolutions and dense layers: each weight as often as it is used."""
+    layers = keras.layers
+    return sum(
+        layer.kernel.shape.num_elements() * math.prod(layer.output.shape[1:-1])
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense)
+    )
+
+
+def test_multiply_adds_are_counted_as_by_hand() -> None:
+    layers = keras.layers
+    counted = keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(3, 3, 2, padding="same"),
+            layers.DepthwiseConv2D(3, padding="same"),
+            layers.Flatten(),
+            layers.Dense(5),
+        ]
+    )
+    assert multiply_adds(counted) == 16 * (9 * 2 * 3) + 16 * (9 * 3) + 48 * 5
+
+
+def test_every_recipe_keeps_within_its_limits_of_size_and_work() -> None:
     for recipe in RECIPES.values():
         network = build_network(recipe, 10)
         assert network.count_params() <= 1_000_000
+        assert multiply_adds(network) <= 15_000_000
         assert recipe.kind_dim + recipe.look_dim <= 128
 
 
@@ -114,13 +141,14 @@ train(recipe, data, Path(sys.argv[1]), on_epoch=lambda report: print(report.epoc
     assert reached[1][0] >= 3, "the second run did not begin again"
 
 
-def test_a_bundle_holds_both_outputs_and_agrees_with_keras(data: TrainingData, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [TINY, NARROW_WAISTED], ids=lambda recipe: recipe.name)
+def test_a_bundle_holds_both_outputs_and_agrees_with_keras(recipe: Recipe, data: TrainingData, tmp_path: Path) -> None:
     split = fashion_mnist.load("test")
     test = Split(split.images[:600], split.labels[:600])
     out = tmp_path / "bundle"
     said: list[str] = []
-    training = train(TINY, data, tmp_path / "checkpoints")
-    card = write_bundle([Study(TINY, training)], data, test, out, said.append)
+    training = train(recipe, data, tmp_path / "checkpoints")
+    card = write_bundle([Study(recipe, training)], data, test, out, said.append)
 
     assert sorted(file.name for file in out.iterdir()) == [
         "card.json",
