@@ -12,8 +12,8 @@ from PIL import Image
 import models
 from benchmarks.measuring import Say
 from benchmarks.processes import run_quietly
-from models import fashion_mnist
 from models.card import KERAS_FILE
+from models.datasets import fashion_mnist
 
 K = 12
 """Hits that every query asks for."""
@@ -51,9 +51,9 @@ class Gallery:
 def build(directory: Path, say: Say) -> Gallery:
     """Index the test images with the command line, copy the vectors out, and encode the queries.
 
-    Raises BenchmarkFailed when indexing fails, and what `models.fashion_mnist.load` raises.
+    Raises BenchmarkFailed when indexing fails, and what `models.datasets.fashion_mnist.load` raises.
     """
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
 
     images = fashion_mnist.load("test").images
     catalogue, arrays = directory / "catalogue", directory / "gallery.npz"

@@ -12,7 +12,7 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
-from models import fashion_mnist
+from models.datasets import fashion_mnist
 from models.embedder import Embedder, Views
 
 TIMES_THE_RUNTIME = 2.5
@@ -55,13 +55,13 @@ def run(say: Say, quick: bool) -> Section:
 
 
 def _pipeline(split: fashion_mnist.Split, embedder: Embedder, new_directory: Callable[[], Path]) -> None:
-    from indexer import pipeline
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
+    from indexer.pipeline import indexing
     from indexer.sources import FashionMNIST
 
     card = embedder.card
     with closing(Catalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:
-        report = pipeline.index(FashionMNIST(split, "test"), embedder, catalogue)
+        report = indexing.index(FashionMNIST(split, "test"), embedder, catalogue)
         if report.added != len(split.images) or report.generation != 1:
             raise BenchmarkFailed(f"The pipeline did not index everything: {report}.")
 

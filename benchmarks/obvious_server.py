@@ -12,7 +12,7 @@ from flask import Flask, Response, jsonify, request
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.fashion_mnist import CLASSES
+from models.datasets.fashion_mnist import CLASSES
 
 
 def create_app(model: keras.Model, ids: NDArray[np.str_], vectors: NDArray[np.float32]) -> Flask:

@@ -13,17 +13,17 @@ from PIL import Image
 
 import models
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, seconds
-from indexer import pipeline
-from indexer.catalogue import Catalogue
-from indexer.content import content_of
-from indexer.display import display_copy
-from indexer.planning import BATCH
+from indexer.catalogue.local import Catalogue
+from indexer.content_key import content_of
+from indexer.pipeline import indexing
+from indexer.pipeline.plan import BATCH
 from indexer.records import Record
 from indexer.sources.folder import Folder
 from indexer.sources.items import SourceItem
-from models import fashion_mnist
+from indexer.thumbnails import display_copy
+from models.datasets import fashion_mnist
 from models.embedder import Embedder
-from models.pictures import WORKING_SIDE, Picture, decode
+from models.pictures.decoding import WORKING_SIDE, Picture, decode
 
 TIMES_THE_LOOP, TIMES_FULL_SIZE, TIMES_THE_FIRST_RUN = 1.7, 3, 30
 """What the project promises, on two cores."""
@@ -95,7 +95,7 @@ def run(say: Say, quick: bool, photos: Path | None = None) -> Section:
 
 
 def decode_fully(data: bytes) -> Picture:
-    """Decode every pixel, and only then reduce to about what `models.pictures.decode` gives of such a picture."""
+    """Decode every pixel, and only then reduce to about what `models.pictures.decoding` gives of such a picture."""
     with Image.open(io.BytesIO(data)) as image:
         whole = image.convert("RGB")
     return Picture(np.asarray(whole.reduce(max(1, max(whole.size) // WORKING_SIDE))))
@@ -104,7 +104,7 @@ def decode_fully(data: bytes) -> Picture:
 def _index(source: Folder, embedder: Embedder, directory: Path) -> None:
     card = embedder.card
     with closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue:
-        report = pipeline.index(source, embedder, catalogue)
+        report = indexing.index(source, embedder, catalogue)
         if report.failed or not (report.added or report.unchanged):
             raise BenchmarkFailed(f"The pipeline did not index everything: {report}.")
 

@@ -13,13 +13,13 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import Comparison, Measured, Say, Section, in_turns, less, median_seconds
-from models import fashion_mnist
 from models.card import RUNTIME_FILE, file_sha256, fingerprint_of, write_card
+from models.datasets import fashion_mnist
+from models.datasets.fashion_mnist import Split
 from models.embedder import Views
 from models.errors import BundleDamaged
-from models.fashion_mnist import Split
-from models.recognition import recognition
-from models.retrieval import class_retrieval, looks
+from models.evaluation.classification_metrics import recognition
+from models.evaluation.retrieval_metrics import class_retrieval, looks
 from models.runtime import LiteRTEmbedder
 
 SHIPPED = "float32 (shipped)"

@@ -8,7 +8,7 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import Comparison, Figure, Say, Section, in_turns, less, median_seconds
-from models import fashion_mnist
+from models.datasets import fashion_mnist
 from models.embedder import Vectors, Views
 
 AGREEMENT = 0.9999

@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.measuring import BenchmarkFailed, Comparison, Figure, Say, Section, in_turns, less, seconds
 from benchmarks.processes import ENVIRONMENT, ROOT
 from benchmarks.variations import QUERIES, query_vectors, vectors
-from indexer.catalogue import Catalogue
-from indexer.graph import LEAST_RECALL
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
+from indexer.vectors.hnsw import LEAST_RECALL
 from models.embedder import Vectors
 
 SIZES = (100_000, 1_000_000)
@@ -83,7 +83,7 @@ def _records(items: Vectors) -> Iterator[list[Record]]:
 
 _PUBLISH = """
 import resource, sys, time
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 with Catalogue.open(sys.argv[1]) as catalogue:
     started = time.perf_counter()
     catalogue.publish(exact_up_to=1000)

@@ -12,8 +12,8 @@ import numpy as np
 
 import models
 from benchmarks.measuring import Say
-from models import fashion_mnist
-from models.changes import flip, for_some, scale, shift, tone
+from models.augmentations import flip, for_some, scale, shift, tone
+from models.datasets import fashion_mnist
 from models.embedder import Embedder, Vectors, Views
 
 QUERIES = 400

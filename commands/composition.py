@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 def open_engine(catalogue: Path, model: Path | None) -> "Engine":
     """Compose the product: an embedder, the catalogue made with it, and the engine over both."""
     import models
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
     from search_api.engine import Engine
 
     embedder = models.load(model)

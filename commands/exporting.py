@@ -33,7 +33,7 @@ def export_similar(
     large catalogue through its graph; never the item itself. What --where names restricts what is found; every item of
     the catalogue has its rows. A file of that name is replaced when the new one is whole.
     """
-    from indexer.neighbour_files import require_format, write_neighbours
+    from indexer.exports.neighbour_files import require_format, write_neighbours
 
     require_format(out)
     with closing(open_engine(catalogue, model)) as engine, progress_bar("item") as progress:

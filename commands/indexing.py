@@ -12,11 +12,11 @@ from commands.options import catalogue_option, data_dir_option, model_option
 from commands.terminal import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
-    from indexer.failures import FailureReport
+    from indexer.pipeline.failures import FailureReport
+    from indexer.pipeline.run_report import IndexReport
     from indexer.sources import NamedSource
     from indexer.sources.items import Failure
     from indexer.sources.web.access import WebAccess
-    from indexer.tally import IndexReport
     from models.embedder import Embedder
 
 SOME_FAILED = 3
@@ -89,7 +89,7 @@ def index(
     """
     import models
     from indexer import sources
-    from models.download import NotWritable
+    from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
     web = _web_access(hosts)
@@ -121,10 +121,10 @@ def _bring_up_to_date(
     workers: int | None,
     choices: dict[str, bool],
 ) -> int:
-    from indexer import pipeline
-    from indexer.catalogue import Catalogue
-    from indexer.failures import REPORT_FILE, FailureReport
-    from indexer.page_digests import note_pages
+    from indexer.catalogue.local import Catalogue
+    from indexer.database.page_checksums import note_pages
+    from indexer.pipeline import indexing
+    from indexer.pipeline.failures import REPORT_FILE, FailureReport
 
     card = embedder.card
     with (
@@ -135,7 +135,7 @@ def _bring_up_to_date(
     ):
         progress(0, _rows(items))
         try:
-            report = pipeline.index(
+            report = indexing.index(
                 items,
                 embedder,
                 catalogue,
@@ -160,10 +160,10 @@ def _bring_up_to_date(
 def _foretell(
     items: "NamedSource", embedder: "Embedder", directory: Path, report_file: Path | None, choices: dict[str, bool]
 ) -> int:
-    from indexer import pipeline
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
     from indexer.errors import CatalogueMissing
-    from indexer.failures import FailureReport
+    from indexer.pipeline import indexing
+    from indexer.pipeline.failures import FailureReport
 
     with ExitStack() as stack:
         try:
@@ -173,14 +173,14 @@ def _foretell(
         failures = stack.enter_context(FailureReport(report_file)) if report_file else None
         progress = stack.enter_context(progress_bar("item"))
         progress(0, _rows(items))
-        report = pipeline.preview(items, catalogue, progress, _telling(progress, failures), **choices)
+        report = indexing.preview(items, catalogue, progress, _telling(progress, failures), **choices)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{_where(failures)}")
     return SOME_FAILED if report.failed else 0
 
 
 def _items_in(catalogue: Path) -> int:
+    from indexer.catalogue.item_list import Items
     from indexer.errors import CatalogueMissing
-    from indexer.items import Items
 
     with suppress(CatalogueMissing), Items(catalogue) as kept:
         return kept.count()
@@ -192,7 +192,7 @@ def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
 
     Raises DatasetDamaged where some of it is there and damaged: that is to be mended, not passed over.
     """
-    from models import fashion_mnist
+    from models.datasets import fashion_mnist
 
     folder = fashion_mnist.data_directory(data_dir)
     there = [name for name in fashion_mnist.SPLIT_FILES["test"] if (folder / name).exists()]

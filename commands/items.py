@@ -29,7 +29,7 @@ def items() -> None:
 @_json_lines
 def get(ids: Sequence[str], catalogue: Path, as_json: bool) -> None:
     """Show items, in the order of their ids as given."""
-    from indexer.items import Items
+    from indexer.catalogue.item_list import Items
 
     with Items(catalogue) as kept:
         for item in kept.get(ids):
@@ -44,7 +44,7 @@ def get(ids: Sequence[str], catalogue: Path, as_json: bool) -> None:
 @_json_lines
 def list_items(conditions: Sequence[str], limit: int | None, after: str, catalogue: Path, as_json: bool) -> None:
     """List items in the order of their ids, a line each: class, its probability, id, attributes."""
-    from indexer.items import Items
+    from indexer.catalogue.item_list import Items
 
     with Items(catalogue) as kept:
         width = max(len(label) for label in kept.classes)
@@ -65,7 +65,7 @@ def delete(ids: Sequence[str], conditions: Sequence[str], yes: bool, catalogue: 
     When one of the ids is unknown, nothing is deleted. An item that its source still has comes back when the source is
     indexed again.
     """
-    from indexer.items import Items
+    from indexer.catalogue.item_list import Items
 
     where = where_of(conditions)
     if bool(ids) == bool(where):
@@ -88,7 +88,7 @@ def _confirm(count: int, yes: bool) -> None:
 
 
 def _json_line(item: "Item") -> str:
-    from search_api.answers import item_answer
+    from search_api.http.answers import item_answer
 
     return json.dumps(item_answer(item), ensure_ascii=False)
 

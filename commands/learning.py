@@ -22,7 +22,7 @@ def train(recipe: str, seed: int | None, out: Path, photos: Path | None, data_di
     A stopped run goes on where it was when the command is given again.
     """
     import models
-    from models.recipes import RECIPES
+    from models.training.recipes import RECIPES
 
     chosen = RECIPES[recipe] if seed is None else RECIPES[recipe].seeded(seed)
     with progress_bar("step") as progress:
@@ -59,8 +59,8 @@ def evaluate(
     those of none of the classes are noticed; with --report, too, a sheet that shows each.
     """
     import models
-    from models import fashion_mnist
-    from models.evaluation_answers import evaluation_answer, evaluation_text
+    from models.datasets import fashion_mnist
+    from models.evaluation.summary import evaluation_answer, evaluation_text
 
     write_report = models.report_writer() if report else None
     with progress_bar("B") as progress:
@@ -74,6 +74,6 @@ def evaluate(
     if write_report and report:
         click.echo(f"The report is {write_report(evaluations, report)}", err=True)
         if (findings := evaluations[0].photographs) is not None:
-            from models.photograph_sheet import write_sheet
+            from models.evaluation.photo_report import write_sheet
 
             click.echo(f"The photographs are on {write_sheet(findings, evaluations[0].subject.name, report)}", err=True)

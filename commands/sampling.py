@@ -20,7 +20,7 @@ def sample(out: Path) -> None:
     For trying what your own catalogue would be: index the folder, or the table in it. To only look at the sample,
     index it by its name: lookalike index sample --catalogue catalogues/sample
     """
-    from indexer.sample_files import TABLE, write_sample
+    from indexer.exports.sample_files import TABLE, write_sample
 
     with progress_bar("picture") as progress:
         count = write_sample(out, progress)

@@ -27,8 +27,8 @@ def search(
     as_json: bool,
 ) -> None:
     """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
-    from models.boxes import Box
-    from search_api.answers import search_answer
+    from models.pictures.boxes import Box
+    from search_api.http.answers import search_answer
 
     part = None if box is None else Box.parse(box)
     with closing(open_engine(catalogue, model)) as engine:
@@ -52,7 +52,7 @@ def similar(
     as_json: bool,
 ) -> None:
     """Find the items that look like the item ID; never the item itself."""
-    from search_api.answers import hit_answer
+    from search_api.http.answers import hit_answer
 
     with closing(open_engine(catalogue, model)) as engine:
         hits = engine.similar(item_id, k, where_of(conditions), look)
@@ -63,6 +63,6 @@ def similar(
 
 
 def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
-    from indexer.conditions import parse_conditions
+    from indexer.typed_filters import parse_conditions
 
     return parse_conditions(conditions) or None

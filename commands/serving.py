@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: int, workers: int) -> None:
     """Serve the page and the API until Ctrl-C."""
-    from search_api import server
+    from search_api.server import gunicorn_server
 
     def make_app() -> "Flask":
         # In the worker, after the fork: FAISS, SQLite and the runtime must not be loaded before.
@@ -36,7 +36,7 @@ def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: in
     def tell(address: str) -> None:
         click.echo(f"Lookalike is ready on {address} (Ctrl-C stops it)", err=True)
 
-    server.serve(make_app, host, port, threads=threads, workers=workers, on_ready=tell)
+    gunicorn_server.serve(make_app, host, port, threads=threads, workers=workers, on_ready=tell)
 
 
 @click.command(epilog="Example: lookalike info --json")
@@ -45,8 +45,8 @@ def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: in
 @json_option
 def info(catalogue: Path, model: Path | None, as_json: bool) -> None:
     """Say what a catalogue and its model are."""
-    from indexer.location import beside, located
-    from search_api.answers import info_answer
+    from indexer.database.locations import beside, located
+    from search_api.http.answers import info_answer
 
     with closing(open_engine(catalogue, model)) as engine:
         facts = info_answer(engine.info())

@@ -12,8 +12,8 @@ from commands.options import catalogue_option, json_option, model_option
 from commands.terminal import print_json, print_others, progress_bar
 
 if TYPE_CHECKING:
-    from indexer.bookkeeping import Identity
-    from indexer.findings import Finding, Verification
+    from indexer.upkeep.findings import Finding, Verification
+    from indexer.upkeep.metadata_checks import Identity
 
 
 @click.command(epilog="Example: lookalike verify --catalogue catalogues/shop --repair")
@@ -36,8 +36,8 @@ def verify(ctx: click.Context, /, catalogue: Path, repair: bool, model: Path | N
     Exit codes: 0 sound, or made whole again; 1 damage was found, or can't be repaired; 3 repaired, without the items
     that were lost.
     """
-    from indexer import repair as repairing
-    from indexer import verification
+    from indexer.upkeep import repair as repairing
+    from indexer.upkeep import verification
 
     with progress_bar("item") as progress:
         if repair:
@@ -65,7 +65,7 @@ def backup(catalogue: Path, to: Path) -> None:
 
     The file is verified before it gets its name, so that an interrupted backup leaves none.
     """
-    from indexer.backup import back_up
+    from indexer.upkeep.backup import back_up
 
     if to.is_dir() or not to.suffix:
         name = catalogue.resolve().name
@@ -88,7 +88,7 @@ def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
 
     The backup is verified first; then it takes its place in one step, and the index is built.
     """
-    from indexer import backup as backups
+    from indexer.upkeep import backup as backups
 
     with progress_bar("item") as progress:
         items = backups.restore(backup_file, catalogue, force, progress)
@@ -97,7 +97,7 @@ def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
 
 def _identity(model: Path | None) -> "Identity":
     import models
-    from indexer.bookkeeping import Identity
+    from indexer.upkeep.metadata_checks import Identity
 
     card = models.load(model).card
     return Identity(card.fingerprint, card.dim, tuple(card.classes))
@@ -139,7 +139,7 @@ def _print(before: "Verification", after: "Verification", is_repaired: bool) -> 
 
 
 def _line(finding: "Finding", is_repaired: bool) -> str:
-    from indexer.location import CURRENT
+    from indexer.database.locations import CURRENT
 
     what = finding.id or finding.file
     if finding.is_derived:

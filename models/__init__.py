@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from models.card import ModelCard
+    from models.datasets.fashion_mnist import Split
     from models.embedder import Embedder
-    from models.evaluation import Evaluation
-    from models.fashion_mnist import Split
-    from models.recipes import Recipe
+    from models.evaluation.measure import Evaluation
+    from models.training.recipes import Recipe
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "fashion-mnist"
 """The bundle that ships with the project."""
@@ -39,12 +39,12 @@ def train(
     say: "Callable[[str], None]" = lambda text: None,
     photographs: Path | None = None,
 ) -> "ModelCard":
-    """Train a bundle by a recipe into `out`, as `models.bundle.train_bundle` says, with photographs or without.
+    """Train a bundle by a recipe into `out`, with photographs or without (`models.training.export.train_bundle`).
 
     Raises TrainingUnavailable when TensorFlow is not installed.
     """
     try:
-        from models.bundle import train_bundle
+        from models.training.export import train_bundle
     except ModuleNotFoundError as error:
         raise TrainingUnavailable(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
@@ -67,10 +67,10 @@ def evaluate(
     from. Raises BundleMissing, BundleDamaged, BundleTooNew, BundleTooOld, DatasetMissing or UnknownKind before
     anything is measured.
     """
-    from models import evaluation
-    from models.photographs import find_photographs, unseen_by
+    from models.datasets.photographs import find_photographs, unseen_by
+    from models.evaluation import measure
+    from models.evaluation.reliability import photographed
     from models.runtime import LiteRTEmbedder
-    from models.trust import photographed
 
     embedder = LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
     other = LiteRTEmbedder(Path(against)) if against is not None and against != PIXELS else None
@@ -78,21 +78,21 @@ def evaluate(
     found = find_photographs(photographs) if photographs is not None else ()
     unseen = unseen_by([one.bundle for one in (embedder, other) if one is not None], found)
     if against is None:
-        return (evaluation.evaluate(embedder, test, progress, others, unseen),)
-    first = evaluation.evaluate(embedder, test, lambda done, total: progress(done, 2 * total), others, unseen)
+        return (measure.evaluate(embedder, test, progress, others, unseen),)
+    first = measure.evaluate(embedder, test, lambda done, total: progress(done, 2 * total), others, unseen)
 
     def later(done: int, total: int) -> None:
         progress(total + done, 2 * total)
 
     if other is None:
-        return first, evaluation.evaluate_pixels(test, embedder.card.classes, later)
-    return first, evaluation.evaluate(other, test, later, others, unseen)
+        return first, measure.evaluate_pixels(test, embedder.card.classes, later)
+    return first, measure.evaluate(other, test, later, others, unseen)
 
 
 def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":
-    """Return `models.report.write_report`. Raises ReportUnavailable when what draws its charts is not installed."""
+    """Return `models.evaluation.report.write_report`. Raises ReportUnavailable when what draws charts is missing."""
     try:
-        from models.report import write_report
+        from models.evaluation.report import write_report
     except ModuleNotFoundError as error:
         raise ReportUnavailable(
             f"A report needs {error.name}, which is not installed: pip install 'lookalike[train]'"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld
-from models.parts import VectorPart
+from models.vector_parts import VectorPart
 
 CARD_FILE = "card.json"
 CARD_FORMAT = 3

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from models.boxes import Box
     from models.card import ModelCard
-    from models.pictures import Picture
+    from models.pictures.boxes import Box
+    from models.pictures.decoding import Picture
 
 Views: TypeAlias = NDArray[np.uint8]
 """(n, height, width) or (n, height, width, 3), as the card's input says."""
@@ -58,7 +58,7 @@ class Embedder(Protocol):
     def familiarity(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return the share of pictures of known classes that are as strange as each of n vectors or more.
 
-        Float32 (n,), 0 to 1. `models.familiarity.is_familiar` says from where on it is enough.
+        Float32 (n,), 0 to 1. `models.ood_score.is_familiar` says from where on it is enough.
         """
         ...
 

@@ -14,15 +14,15 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from models import garment_view
-from models.boxes import Box
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
-from models.confidence import MatchConfidence
 from models.embedder import Probabilities, Vectors, View, Views
 from models.errors import BundleDamaged, BundleTooNew
-from models.familiarity import Familiarity
+from models.match_confidence import MatchConfidence
 from models.native_output import silenced
-from models.pictures import Picture
+from models.ood_score import Familiarity
+from models.pictures.boxes import Box
+from models.pictures.decoding import Picture
+from models.preprocessing import fashion_mnist_tile
 
 _BATCH_SIZES = (256, 16, 1)
 _PARALLEL_FROM = 16
@@ -40,7 +40,7 @@ class LiteRTEmbedder:
     def __init__(self, bundle: Path) -> None:
         self._bundle = bundle
         self._card = read_card(bundle)
-        if self._card.preprocessing != garment_view.PREPROCESSING:
+        if self._card.preprocessing != fashion_mnist_tile.PREPROCESSING:
             raise BundleTooNew(
                 f"{bundle} needs the preprocessing {self._card.preprocessing!r}, which this version does not have. "
                 "Upgrade lookalike."
@@ -83,7 +83,7 @@ class LiteRTEmbedder:
 
     def prepare(self, picture: Picture, box: Box | None = None) -> View:
         """Return the 28x28 view of a picture, or of what its box holds, by Fashion-MNIST's own conversion."""
-        return garment_view.prepare(picture, box)
+        return fashion_mnist_tile.prepare(picture, box)
 
     def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
         """Return vectors float32 (n, dim) of unit norm and probabilities float32 (n, classes).

@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidFilter, UnknownItem
-from indexer.origin import DRAWN
 from models.embedder import Embedder, Vectors, View
-from models.parts import look_share, with_look
-from models.pictures import decode
+from models.pictures.decoding import decode
+from models.vector_parts import look_share, with_look
+from sample_shop import DRAWN
 from search_api.errors import Busy, KOutOfRange, LookNotAvailable, LookOutOfRange, PageOutOfRange
 from search_api.results import EngineInfo, Match, Matches, Prediction, SearchResult
 
 if TYPE_CHECKING:
-    from indexer.catalogue import Catalogue
-    from indexer.neighbours import Neighbourhoods
+    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.neighbours import Neighbourhoods
     from indexer.records import DisplayCopy, Item, Page, Where
-    from models.boxes import Box
     from models.card import ModelCard
+    from models.pictures.boxes import Box
 
 DEFAULT_K = 12
 MAX_K = 100
@@ -125,7 +125,7 @@ class Engine:
 
         Raises KOutOfRange, InvalidFilter.
         """
-        from indexer.neighbours import Neighbourhoods
+        from indexer.catalogue.neighbours import Neighbourhoods
 
         self._check(k, look)
         return Neighbourhoods(self._catalogue.gallery(where), k, lambda vectors: self._weighted(vectors, look))

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.confidence import GOOD_MATCH
-from models.familiarity import is_familiar
+from models.match_confidence import GOOD_MATCH
+from models.ood_score import is_familiar
 
 if TYPE_CHECKING:
     from indexer.records import Item

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 
 
 def assert_same(one: Catalogue, other: Catalogue) -> None:

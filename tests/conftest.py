@@ -14,15 +14,16 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 import models
-from indexer import pipeline, sources
-from indexer.catalogue import Catalogue
-from models import fashion_mnist
+from indexer import sources
+from indexer.catalogue.local import Catalogue
+from indexer.pipeline import indexing
 from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
-from models.fashion_mnist import Split
-from models.photographs import Photograph, find_photographs, unseen_by
+from models.datasets import fashion_mnist
+from models.datasets.fashion_mnist import Split
+from models.datasets.photographs import Photograph, find_photographs, unseen_by
 from models.runtime import LiteRTEmbedder
-from search_api.app import create_app
 from search_api.engine import Engine
+from search_api.http.app import create_app
 
 SMALL = 300
 """Items in the small catalogue."""
@@ -121,7 +122,7 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEm
     card = embedder.card
     some = Split(test_split.images[:SMALL], test_split.labels[:SMALL])
     with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
+        indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
     return directory
 
 

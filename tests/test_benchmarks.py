@@ -19,8 +19,8 @@ from benchmarks.obvious_server import create_app
 from benchmarks.processes import Server, memory_of, serving
 from benchmarks.queries import Client, get, search
 from benchmarks.report import section_lines
-from indexer.catalogue import Catalogue
-from models.fashion_mnist import Split
+from indexer.catalogue.local import Catalogue
+from models.datasets.fashion_mnist import Split
 from search_api.engine import Engine
 
 

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from pictures_of_two import BAG, TROUSERS, bag_and_trousers
 from PIL import Image, ImageOps
 
-from models import fashion_mnist
-from models.boxes import Box
-from models.pictures import decode
+from models.datasets import fashion_mnist
+from models.pictures.boxes import Box
+from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.fashion_mnist import FILES, Split, data_directory
-from models.parts import look_share
+from models.datasets.fashion_mnist import FILES, Split, data_directory
 from models.runtime import LiteRTEmbedder
+from models.vector_parts import look_share
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

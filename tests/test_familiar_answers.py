@@ -11,14 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
-from models.confidence import GOOD_MATCH
-from models.fashion_mnist import CLASSES, Split
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.evaluation.ood_images import noise
+from models.match_confidence import GOOD_MATCH
 from models.runtime import LiteRTEmbedder
-from models.strangers import noise
-from search_api.app import create_app
 from search_api.engine import Engine
+from search_api.http.app import create_app
 from search_api.results import Match, Matches
 from webui.app import create_app as create_site
 

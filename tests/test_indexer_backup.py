@@ -13,11 +13,11 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.backup import back_up, restore
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
+from indexer.database.store import DATABASE_FILE
 from indexer.errors import BackupUnusable, CatalogueExists, CatalogueInUse, CatalogueMissing
-from indexer.store import DATABASE_FILE
-from indexer.verification import verify
+from indexer.upkeep.backup import back_up, restore
+from indexer.upkeep.verification import verify
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_backup_is_of_one_moment_while_another_process_writes(catalogue: Path,
     """The writer keeps the number of the last round in every item; a mixture of two rounds would show."""
     code = """
         import sys
-        from indexer.catalogue import Catalogue
+        from indexer.catalogue.local import Catalogue
         from indexer.records import AttributeUpdate
 
         catalogue = Catalogue.open(sys.argv[1])
@@ -105,7 +105,7 @@ def test_an_interrupted_backup_leaves_none(catalogue: Path, tmp_path: Path, proj
     assert list((tmp_path / "to").iterdir()) == []
     code = """
         import os, sys
-        from indexer.backup import back_up
+        from indexer.upkeep.backup import back_up
 
         back_up(sys.argv[1], sys.argv[2], lambda done, total: done > 100 and os.kill(os.getpid(), 9))
     """
@@ -200,7 +200,7 @@ def test_a_log_left_by_a_killed_writer_is_backed_up_and_never_replayed_on_what_i
 ) -> None:
     code = """
         import os, sys
-        from indexer.catalogue import Catalogue
+        from indexer.catalogue.local import Catalogue
 
         catalogue = Catalogue.open(sys.argv[1])
         catalogue.delete(catalogue.ids()[:100])

@@ -21,13 +21,14 @@ import pytest
 from catalogue_asserts import assert_same
 from PIL import Image
 
-from indexer import pipeline, planning, preparing, workers
-from indexer.catalogue import Catalogue
-from indexer.content import content_of, digest_of, is_same_picture
-from indexer.display import display_copy
+from indexer.catalogue.local import Catalogue
+from indexer.content_key import content_of, digest_of, is_same_picture
 from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
-from indexer.failures import FailureReport
-from indexer.preparing import PREPROCESSING
+from indexer.pipeline import indexing, plan, pool, worker_main
+from indexer.pipeline.failures import FailureReport
+from indexer.pipeline.pool import Workers
+from indexer.pipeline.run_report import IndexReport
+from indexer.pipeline.worker_main import PREPROCESSING
 from indexer.records import AttributeUpdate
 from indexer.sources.errors import SourceChanged
 from indexer.sources.folder import Folder
@@ -35,13 +36,12 @@ from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import PictureFile
 from indexer.sources.tables import Table
-from indexer.tally import IndexReport
-from indexer.workers import Workers
-from models import fashion_mnist
-from models.pictures import decode
+from indexer.thumbnails import display_copy
+from models.datasets import fashion_mnist
+from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 
-index = partial(pipeline.index, workers=1)
+index = partial(indexing.index, workers=1)
 """Index where it is beside the point how many processes do it: each takes its time to start."""
 
 OF_EACH_CLASS = 3
@@ -101,7 +101,7 @@ def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "BATCH", SMALL_BATCH)
+    monkeypatch.setattr(plan, "BATCH", SMALL_BATCH)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def refuse(*_: object) -> None:
             raise AssertionError("a picture was prepared or embedded")
 
-        monkeypatch.setattr(workers.Workers, "begin", refuse)
+        monkeypatch.setattr(pool.Workers, "begin", refuse)
         monkeypatch.setattr(LiteRTEmbedder, "prepare", refuse)
         monkeypatch.setattr(LiteRTEmbedder, "embed", refuse)
 
@@ -122,7 +122,7 @@ def test_photographs_arrive_as_one_process_would_make_them(
 ) -> None:
     counted: list[tuple[int, int]] = []
     source = Folder(folder)
-    report = pipeline.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
+    report = indexing.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
     assert report == IndexReport(added=30, updated=0, unchanged=0, generation=1)
     assert counted == [(8, 30), (16, 30), (24, 30), (30, 30)]
     ids = [item.id for item in source if isinstance(item, SourceItem)]
@@ -139,17 +139,17 @@ def test_photographs_arrive_as_one_process_would_make_them(
 def test_a_second_run_decodes_nothing_and_starts_no_process(
     folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
-    pipeline.index(Folder(folder), embedder, catalogue)
+    indexing.index(Folder(folder), embedder, catalogue)
     nothing_is_decoded()
-    assert pipeline.index(Folder(folder), embedder, catalogue) == IndexReport(0, 0, 30, 1)
+    assert indexing.index(Folder(folder), embedder, catalogue) == IndexReport(0, 0, 30, 1)
 
 
 def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
     folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     first, second = open_catalogue("first"), open_catalogue("second")
-    pipeline.index(Folder(folder), embedder, first, workers=1)
-    pipeline.index(Folder(folder), embedder, second, workers=3)
+    indexing.index(Folder(folder), embedder, first, workers=1)
+    indexing.index(Folder(folder), embedder, second, workers=3)
     assert_same(first, second)
 
 
@@ -257,11 +257,11 @@ def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
     (folder / ids[20]).write_text("no picture")
     failures: list[Failure] = []
     with pytest.raises(ItemFailed, match=f"{ids[12]}: This is no picture"):
-        pipeline.index(Folder(folder), embedder, catalogue, on_failure=failures.append, strict=True, prune=True)
+        indexing.index(Folder(folder), embedder, catalogue, on_failure=failures.append, strict=True, prune=True)
     assert [failure.id for failure in failures] == [ids[12]]
     assert set(catalogue.ids()) >= set(ids[:8])
     assert not {ids[12], ids[20]} & set(catalogue.ids())
-    report = pipeline.index(Folder(folder), embedder, catalogue)
+    report = indexing.index(Folder(folder), embedder, catalogue)
     assert (report.added + report.unchanged, report.failed) == (28, 2)
 
 
@@ -272,7 +272,7 @@ def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
     (tmp_path / "2.png").write_text("no picture any more")
     assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 2, 1, failed=1)
-    foreseen = pipeline.preview(Table(tiles), catalogue, prune=True)
+    foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
     assert (foreseen.pruned, len(catalogue)) == (3, 6)
     done = index(Table(tiles), embedder, catalogue, prune=True)
     assert done == IndexReport(0, 0, 2, 2, failed=1, pruned=3)
@@ -306,14 +306,14 @@ def test_nothing_is_pruned_when_the_source_breaks_off(
 def test_a_preview_foresees_and_changes_nothing(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
-    assert pipeline.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
+    assert indexing.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
     index(Table(tiles), embedder, catalogue)
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
     rows = tiles.read_text().replace(",11", ",21").splitlines()
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
     contents = catalogue.contents(catalogue.ids())
     nothing_is_decoded()
-    foreseen = pipeline.preview(Table(tiles), catalogue, prune=True)
+    foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
     assert foreseen == IndexReport(added=1, updated=2, unchanged=2, generation=1, failed=1, pruned=2)
     assert catalogue.contents(catalogue.ids()) == contents
 
@@ -343,7 +343,7 @@ class Hanging:
     """A picture on which the decoder hangs, in C and without ever giving Python its turn."""
 
     def read(self) -> bytes:
-        preparing.decode = lambda _: re.match(r"(a+)+$", 60 * "a" + "b")
+        worker_main.decode = lambda _: re.match(r"(a+)+$", 60 * "a" + "b")
         return b""
 
 
@@ -361,7 +361,7 @@ def _mixed(tiles: Path) -> Sequence[SourceItem]:
 def test_a_picture_that_kills_its_worker_fails_alone(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "BATCH", 4)
+    monkeypatch.setattr(plan, "BATCH", 4)
     failures: list[Failure] = []
     report = index(_mixed(tiles), embedder, catalogue, on_failure=failures.append)
     assert report == IndexReport(6, 0, 0, 1, failed=2)
@@ -377,11 +377,11 @@ def test_a_picture_that_kills_its_worker_fails_alone(
 def test_a_picture_on_which_the_decoder_hangs_fails_and_the_run_goes_on(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "BATCH", 4)
+    monkeypatch.setattr(plan, "BATCH", 4)
     sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
     source = [*sound[:3], SourceItem("hanging", Hanging(), place=4), *sound[3:]]
     failures: list[Failure] = []
-    report = pipeline.index(source, embedder, catalogue, on_failure=failures.append, workers=2, decoding_seconds=2)
+    report = indexing.index(source, embedder, catalogue, on_failure=failures.append, workers=2, decoding_seconds=2)
     assert report == IndexReport(6, 0, 0, 1, failed=1)
     assert catalogue.ids() == [f"item-{n}" for n in range(6)]
     (failure,) = failures
@@ -442,9 +442,9 @@ def test_no_worker_hears_of_ctrl_c(tiles: Path, project: Path) -> None:
     code = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from indexer.preparing import PREPROCESSING
+from indexer.pipeline.worker_main import PREPROCESSING
 from indexer.sources.picture_files import PictureFile
-from indexer.workers import Workers
+from indexer.pipeline.pool import Workers
 
 if __name__ == "__main__":
     picture = PictureFile(Path(sys.argv[1]))
@@ -470,7 +470,7 @@ def dies_at_once(*_: object) -> None:
 def test_workers_that_can_not_live_end_the_run_with_a_named_error(
     tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "work", dies_at_once)
+    monkeypatch.setattr(pool, "work", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
         index(Table(tiles), embedder, catalogue)
     monkeypatch.undo()
@@ -485,12 +485,13 @@ import multiprocessing, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 import models
-from indexer import pipeline, planning
-from indexer.catalogue import Catalogue
+from indexer.pipeline import indexing
+from indexer.pipeline import plan
+from indexer.catalogue.local import Catalogue
 from indexer.sources.folder import Folder
 
 if __name__ == "__main__":
-    planning.BATCH = {SMALL_BATCH}
+    plan.BATCH = {SMALL_BATCH}
     embedder = models.load()
     card = embedder.card
 
@@ -498,7 +499,7 @@ if __name__ == "__main__":
         print(done, *(child.pid for child in multiprocessing.active_children()), flush=True)
 
     with Catalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index(Folder(Path(sys.argv[1])), embedder, catalogue, progress)
+        indexing.index(Folder(Path(sys.argv[1])), embedder, catalogue, progress)
 """
 
 
@@ -546,10 +547,10 @@ def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
         done = len(killed)
         assert done >= int(told[0])
     assert done < 30, "no run was killed in the middle"
-    resumed = pipeline.index(Folder(folder), embedder, killed)
+    resumed = indexing.index(Folder(folder), embedder, killed)
     assert resumed == IndexReport(30 - done, 0, done, 1)
     whole = open_catalogue("whole")
-    pipeline.index(Folder(folder), embedder, whole)
+    indexing.index(Folder(folder), embedder, whole)
     assert_same(killed, whole)
 
 
@@ -560,13 +561,13 @@ def test_a_worker_that_hangs_ends_even_when_its_run_was_killed(project: Path) ->
 import sys
 sys.path.insert(0, "tests")
 from test_indexer_batch import Hanging
-from indexer.preparing import PREPROCESSING
-from indexer.workers import Workers
+from indexer.pipeline.worker_main import PREPROCESSING
+from indexer.pipeline.pool import Workers
 import multiprocessing, time
 
 if __name__ == "__main__":
     workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
-    workers.begin(Hanging())
+    pool.begin(Hanging())
     while not multiprocessing.active_children():
         time.sleep(0.01)
     print(multiprocessing.active_children()[0].pid, flush=True)

@@ -8,8 +8,7 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.catalogue import Catalogue
-from indexer.display import display_copy
+from indexer.catalogue.local import Catalogue
 from indexer.errors import (
     CatalogueBusy,
     CatalogueDamaged,
@@ -20,8 +19,9 @@ from indexer.errors import (
     UnknownItem,
 )
 from indexer.records import Item, PictureInfo, Record
-from models.fashion_mnist import CLASSES, Split
-from models.pictures import Picture
+from indexer.thumbnails import display_copy
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.pictures.decoding import Picture
 
 FINGERPRINT = "a1" * 32
 DIM = 49

@@ -19,18 +19,18 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 import lookalike
-from indexer import neighbours
-from indexer.catalogue import Catalogue
-from indexer.display import display_copy
+from indexer.catalogue import neighbours
+from indexer.catalogue.local import Catalogue
+from indexer.catalogue.neighbours import Neighbourhoods
+from indexer.database.bulk_reads import Gallery
 from indexer.errors import ExportFormatUnknown, ExportNotWritable, InvalidFilter
-from indexer.neighbour_files import COLUMNS, write_neighbours
-from indexer.neighbours import Neighbourhoods
+from indexer.exports.neighbour_files import COLUMNS, write_neighbours
 from indexer.records import Record, Where
-from indexer.scans import Gallery
-from indexer.snapshot import scores_of
 from indexer.sources.errors import ParquetUnavailable
-from models.fashion_mnist import CLASSES, Split
-from models.pictures import Picture
+from indexer.thumbnails import display_copy
+from indexer.vectors.snapshot import scores_of
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.pictures.decoding import Picture
 from search_api.engine import Engine
 from search_api.errors import KOutOfRange, LookOutOfRange
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.catalogue import Catalogue
-from indexer.conditions import parse_conditions
+from indexer.catalogue.local import Catalogue
 from indexer.errors import InvalidFilter
 from indexer.records import AttributeValue, DisplayCopy, Record
-from models.fashion_mnist import CLASSES, Split
+from indexer.typed_filters import parse_conditions
+from models.datasets.fashion_mnist import CLASSES, Split
 
 DIM = 49
 ATTRIBUTES: list[dict[str, AttributeValue]] = [

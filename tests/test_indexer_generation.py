@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import generation
-from indexer.catalogue import Catalogue
-from indexer.generation import IndexFileDamaged, Pointer
-from indexer.index import Index
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Hit, Record
-from models.fashion_mnist import CLASSES
+from indexer.vectors import index_file
+from indexer.vectors.faiss_index import Index
+from indexer.vectors.index_file import IndexFileDamaged, Pointer
+from models.datasets.fashion_mnist import CLASSES
 
 DIM = 49
 QUERIES = 5
@@ -114,15 +114,15 @@ def test_an_unwritable_directory_with_a_damaged_file_is_served_from_the_database
     """The publisher's lock can't be had because a directory is in its place: true for root as well."""
     expected = _answers(catalogue, vectors)
     _published_file(catalogue.directory).write_bytes(b"garbage")
-    (catalogue.directory / generation.LOCK_FILE).unlink()
-    (catalogue.directory / generation.LOCK_FILE).mkdir()
+    (catalogue.directory / index_file.LOCK_FILE).unlink()
+    (catalogue.directory / index_file.LOCK_FILE).mkdir()
     with Catalogue.open(catalogue.directory) as opened:
         assert _answers(opened, vectors) == expected
         opened.upsert([_record(500, vectors[0])])
         opened.delete(["0"])
         assert [hit.item.id for hit in opened.search(vectors[:1], 1)[0]] == ["500"]
         assert opened.generation == 1
-        (catalogue.directory / generation.LOCK_FILE).rmdir()
+        (catalogue.directory / index_file.LOCK_FILE).rmdir()
         assert opened.publish() == 2
         assert [hit.item.id for hit in opened.search(vectors[:1], 1)[0]] == ["500"]
 
@@ -145,11 +145,11 @@ def test_publishing_without_a_change_is_nothing_new(catalogue: Catalogue) -> Non
 
 
 def test_an_index_kind_from_the_future_is_not_trusted(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
-    pointer = generation.write(tmp_path, 1, Index.build(np.arange(1, 201), vectors), 200, 0)
-    assert len(generation.load(tmp_path, pointer, DIM).rows) == 200
+    pointer = index_file.write(tmp_path, 1, Index.build(np.arange(1, 201), vectors), 200, 0)
+    assert len(index_file.load(tmp_path, pointer, DIM).rows) == 200
     later = Pointer(1, "ivf", *(getattr(pointer, name) for name in Pointer.__slots__[2:]))
     with pytest.raises(IndexFileDamaged, match="ivf"):
-        generation.load(tmp_path, later, DIM)
+        index_file.load(tmp_path, later, DIM)
 
 
 def test_an_index_that_does_not_find_its_own_vectors_is_never_published(
@@ -158,5 +158,5 @@ def test_an_index_that_does_not_find_its_own_vectors_is_never_published(
     broken = Index.build(np.arange(1, 201), vectors)
     broken.vectors[:] = 0.5  # the same everywhere, and not of length 1
     with pytest.raises(OSError, match="own vectors"):
-        generation.write(tmp_path, 1, broken, 200, 0)
+        index_file.write(tmp_path, 1, broken, 200, 0)
     assert list(tmp_path.iterdir()) == []

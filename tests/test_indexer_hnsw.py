@@ -16,20 +16,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import generation, graph, pipeline, rows
-from indexer.catalogue import Catalogue
-from indexer.generation import IndexFileDamaged
-from indexer.index import Index
-from indexer.neighbours import Neighbourhoods
+from indexer.catalogue.local import Catalogue
+from indexer.catalogue.neighbours import Neighbourhoods
+from indexer.database import rows
+from indexer.database.store import Store
+from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Hit, Record
-from indexer.repair import repair
 from indexer.sources import FashionMNIST
-from indexer.store import Store
-from indexer.verification import verify
-from models.fashion_mnist import CLASSES, Split
+from indexer.upkeep.repair import repair
+from indexer.upkeep.verification import verify
+from indexer.vectors import hnsw, index_file
+from indexer.vectors.faiss_index import Index
+from indexer.vectors.index_file import IndexFileDamaged
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.runtime import LiteRTEmbedder
-from search_api.answers import info_answer
 from search_api.engine import Engine
+from search_api.http.answers import info_answer
 
 DIM = 49
 ITEMS = 4000
@@ -82,7 +84,7 @@ def test_beyond_the_threshold_a_graph_is_published_with_the_recall_it_has(
     catalogue: Catalogue, vectors: NDArray[np.float32]
 ) -> None:
     assert catalogue.recall is not None
-    assert catalogue.recall >= graph.LEAST_RECALL
+    assert catalogue.recall >= hnsw.LEAST_RECALL
     assert share_found(catalogue, vectors[QUERIES], 10) >= 0.98
     with Catalogue.open(catalogue.directory) as opened:
         assert opened.recall == catalogue.recall
@@ -189,7 +191,7 @@ def test_a_graph_of_which_too_much_is_dead_is_not_searched(catalogue: Catalogue,
 def test_a_graph_that_finds_too_little_is_refused_once_and_searches_stay_exact(
     tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "LEAST_RECALL", 1.01)
+    monkeypatch.setattr(hnsw, "LEAST_RECALL", 1.01)
     with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         assert catalogue.publish(exact_up_to=THRESHOLD) == 1
@@ -203,26 +205,26 @@ def test_a_graph_that_finds_too_little_is_refused_once_and_searches_stay_exact(
 def test_the_graph_is_searched_as_broadly_as_its_recall_needs(
     vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "_BREADTHS", (1, 2, 4, 200))
-    index, recall = graph.chosen(np.arange(1, 3001), vectors[:3000], THRESHOLD)
+    monkeypatch.setattr(hnsw, "_BREADTHS", (1, 2, 4, 200))
+    index, recall = hnsw.chosen(np.arange(1, 3001), vectors[:3000], THRESHOLD)
     assert recall is not None
-    assert recall >= graph.LEAST_RECALL
-    narrower = [graph.recall_at_10(index, breadth) for breadth in (1, 2, 4, 200) if breadth < index.breadth]
+    assert recall >= hnsw.LEAST_RECALL
+    narrower = [hnsw.recall_at_10(index, breadth) for breadth in (1, 2, 4, 200) if breadth < index.breadth]
     assert narrower
-    assert max(narrower) < graph.LEAST_RECALL
+    assert max(narrower) < hnsw.LEAST_RECALL
     assert narrower == sorted(narrower)
 
 
 def test_a_graph_grows_step_by_step_and_says_how_far_it_is(
     vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.index._AT_ONCE", 900)
+    monkeypatch.setattr("indexer.vectors.faiss_index._AT_ONCE", 900)
     counted: list[tuple[int, int]] = []
     numbers = np.arange(1, 2001)
     index = Index.build_graph(numbers, vectors[:2000], lambda *step: counted.append(step))
     assert counted == [(900, 2000), (1800, 2000), (2000, 2000)]
     assert index.rows.tolist() == numbers.tolist()
-    assert graph.recall_at_10(index, 128) >= graph.LEAST_RECALL
+    assert hnsw.recall_at_10(index, 128) >= hnsw.LEAST_RECALL
 
 
 def test_recall_is_the_share_of_the_nearest_others_that_are_found(vectors: NDArray[np.float32]) -> None:
@@ -236,7 +238,7 @@ def test_recall_is_the_share_of_the_nearest_others_that_are_found(vectors: NDArr
         near = {other for other in others if scores[other] >= scores[others[9]] - 1e-5}
         shares.append(min(len(near & {*positions} - {number}), 10) / 10)
     assert 0.1 < np.mean(shares) < 1
-    assert graph.recall_at_10(index, 5, sample=50) == pytest.approx(np.mean(shares), abs=0.005)
+    assert hnsw.recall_at_10(index, 5, sample=50) == pytest.approx(np.mean(shares), abs=0.005)
 
 
 def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is_built_again(
@@ -245,16 +247,16 @@ def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is
     expected = catalogue.search(vectors[QUERIES], 10, exact=True)
     (path,) = catalogue.directory.glob("generation-*.faiss")
     with apsw.Connection(str(catalogue.directory / "catalogue.sqlite")) as connection:
-        pointer = generation.published(connection)
+        pointer = index_file.published(connection)
     connection.close()
     assert pointer is not None
-    assert generation.load(catalogue.directory, pointer, DIM).has_graph
+    assert index_file.load(catalogue.directory, pointer, DIM).has_graph
     random, content = np.random.default_rng(0), bytearray(path.read_bytes())
     for place in [*range(60), *random.integers(60, len(content), 60).tolist(), -1]:
         content[place] ^= (bit := 1 << int(random.integers(8)))
         path.write_bytes(content)
         with pytest.raises(IndexFileDamaged):
-            generation.load(catalogue.directory, pointer, DIM)
+            index_file.load(catalogue.directory, pointer, DIM)
         content[place] ^= bit
     path.write_bytes(content[:-1])
     with Catalogue.open(catalogue.directory) as opened:
@@ -267,11 +269,11 @@ def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is
 @pytest.mark.parametrize("damage", [{"kind": "gnsw breadth=64"}, {"kind": b"flat"}, {"kind": 7}, {"size": None}])
 def test_whatever_a_flipped_bit_makes_of_the_kind_it_is_noticed(catalogue: Catalogue, damage: dict[str, Any]) -> None:
     with apsw.Connection(str(catalogue.directory / "catalogue.sqlite")) as connection:
-        pointer = generation.published(connection)
+        pointer = index_file.published(connection)
     connection.close()
     assert pointer is not None
     with pytest.raises(IndexFileDamaged):
-        generation.load(catalogue.directory, replace(pointer, **damage), DIM)
+        index_file.load(catalogue.directory, replace(pointer, **damage), DIM)
 
 
 @pytest.fixture(scope="module")
@@ -281,13 +283,13 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder,
     card = embedder.card
     items = Split(test_split.images[:2000], test_split.labels[:2000])
     with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index(FashionMNIST(items, "test"), embedder, catalogue)
+        indexing.index(FashionMNIST(items, "test"), embedder, catalogue)
         assert catalogue.recall is None
         catalogue.publish(exact_up_to=THRESHOLD)
     return directory
 
 
-@pytest.mark.parametrize(("rule", "has_graph"), [(THRESHOLD, True), (graph.EXACT_UP_TO, False)])
+@pytest.mark.parametrize(("rule", "has_graph"), [(THRESHOLD, True), (hnsw.EXACT_UP_TO, False)])
 def test_a_damaged_graph_is_found_and_repaired_as_the_number_of_items_asks_for(
     embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: int, has_graph: bool
 ) -> None:
@@ -314,9 +316,9 @@ def test_a_graph_over_other_vectors_than_the_items_have_is_found(embedded: Path,
         with store.read() as connection:
             numbers, vectors = rows.vectors_after(connection, 0, dim)
         index = Index.build_graph(numbers, vectors[::-1])
-        pointer = generation.write(directory, 9, index, int(numbers[-1]), 0, recall=0.99)
+        pointer = index_file.write(directory, 9, index, int(numbers[-1]), 0, recall=0.99)
         with store.write() as connection:
-            generation.point_at(connection, pointer)
+            index_file.point_at(connection, pointer)
     (finding,) = verify(directory).findings
     assert (finding.file, finding.problem) == (pointer.file, "its vectors are not those of the items")
 
@@ -324,8 +326,8 @@ def test_a_graph_over_other_vectors_than_the_items_have_is_found(embedded: Path,
 def test_the_table_of_neighbours_is_exact_however_little_a_graph_finds(
     tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "LEAST_RECALL", 0)
-    monkeypatch.setattr(graph, "_BREADTHS", (1,))
+    monkeypatch.setattr(hnsw, "LEAST_RECALL", 0)
+    monkeypatch.setattr(hnsw, "_BREADTHS", (1,))
     with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         catalogue.publish(exact_up_to=THRESHOLD)
@@ -353,6 +355,6 @@ def test_answers_tell_that_a_graph_was_searched(
         assert not engine.similar("test-00300", k=9).exact
         assert info_answer(engine.info())["recall"] == catalogue.recall
         assert catalogue.recall is not None
-        assert catalogue.recall >= graph.LEAST_RECALL
+        assert catalogue.recall >= hnsw.LEAST_RECALL
     with Catalogue.create(tmp_path / "small", catalogue.fingerprint, catalogue.dim, CLASSES) as small:
         assert info_answer(Engine(embedder, small).info())["recall"] is None

@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 import lookalike
-from indexer import items
-from indexer.catalogue import Catalogue
+from indexer.catalogue import item_list
+from indexer.catalogue.item_list import Items
+from indexer.catalogue.local import Catalogue
 from indexer.errors import CatalogueMissing, InvalidFilter, UnknownItem
-from indexer.items import Items
-from search_api.answers import item_answer
 from search_api.engine import Engine
+from search_api.http.answers import item_answer
 
 Run = Callable[..., Result]
 
@@ -49,7 +49,7 @@ def test_items_are_listed_by_id_whatever_the_block(
     kept: Items, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = list(engine.browse(limit=100).items)
-    monkeypatch.setattr(items, "_BLOCK", 7)
+    monkeypatch.setattr(item_list, "_BLOCK", 7)
     assert list(kept.each(limit=100)) == everything
     assert [item.id for item in kept.each()] == [f"test-{number:05}" for number in range(300)]
     assert [item.id for item in kept.each(after="test-00296", limit=2)] == ["test-00297", "test-00298"]
@@ -63,7 +63,7 @@ def test_items_are_listed_by_id_whatever_the_block(
 def test_a_filter_lists_and_counts_what_browsing_finds(
     kept: Items, engine: Engine, where: dict[str, str | list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(items, "_BLOCK", 4)
+    monkeypatch.setattr(item_list, "_BLOCK", 4)
     page = engine.browse(where, limit=100)
     assert page.total > 5
     assert tuple(kept.each(where)) == page.items
@@ -80,7 +80,7 @@ def test_an_unknown_field_is_refused_before_the_first_item(kept: Items) -> None:
 def test_what_is_written_while_a_list_is_read_is_neither_waited_for_nor_listed_twice(
     kept: Items, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(items, "_BLOCK", 10)
+    monkeypatch.setattr(item_list, "_BLOCK", 10)
     listed = kept.each()
     first = [next(listed).id for _ in range(15)]
     with Items(directory, busy_seconds=0.1) as other:

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.errors import CatalogueMissing
 
 DIM = 49
@@ -34,9 +34,9 @@ LONGEST_FIRST_LIFE_SECONDS = 0.02  # so that some are killed while they create t
 WRITERS = """
 import json, os, sys
 import numpy as np
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
-from models.fashion_mnist import CLASSES
+from models.datasets.fashion_mnist import CLASSES
 
 vectors = np.load(sys.argv[1])
 

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from catalogue_asserts import assert_same
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.errors import CatalogueMissing
-from models.fashion_mnist import Split
-from models.png import encode_png
+from models.datasets.fashion_mnist import Split
+from models.pictures.png import encode_png
 
 FILES = 160
 TILES = 400
@@ -35,23 +35,24 @@ RUNS = f"""
 import json, os, sys, traceback
 from pathlib import Path
 import models
-from indexer import pipeline, planning
-from indexer.catalogue import Catalogue
+from indexer.pipeline import indexing
+from indexer.pipeline import plan
+from indexer.catalogue.local import Catalogue
 from indexer.sources import FashionMNIST
 from indexer.sources.folder import Folder
-from models import fashion_mnist
+from models.datasets import fashion_mnist
 
 test = fashion_mnist.load("test")
 tiles = fashion_mnist.Split(test.images[:{TILES}], test.labels[:{TILES}])
 
 def index(kind, directory):
     os.setpgid(0, 0)
-    planning.BATCH = 8 if kind == "tiles" else 4
+    plan.BATCH = 8 if kind == "tiles" else 4
     embedder = models.load()
     card = embedder.card
     source = FashionMNIST(tiles, "test") if kind == "tiles" else Folder(Path(sys.argv[1]))
     with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index(source, embedder, catalogue, workers=1)
+        indexing.index(source, embedder, catalogue, workers=1)
 
 print("ready", flush=True)
 for order in sys.stdin:

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import pipeline
-from indexer.catalogue import Catalogue
-from indexer.display import LONGEST_SIDE, display_copy
+from indexer.catalogue.local import Catalogue
 from indexer.errors import ModelMismatch
-from indexer.pipeline import IndexReport
+from indexer.pipeline import indexing
+from indexer.pipeline.indexing import IndexReport
 from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
 from indexer.sources.errors import UnknownSource
-from models.fashion_mnist import CLASSES, Split
-from models.pictures import Picture
+from indexer.thumbnails import LONGEST_SIDE, display_copy
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 
 SIZE = 700  # items: two whole batches and a part of one
@@ -43,7 +43,7 @@ def test_every_item_arrives_as_the_model_sees_it(
     catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     counted: list[tuple[int, int]] = []
-    report = pipeline.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
+    report = indexing.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
     assert report == IndexReport(added=SIZE, updated=0, unchanged=0, generation=1)
     assert counted == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
     ids = [f"test-{number:05}" for number in range(SIZE)]
@@ -60,7 +60,7 @@ def test_every_item_arrives_as_the_model_sees_it(
 def test_display_copies_are_the_product_pictures_exactly(
     catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
-    pipeline.index(source, embedder, catalogue)
+    indexing.index(source, embedder, catalogue)
     for number in (0, 300, SIZE - 1):
         display = catalogue.display(f"test-{number:05}")
         assert (display.media_type, display.width, display.height) == ("image/png", 28, 28)
@@ -101,11 +101,11 @@ def test_only_what_has_changed_is_embedded_again(
     catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
 ) -> None:
     counting = CountingEmbedder(project / "models" / "pretrained" / "fashion-mnist")
-    assert pipeline.index(source, counting, catalogue) == IndexReport(SIZE, 0, 0, 1)
-    assert pipeline.index(source, counting, catalogue) == IndexReport(0, 0, SIZE, 1)
+    assert indexing.index(source, counting, catalogue) == IndexReport(SIZE, 0, 0, 1)
+    assert indexing.index(source, counting, catalogue) == IndexReport(0, 0, SIZE, 1)
     assert counting.embedded == SIZE
     changed = ChangedSource(Split(test_split.images[:SIZE], test_split.labels[:SIZE]), "test")
-    assert pipeline.index(changed, counting, catalogue) == IndexReport(1, 2, SIZE - 3, 2)
+    assert indexing.index(changed, counting, catalogue) == IndexReport(1, 2, SIZE - 3, 2)
     assert counting.embedded == SIZE + 2  # attributes alone cost no embedding
     assert catalogue.get(["test-00400"])[0].attributes["price"] == 5
     assert len(catalogue) == SIZE + 1
@@ -120,8 +120,9 @@ def test_a_run_that_was_killed_is_resumed_where_it_stood(
     code = """
 import os, sys
 import models
-from indexer import pipeline, sources
-from indexer.catalogue import Catalogue
+from indexer import sources
+from indexer.pipeline import indexing
+from indexer.catalogue.local import Catalogue
 embedder = models.load()
 card = embedder.card
 def progress(done, total):
@@ -129,7 +130,7 @@ def progress(done, total):
         print(done, flush=True)
         os.kill(os.getpid(), 9)
 catalogue = Catalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
-pipeline.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
+indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
     run = subprocess.run(
@@ -146,7 +147,7 @@ pipeline.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
         before = len(catalogue)
         assert before >= 768
         assert set(catalogue.contents([f"test-{number:05}" for number in range(768)])) >= {"test-00000", "test-00767"}
-        report = pipeline.index(open_source("fashion-mnist"), embedder, catalogue)
+        report = indexing.index(open_source("fashion-mnist"), embedder, catalogue)
         assert report == IndexReport(added=10_000 - before, updated=0, unchanged=before, generation=1)
         assert sum(catalogue.counts().values()) == len(catalogue) == 10_000
 
@@ -156,7 +157,7 @@ def test_a_catalogue_of_another_model_is_left_alone(
 ) -> None:
     with Catalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
         with pytest.raises(ModelMismatch, match="another"):
-            pipeline.index(source, embedder, catalogue)
+            indexing.index(source, embedder, catalogue)
         assert len(catalogue) == 0
 
 
@@ -175,7 +176,7 @@ def test_a_source_that_fails_loses_no_batch_before_the_failure(
 ) -> None:
     failing = FailingSource(Split(test_split.images[:SIZE], test_split.labels[:SIZE]), "test")
     with pytest.raises(ConnectionError, match="closed"):
-        pipeline.index(failing, embedder, catalogue)
+        indexing.index(failing, embedder, catalogue)
     assert len(catalogue) == 512
 
 

@@ -17,18 +17,18 @@ import pytest
 from click.testing import CliRunner
 
 import lookalike
-from indexer import write_ahead_log
-from indexer.backup import back_up, restore
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
+from indexer.database import wal
+from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
+from indexer.database.page_checksums import note_pages
+from indexer.database.scratch import scratch
 from indexer.errors import CatalogueDamaged, CatalogueExists, CatalogueInUse, NotRepairable
-from indexer.location import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
-from indexer.page_digests import note_pages
-from indexer.previous import drop_previous
-from indexer.reindexing import reindex
-from indexer.repair import repair
-from indexer.scratch import scratch
-from indexer.verification import verify
-from models.pictures import decode
+from indexer.upkeep.backup import back_up, restore
+from indexer.upkeep.drop_previous import drop_previous
+from indexer.upkeep.reindexing import reindex
+from indexer.upkeep.repair import repair
+from indexer.upkeep.verification import verify
+from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
@@ -36,7 +36,8 @@ LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
 KILLED_REINDEX = """
     import os, sys
     import models
-    from indexer import reindexing, rows
+    from indexer.upkeep import reindexing
+    from indexer.database import rows
 
     reindexing.BATCH = 32
     insert, calls = rows.insert, []
@@ -53,7 +54,7 @@ KILLED_REINDEX = """
 
 KILLED_WRITER = """
     import os, sys
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
 
     catalogue = Catalogue.open(sys.argv[1])
     for number in range(5):
@@ -63,7 +64,7 @@ KILLED_WRITER = """
 
 KILLED_REPAIR = """
     import os, sys
-    from indexer.repair import repair
+    from indexer.upkeep.repair import repair
 
     passes = []
 
@@ -411,7 +412,7 @@ def test_what_a_power_failure_leaves_half_written_at_the_end_of_a_log_is_opened(
     directory = Path(shutil.copytree(interrupted, tmp_path / "catalogue"))
     log, memory = (located(directory) / name for name in (LOG, MEMORY))
     memory.unlink()
-    last = write_ahead_log.inspect(located(directory) / DATABASE_FILE).frames
+    last = wal.inspect(located(directory) / DATABASE_FILE).frames
     flip(log, 32 + last * 4120 - 1000, 2)
     left = contents(directory).keys()
     assert len(left) == 296

@@ -25,9 +25,10 @@ from PIL import Image
 
 import lookalike
 import models
-from indexer import pipeline, reindexing, sources
-from indexer.catalogue import Catalogue
-from indexer.display import display_copy
+from indexer import sources
+from indexer.catalogue.item_list import Items
+from indexer.catalogue.local import Catalogue
+from indexer.database.locations import CURRENT, located
 from indexer.errors import (
     CatalogueBusy,
     CatalogueDamaged,
@@ -37,14 +38,15 @@ from indexer.errors import (
     ReindexIncomplete,
     UnknownItem,
 )
-from indexer.items import Items
-from indexer.location import CURRENT, located
-from indexer.previous import drop_previous
+from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Record
-from indexer.reindexing import reindex
+from indexer.thumbnails import display_copy
+from indexer.upkeep import reindexing
+from indexer.upkeep.drop_previous import drop_previous
+from indexer.upkeep.reindexing import reindex
+from models.datasets.fashion_mnist import Split
 from models.embedder import Probabilities, Vectors, Views
-from models.fashion_mnist import Split
-from models.pictures import Picture, decode
+from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 
 SMALL_BATCH = 16
@@ -87,7 +89,7 @@ def _state(root: Path) -> tuple[list[Any], ...]:
 def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSource) -> Catalogue:
     card = embedder.card
     catalogue = Catalogue.create(directory, card.fingerprint, card.dim, card.classes)
-    pipeline.index(source, embedder, catalogue)
+    indexing.index(source, embedder, catalogue)
     return catalogue
 
 
@@ -112,7 +114,7 @@ def test_it_is_as_if_indexed_with_the_other_model(
         queries = anew.vectors(ids[:20])
         assert again.search(queries, 10) == anew.search(queries, 10)
         assert again.generation == 1
-        report = pipeline.index(source, other, again)
+        report = indexing.index(source, other, again)
         assert (report.unchanged, report.added, report.updated) == (300, 0, 0)
 
 
@@ -266,7 +268,7 @@ REINDEX = """
 import importlib, json, os, signal, sys
 from pathlib import Path
 import models
-from indexer import reindexing
+from indexer.upkeep import reindexing
 reindexing.BATCH = int(sys.argv[3])
 place, name, times, moment = json.loads(sys.argv[4])
 owner = importlib.import_module(place.partition(":")[0])
@@ -289,17 +291,17 @@ reindexing.reindex(sys.argv[1], models.load(sys.argv[2]))
 """
 
 KILLS = [
-    ("indexer.reindexing", "_make_sure_of", 1, "before"),
-    ("indexer.reindexing", "_make_sure_of", 1, "after"),
-    ("indexer.rows", "insert", 1, "after"),  # written, and not committed
-    ("indexer.rows", "insert", 12, "before"),
-    ("indexer.generation", "write", 1, "before"),
-    ("indexer.generation", "point_at", 1, "before"),
-    ("indexer.generation", "sweep", 1, "after"),  # complete, and not yet the current one
-    ("indexer.reindexing", "_carry_memory", 1, "after"),
+    ("indexer.upkeep.reindexing", "_make_sure_of", 1, "before"),
+    ("indexer.upkeep.reindexing", "_make_sure_of", 1, "after"),
+    ("indexer.database.rows", "insert", 1, "after"),  # written, and not committed
+    ("indexer.database.rows", "insert", 12, "before"),
+    ("indexer.vectors.index_file", "write", 1, "before"),
+    ("indexer.vectors.index_file", "point_at", 1, "before"),
+    ("indexer.vectors.index_file", "sweep", 1, "after"),  # complete, and not yet the current one
+    ("indexer.upkeep.reindexing", "_carry_memory", 1, "after"),
     ("pathlib:Path", "replace", 2, "before"),  # the pointer is written, and not in place
     ("pathlib:Path", "replace", 2, "after"),
-    ("indexer.reindexing", "point_at", 1, "after"),
+    ("indexer.upkeep.reindexing", "point_at", 1, "after"),
 ]
 
 
@@ -335,7 +337,7 @@ def test_a_kill_at_any_step_leaves_one_whole_catalogue_and_the_next_run_ends_wel
 LIVES = """
 import os, sys, time, json
 import models, models.runtime
-from indexer import reindexing
+from indexer.upkeep import reindexing
 reindexing.BATCH = int(sys.argv[2])
 print("ready", flush=True)
 for directory in sys.stdin:

@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import pipeline
-from indexer.catalogue import Catalogue
-from indexer.sample import Product, SampleCatalogue, palette, products
-from indexer.sample.assortment import LINES
-from indexer.sample.fabrics import FABRICS
+from indexer.catalogue.local import Catalogue
+from indexer.pipeline import indexing
 from indexer.sources.items import SourceItem
-from models.fashion_mnist import CLASSES
-from models.pictures import Picture, decode
+from indexer.sources.sample import SampleCatalogue
+from models.datasets.fashion_mnist import CLASSES
+from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
+from sample_shop.assortment.lines import LINES
+from sample_shop.cloth import palette
+from sample_shop.cloth.fabrics import FABRICS
+from sample_shop.products import Product, products
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_a_picture_is_the_same_whenever_and_in_whatever_order_it_is_drawn(
 
 
 def test_a_picture_is_the_same_in_another_process(pictures: list[Picture], project: Path) -> None:
-    draw = "from indexer.sample import products; pixels = products()[33].draw()"
+    draw = "from sample_shop.products import products; pixels = products()[33].draw()"
     script = f"import hashlib; {draw}; print(hashlib.sha256(pixels.tobytes()).hexdigest())"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -168,7 +170,7 @@ def test_a_second_run_draws_nothing(
 ) -> None:
     card = embedder.card
     with Catalogue.create(tmp_path / "sample", card.fingerprint, card.dim, card.classes) as shop:
-        first = pipeline.index(items[:12], embedder, shop)
+        first = indexing.index(items[:12], embedder, shop)
         assert (first.added, first.failed) == (12, 0)
         found = shop.browse({"brand": [str(items[3].attributes["brand"])]}).items
         assert items[3].id in {item.id for item in found}
@@ -177,7 +179,7 @@ def test_a_second_run_draws_nothing(
             raise AssertionError(f"{product.id} was drawn")
 
         monkeypatch.setattr(Product, "draw", refuse)
-        second = pipeline.index(items[:12], embedder, shop, workers=1)
+        second = indexing.index(items[:12], embedder, shop, workers=1)
         assert (second.unchanged, second.failed) == (12, 0)
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from indexer import sources
 from indexer.errors import ExportNotWritable
-from indexer.sample import Product, products
-from indexer.sample_files import write_sample
+from indexer.exports.sample_files import write_sample
 from indexer.sources.items import SourceItem
-from models.pictures import Picture, decode
+from models.pictures.decoding import Picture, decode
+from sample_shop.products import Product, products
 
 
 @pytest.fixture(scope="module")

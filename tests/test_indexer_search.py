@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Hit, Record
-from models.fashion_mnist import CLASSES, Split
+from models.datasets.fashion_mnist import CLASSES, Split
 
 DIM = 49
 NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)

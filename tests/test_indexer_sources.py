@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from indexer import soundness
+from indexer import validation
 from indexer.sources import errors, open_source
 from indexer.sources.bounded_lines import LONGEST_LINE
 from indexer.sources.csv_rows import number_in
@@ -21,7 +21,7 @@ from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import PictureFile, picture_at
 from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
-from models.pictures import MAX_BYTES
+from models.pictures.decoding import MAX_BYTES
 
 NOBODY = 65534
 HEAD = b"id,image,price\n"
@@ -484,6 +484,6 @@ def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
 
 
 def test_long_values_are_shortened_where_they_are_told() -> None:
-    trouble = soundness.attribute_trouble({"tags": ["long"] * 10_000})
+    trouble = validation.attribute_trouble({"tags": ["long"] * 10_000})
     assert trouble is not None
     assert len(trouble) < 200

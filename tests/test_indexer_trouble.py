@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.errors import CatalogueNotWritable
 from indexer.records import DisplayCopy, Record
-from models.fashion_mnist import CLASSES
+from models.datasets.fashion_mnist import CLASSES
 
 DIM = 49
 PICTURE = DisplayCopy(bytes(600), "image/png", 28, 28)
@@ -43,10 +43,10 @@ PREAMBLE = """
 import json, os, sys
 from pathlib import Path
 import apsw, faiss, numpy as np
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.errors import (CatalogueNotWritable)
 from indexer.records import DisplayCopy, Record
-from models.fashion_mnist import CLASSES
+from models.datasets.fashion_mnist import CLASSES
 
 directory, vectors = Path(sys.argv[1]), np.load(sys.argv[2])
 

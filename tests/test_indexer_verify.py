@@ -13,14 +13,14 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.bookkeeping import Identity
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
+from indexer.database.bit_repair import Mender
+from indexer.database.page_checksums import PAGES_FILE, note_pages
+from indexer.database.store import DATABASE_FILE
 from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
-from indexer.mending import Mender
-from indexer.page_digests import PAGES_FILE, note_pages
-from indexer.repair import KEPT_FILE, repair
-from indexer.store import DATABASE_FILE
-from indexer.verification import Verification, verify
+from indexer.upkeep.metadata_checks import Identity
+from indexer.upkeep.repair import KEPT_FILE, repair
+from indexer.upkeep.verification import Verification, verify
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
@@ -30,7 +30,7 @@ CUTS = 5
 
 KILLED_WRITER = """
     import os, sys
-    from indexer.catalogue import Catalogue
+    from indexer.catalogue.local import Catalogue
     from indexer.records import AttributeUpdate, Record
 
     catalogue = Catalogue.open(sys.argv[1])

@@ -23,11 +23,12 @@ import pytest
 from misbehaving_server import MisbehavingServer, misbehaving_server, port_without_answer
 from PIL import Image
 
-from indexer import pipeline
-from indexer.catalogue import Catalogue
-from indexer.content import digest_of, joined, picture_digest_in, validator_in
-from indexer.fetching import Fetching
-from indexer.planning import Step, planned
+from indexer.catalogue.local import Catalogue
+from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
+from indexer.pipeline import indexing
+from indexer.pipeline.fetching import Fetching
+from indexer.pipeline.plan import Step, planned
+from indexer.pipeline.run_report import IndexReport
 from indexer.sources import errors
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import picture_at
@@ -36,9 +37,8 @@ from indexer.sources.web.access import NO_ACCESS, Limits, WebAccess, web_picture
 from indexer.sources.web.addresses import Address, AllowedHosts
 from indexer.sources.web.fetcher import Fetched, Fetcher
 from indexer.sources.web.validators import condition, validator_of
-from indexer.tally import IndexReport
 from models.errors import LookalikeError, PictureTooLarge, UnsupportedPicture
-from models.pictures import decode
+from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 
 QUICK = Limits(
@@ -607,7 +607,7 @@ def test_a_second_run_asks_for_what_is_new_only(
     server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "dated/blue.jpg"), ("c", "good/green.png")]
-    first = pipeline.index(_source(server, *rows), embedder, catalogue, workers=1)
+    first = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
     assert first == IndexReport(added=3, updated=0, unchanged=0, generation=1)
     contents = catalogue.contents(["a", "b", "c"])
     with monkeypatch.context() as patched:
@@ -615,19 +615,19 @@ def test_a_second_run_asks_for_what_is_new_only(
         def refuse(*_: object) -> None:
             raise AssertionError("a picture was prepared or embedded")
 
-        patched.setattr(pipeline.Workers, "begin", refuse)
+        patched.setattr(indexing.Workers, "begin", refuse)
         patched.setattr(LiteRTEmbedder, "embed", refuse)
         server.forget()
-        same = pipeline.index(_source(server, *rows), embedder, catalogue, workers=1)
+        same = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
         assert same == IndexReport(added=0, updated=0, unchanged=3, generation=1)
         assert sorted(server.answered) == [200, 304, 304]
         assert server.sent == len(server.pictures["green.png"])
         assert catalogue.contents(["a", "b", "c"]) == contents
-        dearer = pipeline.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
+        dearer = indexing.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
         assert (dearer.updated, catalogue.get(["a"])[0].attributes) == (3, {"price": 2})
     kept = catalogue.vectors(["a", "b"])
     server.pictures["red.png"] = server.pictures["green.png"]
-    changed = pipeline.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
+    changed = indexing.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
     assert (changed.updated, changed.unchanged) == (1, 2)
     assert not np.array_equal(catalogue.vectors(["a"])[0], kept[0])
     np.testing.assert_array_equal(catalogue.vectors(["b"])[0], kept[1])
@@ -638,13 +638,13 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
 ) -> None:
     (tmp_path / "red.png").write_bytes(server.pictures["red.png"])
     local = JsonStream(io.BytesIO(b'{"id": "local", "image": "red.png"}'), tmp_path)
-    pipeline.index(local, embedder, catalogue, workers=1)
-    pipeline.index(_source(server, ("web", "tagged/red.png")), embedder, catalogue, workers=1)
+    indexing.index(local, embedder, catalogue, workers=1)
+    indexing.index(_source(server, ("web", "tagged/red.png")), embedder, catalogue, workers=1)
     vectors = catalogue.vectors(["local", "web"])
     np.testing.assert_array_equal(vectors[0], vectors[1])
     assert catalogue.display("local") == catalogue.display("web")
     moved = JsonStream(io.BytesIO(b'{"id": "web", "image": "red.png", "price": 1}'), tmp_path)
-    pipeline.index(moved, embedder, catalogue, workers=1)
+    indexing.index(moved, embedder, catalogue, workers=1)
     contents = catalogue.contents(["local", "web"])
     assert validator_in(contents["web"]) == ""
     assert picture_digest_in(contents["web"]) == picture_digest_in(contents["local"])
@@ -654,9 +654,9 @@ def test_a_new_validator_of_the_same_picture_is_kept(
     server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
     row = ("a", "retagged/red.png")
-    pipeline.index(_source(server, row), embedder, catalogue, workers=1)
+    indexing.index(_source(server, row), embedder, catalogue, workers=1)
     vector = catalogue.vectors(["a"])
-    report = pipeline.index(_source(server, row), embedder, catalogue, workers=1)
+    report = indexing.index(_source(server, row), embedder, catalogue, workers=1)
     assert (report.updated, validator_in(catalogue.contents(["a"])["a"])[-3:]) == (1, '"2"')
     np.testing.assert_array_equal(catalogue.vectors(["a"]), vector)
 
@@ -673,7 +673,7 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
         ("f", "drip/red.png"),
     ]
     failures: list[Any] = []
-    first = pipeline.index(
+    first = indexing.index(
         _source(server, *rows, ("g", "good/blue.jpg")), embedder, catalogue, None, failures.append, workers=1
     )
     assert first == IndexReport(added=2, updated=0, unchanged=0, generation=1, failed=5)
@@ -685,7 +685,7 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
         (6, "f", "address-too-slow"),
     ]
     gone = _source(server, ("a", "status/404"), ("g", "good/blue.jpg"))
-    assert pipeline.index(gone, embedder, catalogue, prune=True, workers=1).failed == 1
+    assert indexing.index(gone, embedder, catalogue, prune=True, workers=1).failed == 1
     assert catalogue.ids() == ["a", "g"]
 
 
@@ -694,22 +694,22 @@ def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
 ) -> None:
     source = [("a", "good/red.png"), ("b", "good/blue.jpg"), ("c", "good/green.png")]
     failures: list[Any] = []
-    hurried = pipeline.index(
+    hurried = indexing.index(
         _source(server, *source), embedder, catalogue, None, failures.append, workers=2, decoding_seconds=1e-5
     )
     assert (hurried.added, hurried.failed) == (0, 3)
     assert [(failure.id, failure.code) for failure in failures] == [(id_, "picture-too-slow") for id_ in "abc"]
-    assert pipeline.index(_source(server, *source), embedder, catalogue, workers=2).added == 3
+    assert indexing.index(_source(server, *source), embedder, catalogue, workers=2).added == 3
 
 
 def test_a_preview_of_the_web_says_what_would_be_done(
     server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "tagged/blue.jpg")]
-    pipeline.index(_source(server, *rows), embedder, catalogue, workers=1)
+    indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
     server.pictures["blue.jpg"] = server.pictures["green.png"]
     more = [*rows, ("c", "good/red.png"), ("d", "status/404")]
-    foreseen = pipeline.preview(_source(server, *more), catalogue)
+    foreseen = indexing.preview(_source(server, *more), catalogue)
     assert foreseen == IndexReport(added=1, updated=1, unchanged=1, generation=1, failed=1)
     assert catalogue.ids() == ["a", "b"]
 
@@ -717,7 +717,7 @@ def test_a_preview_of_the_web_says_what_would_be_done(
 def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: Catalogue) -> None:
     rows = [(str(number), f"slowly/{number}/red.png") for number in range(20)]
     limits = replace(QUICK, at_once=3)
-    assert pipeline.preview(_source(server, *rows, limits=limits), catalogue).added == 20
+    assert indexing.preview(_source(server, *rows, limits=limits), catalogue).added == 20
     assert server.most_at_once == 3
     assert server.connections == 3
 

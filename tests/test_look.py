@@ -15,19 +15,19 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 import models
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
-from models.bundle import _parts_of
+from models.augmentations import LOOKS
 from models.card import CARD_FILE, read_card
-from models.changes import LOOKS
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.errors import BundleDamaged
-from models.fashion_mnist import CLASSES, Split
-from models.parts import VectorPart, look_share, with_look
-from models.recipes import Recipe
 from models.runtime import LiteRTEmbedder
-from search_api.app import create_app
+from models.training.export import _parts_of
+from models.training.recipes import Recipe
+from models.vector_parts import VectorPart, look_share, with_look
 from search_api.engine import Engine
 from search_api.errors import LookNotAvailable, LookOutOfRange
+from search_api.http.app import create_app
 
 SHARES = (0, 0.03, 0.15, 0.5, 0.8, 1)
 NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)

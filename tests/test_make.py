@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.fashion_mnist import Split
+from models.datasets.fashion_mnist import Split
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import download as module
-from models import fashion_mnist
-from models.download import DownloadFailed, NotWritable, download
+from models.datasets import download as module
+from models.datasets import fashion_mnist
+from models.datasets.download import DownloadFailed, NotWritable, download
 from models.errors import DatasetMissing
 
 CONTENT = np.random.default_rng(7).bytes(300_000)

@@ -12,15 +12,15 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_fscore_support
 
 import models
+from models.augmentations import LOOKS
 from models.calibration import expected_calibration_error, reliability
-from models.changes import LOOKS
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.errors import BundleMissing
-from models.evaluation import Evaluation, evaluate, evaluate_pixels, measure_speed, pixel_vectors
-from models.evaluation_answers import evaluation_answer, evaluation_text, titles
-from models.fashion_mnist import CLASSES, Split
-from models.recognition import class_figures, recognition
-from models.recognition import confusion_matrix as our_confusion_matrix
-from models.retrieval import average_precision_at, looks, rank_all
+from models.evaluation.classification_metrics import class_figures, recognition
+from models.evaluation.classification_metrics import confusion_matrix as our_confusion_matrix
+from models.evaluation.measure import Evaluation, evaluate, evaluate_pixels, measure_speed, pixel_vectors
+from models.evaluation.retrieval_metrics import average_precision_at, looks, rank_all
+from models.evaluation.summary import evaluation_answer, evaluation_text, titles
 from models.runtime import LiteRTEmbedder
 
 FEW = 300
@@ -216,7 +216,7 @@ def test_speed_is_the_median_of_calls_after_a_warm_up(monkeypatch: pytest.Monkey
         sizes.append(len(images))
         return images, images
 
-    monkeypatch.setattr("models.evaluation.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr("models.evaluation.measure.time", SimpleNamespace(perf_counter=lambda: now))
     speed = measure_speed(embed, np.zeros((3, 28, 28), np.uint8), calls=3, batches=3)
     assert (speed.one_image_ms, speed.batch_of_256_ms) == (2000, 4000)
     assert sizes == [1] * 4 + [256] * 4

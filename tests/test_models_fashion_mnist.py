@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import fashion_mnist
-from models.download import NotWritable
+from models.datasets import fashion_mnist
+from models.datasets.download import NotWritable
+from models.datasets.fashion_mnist import CLASSES, FILES, SPLIT_FILES
 from models.errors import DatasetDamaged, DatasetMissing
-from models.fashion_mnist import CLASSES, FILES, SPLIT_FILES
 
 NO_MIRRORS: tuple[str, ...] = ()
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from models.boxes import Box
-from models.colour import lab
-from models.components import components
+from models.datasets.photographs import find_photographs
 from models.errors import InvalidBox
-from models.garment_finder import find_garment
-from models.garment_view import prepare
-from models.photographs import find_photographs
-from models.pictures import Picture
+from models.pictures.boxes import Box
+from models.pictures.colour import lab
+from models.pictures.components import components
+from models.pictures.decoding import Picture
+from models.preprocessing.fashion_mnist_tile import prepare
+from models.preprocessing.garment_finder import find_garment
 
 
 def test_lab_of_known_colours() -> None:

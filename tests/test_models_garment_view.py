@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models import garment_finder, garment_view
-from models.enlarged_tiles import shrink_back
-from models.fashion_mnist import Split
-from models.garment_view import SIDE, prepare
-from models.pictures import Picture, decode
+from models.datasets.fashion_mnist import Split
+from models.pictures.decoding import Picture, decode
+from models.preprocessing import fashion_mnist_tile, garment_finder
+from models.preprocessing.fashion_mnist_tile import SIDE, prepare
+from models.preprocessing.upscaled_tiles import shrink_back
 
 Pixels = NDArray[np.uint8]
 Resampling = Image.Resampling
@@ -44,7 +44,7 @@ def noisy(image: Image.Image, sigma: float, seed: int = 0) -> Image.Image:
     return Image.fromarray(samples.clip(0, 255).astype(np.uint8))
 
 
-def view_of(image: Image.Image) -> garment_view.View:
+def view_of(image: Image.Image) -> fashion_mnist_tile.View:
     return prepare(decode(encoded(image)))
 
 

@@ -9,14 +9,21 @@ import pytest
 from PIL import Image
 
 from models.card import PHOTOGRAPHS_FILE
+from models.datasets.fashion_mnist import CLASSES
+from models.datasets.photographs import (
+    RIGHT_CLASSES,
+    Photograph,
+    find_photographs,
+    right_classes,
+    unseen_by,
+    write_seen,
+)
 from models.errors import DatasetMissing, UnknownKind
-from models.fashion_mnist import CLASSES
-from models.photograph_changes import photographed_anew
-from models.photograph_evaluation import evaluate_photographs
-from models.photograph_lesson import PhotographViews
-from models.photograph_sheet import PAGE, write_sheet
-from models.photographs import RIGHT_CLASSES, Photograph, find_photographs, right_classes, unseen_by, write_seen
+from models.evaluation.photo_metrics import evaluate_photographs
+from models.evaluation.photo_report import PAGE, write_sheet
 from models.runtime import LiteRTEmbedder
+from models.training.photo_augmentations import photographed_anew
+from models.training.photo_training_set import PhotographViews
 
 
 def test_every_right_class_is_one_of_the_models() -> None:

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models import pictures
 from models.errors import DamagedPicture, LookalikeError, PictureTooLarge, UnsupportedPicture, UnusablePicture
-from models.pictures import decode
+from models.pictures import decoding
+from models.pictures.decoding import decode
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 LOSSLESS = ("PNG", "BMP", "TIFF")
@@ -210,7 +210,7 @@ def test_phone_picture_with_a_second_image_inside_is_decoded() -> None:
 def test_large_pictures_are_reduced_by_a_whole_factor(name: str, width: int, height: int) -> None:
     pixels = decode(encoded(drawing(width, height), name)).pixels
     longest = max(pixels.shape)
-    assert pictures.WORKING_SIDE <= longest < 2 * pictures.WORKING_SIDE + 2
+    assert decoding.WORKING_SIDE <= longest < 2 * decoding.WORKING_SIDE + 2
     expected = drawing(width, height).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BOX)
     assert difference(pixels, expected) < 3
 
@@ -280,7 +280,7 @@ def test_single_pixel_is_unusable() -> None:
 
 
 def test_smallest_usable_picture_is_accepted() -> None:
-    side = pictures.MIN_SIDE
+    side = decoding.MIN_SIDE
     assert decode(encoded(Image.new("RGB", (side, side)), "PNG")).pixels.shape == (side, side, 3)
     with pytest.raises(UnusablePicture):
         decode(encoded(Image.new("RGB", (side, side - 1)), "PNG"))
@@ -295,7 +295,7 @@ def test_long_and_thin_is_unusable() -> None:
 
 def test_too_many_bytes_are_refused() -> None:
     with pytest.raises(PictureTooLarge, match="20 MiB"):
-        decode(encoded(drawing(), "PNG") + bytes(pictures.MAX_BYTES))
+        decode(encoded(drawing(), "PNG") + bytes(decoding.MAX_BYTES))
 
 
 @pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000), (6_000, 5_000)])
@@ -401,7 +401,7 @@ def test_many_threads_decode_at_once() -> None:
 
 def test_decoding_never_loads_pillows_other_plug_ins() -> None:
     program = (
-        "import sys\nfrom models.errors import LookalikeError\nfrom models.pictures import decode\n"
+        "import sys\nfrom models.errors import LookalikeError\nfrom models.pictures.decoding import decode\n"
         "for data in (b'%!PS-Adobe-3.0 EPSF-3.0', b'\\x89PNG\\r\\n\\x1a\\nrubbish', b'\\xff\\xd8\\xff\\xe0rubbish'):\n"
         "    try:\n        decode(data)\n    except LookalikeError:\n        pass\n"
         "print([name for name in sys.modules if name.endswith(('EpsImagePlugin', 'PsdImagePlugin'))])\n"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.fashion_mnist import Split
-from models.png import encode_png
+from models.datasets.fashion_mnist import Split
+from models.pictures.png import encode_png
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 7), (64, 1), (28, 28, 3), (5, 64, 3), (96, 72, 4)])

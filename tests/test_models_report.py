@@ -16,12 +16,12 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from sklearn.decomposition import PCA
 
-from models.download import NotWritable
-from models.evaluation import Evaluation, evaluate, evaluate_pixels
-from models.fashion_mnist import CLASSES, Split
-from models.item_map import COLOURS, choose_cells, draw_map, principal_plane
-from models.report import CHANGES, PAGE, render_report, write_report
-from models.retrieval_sheets import choose_sheets
+from models.datasets.download import NotWritable
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.evaluation.item_map import COLOURS, choose_cells, draw_map, principal_plane
+from models.evaluation.measure import Evaluation, evaluate, evaluate_pixels
+from models.evaluation.report import CHANGES, PAGE, render_report, write_report
+from models.evaluation.retrieval_sheets import choose_sheets
 from models.runtime import LiteRTEmbedder
 
 FEW = 300

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from models.fashion_mnist import Split
-from models.retrieval import average_precision_at_r, class_retrieval, looks
+from models.datasets.fashion_mnist import Split
+from models.evaluation.retrieval_metrics import average_precision_at_r, class_retrieval, looks
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import models
-from models.bundle import AGREEMENT
 from models.card import (
     CARD_FILE,
     CONFIDENCE_FILE,
@@ -22,10 +21,11 @@ from models.card import (
     fingerprint_of,
     read_card,
 )
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld
-from models.fashion_mnist import CLASSES, Split
 from models.runtime import LiteRTEmbedder
-from models.training import predict
+from models.training.export import AGREEMENT
+from models.training.trainer import predict
 
 
 def test_the_shipped_card_tells_what_the_issue_of_a_model_needs(embedder: LiteRTEmbedder) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import models
-from models import fashion_mnist
 from models.card import PHOTOGRAPHS_FILE
+from models.datasets import fashion_mnist
+from models.datasets.fashion_mnist import Split
+from models.datasets.photographs import find_photographs
 from models.errors import CheckpointMismatch
-from models.fashion_mnist import Split
-from models.photographs import find_photographs
-from models.recipes import RECIPES, Recipe
-from models.studies import study
-from models.training import TrainingData, predict
+from models.training.recipes import RECIPES, Recipe
+from models.training.stages import study
+from models.training.trainer import TrainingData, predict
 
 TINY = Recipe("tiny", epochs=2, batch_size=64, width=8, validation=256, precision="float32")
 WIDE = replace(TINY, name="wide", width=10)
@@ -139,7 +139,7 @@ def test_a_bundle_of_another_recipe_is_not_overwritten(few: dict[str, Split], tm
 
 def test_photographs_are_learned(few: dict[str, Split], photographs: Path, tmp_path: Path) -> None:
     """A network that learns a few photographs for long knows them."""
-    from models.photograph_lesson import PhotographViews
+    from models.training.photo_training_set import PhotographViews
 
     data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], 256, 0)
     views = PhotographViews.of([one for one in find_photographs(photographs) if one.is_mapped], 0)

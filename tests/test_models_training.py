@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 
 import models
-from models import fashion_mnist
-from models.bundle import AGREEMENT, write_bundle
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, KERAS_FILE, RUNTIME_FILE, read_card
-from models.classifier import build_network
+from models.datasets import fashion_mnist
+from models.datasets.fashion_mnist import Split
 from models.errors import CheckpointMismatch
-from models.fashion_mnist import Split
-from models.lessons import class_targets
-from models.muon import Muon, orthogonalised
-from models.recipes import RECIPES, Recipe
 from models.runtime import LiteRTEmbedder
-from models.studies import Study
-from models.teaching import taught_by
-from models.training import TrainingData, instance_contrastive_loss, predict, train
+from models.training.distillation import taught_by
+from models.training.export import AGREEMENT, write_bundle
+from models.training.muon import Muon, orthogonalised
+from models.training.network import build_network
+from models.training.recipes import RECIPES, Recipe
+from models.training.stages import Study
+from models.training.trainer import TrainingData, instance_contrastive_loss, predict, train
+from models.training.training_set import class_targets
 
 TINY = Recipe("tiny", epochs=3, batch_size=64, width=8, validation=256, precision="float32")
 NARROW_WAISTED = replace(TINY, name="narrow-waisted", bottlenecks=2)
@@ -112,9 +112,9 @@ def test_a_run_killed_at_any_moment_goes_on(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from models import fashion_mnist
-from models.recipes import Recipe
-from models.training import TrainingData, train
+from models.datasets import fashion_mnist
+from models.training.recipes import Recipe
+from models.training.trainer import TrainingData, train
 recipe = Recipe("tiny", epochs=50, batch_size=64, width=8, validation=256, precision="float32")
 split = fashion_mnist.load("train")
 data = TrainingData.split(split.images[:512], split.labels[:512], 256, 0)

@@ -9,16 +9,16 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import models
-from models.changes import Images
-from models.confidence import MatchConfidence
+from models.augmentations import Images
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.datasets.photographs import Photograph
 from models.errors import DatasetMissing
-from models.familiarity import Familiarity, auroc, is_familiar
-from models.fashion_mnist import CLASSES, Split
-from models.photographs import Photograph
-from models.retrieval import rank_all
+from models.evaluation.ood_images import DRAWN, shuffled, strangers
+from models.evaluation.reliability import measure_trust, photographed
+from models.evaluation.retrieval_metrics import rank_all
+from models.match_confidence import MatchConfidence
+from models.ood_score import Familiarity, auroc, is_familiar
 from models.runtime import LiteRTEmbedder
-from models.strangers import DRAWN, shuffled, strangers
-from models.trust import measure_trust, photographed
 
 KINDS = [*DRAWN, "garments in 4 pieces", "garments in 16 pieces"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.fashion_mnist import Split
+from models.datasets.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
 
 ADDRESS = "http://127.0.0.1:8000"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline, sources
-from indexer.catalogue import Catalogue
-from indexer.sample import SampleCatalogue
-from models.fashion_mnist import SPLIT_FILES, Split, data_directory
+from indexer import sources
+from indexer.catalogue.local import Catalogue
+from indexer.pipeline import indexing
+from indexer.sources.sample import SampleCatalogue
+from models.datasets.fashion_mnist import SPLIT_FILES, Split, data_directory
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from webui.app import create_app
@@ -121,7 +122,7 @@ def test_a_catalogue_is_the_sample_when_all_in_it_is_drawn(
     others = sources.FashionMNIST(test_split.first(photographed), "test")
     card = embedder.card
     with Catalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)
+        indexing.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)
         engine = Engine(embedder, catalogue)
         assert engine.is_sample() == is_sample
         page = create_app(lambda: engine).test_client().get("/").get_data(as_text=True)

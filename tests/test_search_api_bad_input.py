@@ -14,9 +14,9 @@ from api_asserts import assert_problem, assert_well_dressed
 from flask.testing import FlaskClient
 from PIL import Image
 
-from models.pictures import MAX_BYTES
+from models.pictures.decoding import MAX_BYTES
 from search_api.engine import Engine
-from search_api.requests import MAX_FORM_FIELD, MAX_FORM_PARTS
+from search_api.http.requests import MAX_FORM_FIELD, MAX_FORM_PARTS
 
 FORM = "multipart/form-data; boundary=xyz"
 

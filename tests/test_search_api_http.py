@@ -19,19 +19,19 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from indexer import errors as indexer_errors
-from indexer.catalogue import Catalogue
+from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
 from models import errors as model_errors
-from models.boxes import Box
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import View
 from models.errors import LookalikeError
-from models.fashion_mnist import CLASSES, Split
-from models.pictures import Picture
+from models.pictures.boxes import Box
+from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 from search_api import errors as api_errors
-from search_api.app import ENGINE, create_app
 from search_api.engine import MAX_K, Engine
-from search_api.problems import STATUSES, Problem
+from search_api.http.app import ENGINE, create_app
+from search_api.http.problems import STATUSES, Problem
 
 
 def without_time(answer: dict[str, Any]) -> dict[str, Any]:

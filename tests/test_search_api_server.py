@@ -21,11 +21,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue import Catalogue
-from models.pictures import MAX_BYTES
-from search_api import worker
+from indexer.catalogue.local import Catalogue
+from models.pictures.decoding import MAX_BYTES
 from search_api.errors import AddressInUse, InvalidAddress
-from search_api.server import listen, serve, url_of
+from search_api.server import gunicorn_worker
+from search_api.server.gunicorn_server import listen, serve, url_of
 
 # Tests that are started in the background inherit that some signals are ignored; a person's server does not.
 SERVER = """
@@ -33,12 +33,12 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from models.errors import LookalikeError
-from search_api.server import serve
+from search_api.server.gunicorn_server import serve
 
 def make_app():
     import models
-    from indexer.catalogue import Catalogue
-    from search_api.app import create_app
+    from indexer.catalogue.local import Catalogue
+    from search_api.http.app import create_app
     from search_api.engine import Engine
 
     embedder = models.load()
@@ -457,9 +457,9 @@ def test_at_least_one_thread_and_worker() -> None:
 # --- slow clients ---
 
 
-def bounded_pair() -> tuple[worker.BoundedSocket, socket.socket]:
+def bounded_pair() -> tuple[gunicorn_worker.BoundedSocket, socket.socket]:
     ours, theirs = socket.socketpair()
-    return worker.BoundedSocket.adopt(ours), theirs
+    return gunicorn_worker.BoundedSocket.adopt(ours), theirs
 
 
 def test_a_request_that_trickles_in_is_cut_off_at_its_deadline() -> None:
@@ -477,7 +477,7 @@ def test_a_request_that_trickles_in_is_cut_off_at_its_deadline() -> None:
 
 
 def test_an_answer_that_is_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(gunicorn_worker, "SEND_SECONDS", 0.1)
     ours, theirs = bounded_pair()
     with ours, theirs, pytest.raises(ConnectionResetError):
         ours.sendall(b"x" * 50_000_000)

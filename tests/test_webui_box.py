@@ -17,12 +17,12 @@ from pictures_of_two import BAG, SIZE, TROUSERS, bag_and_trousers
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, expect
 
-from models.boxes import Box
+from models.pictures.boxes import Box
 from search_api.engine import Engine
-from webui import kept_steps, outlines
+from webui import mask_codec, upload_cookie
 from webui.app import create_app
-from webui.compact_text import compact
-from webui.shared_view import from_address
+from webui.deflate64 import compact
+from webui.view_codec import from_address
 
 Corners = tuple[float, float, float, float]
 """Left, top, right, bottom, in CSS pixels or as shares of a photograph."""
@@ -81,7 +81,7 @@ def test_the_haze_is_clear_over_what_was_cut_out_and_dense_elsewhere(
     alpha = np.asarray(Image.fromarray(cutout[:, :, 3].copy()).resize((width, height)))
     assert (haze[alpha == 255, 3] < 128).mean() > 0.98
     assert (haze[alpha == 0, 3] > 128).mean() > 0.98
-    assert {tuple(colour) for colour in haze[:, :, :3].reshape(-1, 3)} == {outlines.HAZE}
+    assert {tuple(colour) for colour in haze[:, :, :3].reshape(-1, 3)} == {mask_codec.HAZE}
 
 
 def test_the_steps_belong_to_one_view_only(site_client: FlaskClient, two: Path) -> None:
@@ -103,18 +103,18 @@ def test_a_box_that_lies_in_no_picture_is_explained_beside_the_form(site_client:
 @pytest.mark.parametrize("shape", [(96, 72), (1, 1), (96, 96), (5, 91)])
 def test_outlines_survive_the_way_through_a_cookie(shape: tuple[int, int]) -> None:
     for outline in (np.random.default_rng(1).random(shape) < 0.5, np.ones(shape, np.bool_)):
-        text = outlines.to_text(outline)
-        np.testing.assert_array_equal(outlines.from_text(text), outline)
-        assert len(text) < kept_steps.MAX_LENGTH - 1000, "even noise leaves room for the notes"
+        text = mask_codec.to_text(outline)
+        np.testing.assert_array_equal(mask_codec.from_text(text), outline)
+        assert len(text) < upload_cookie.MAX_LENGTH - 1000, "even noise leaves room for the notes"
 
 
 def test_outlines_of_cutouts_keep_their_form_and_are_short(engine: Engine, two: Path) -> None:
     cutout = engine.search(two.read_bytes(), box=Box.parse(BAG)).view.cutout
     assert cutout is not None
-    outline = outlines.outline_of(cutout)
-    assert max(outline.shape) == outlines.SIDE
+    outline = mask_codec.outline_of(cutout)
+    assert max(outline.shape) == mask_codec.SIDE
     assert outline.mean() == pytest.approx((cutout[:, :, 3] > 0).mean(), abs=0.01)
-    assert len(outlines.to_text(outline)) < 500
+    assert len(mask_codec.to_text(outline)) < 500
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,16 @@ def test_outlines_of_cutouts_keep_their_form_and_are_short(engine: Engine, two: 
 )
 def test_what_is_no_outline_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"no outline|compact text"):
-        outlines.from_text(compact(data))
+        mask_codec.from_text(compact(data))
 
 
 @pytest.mark.parametrize("drawn", ['"x"', "7", "null", '{"a": 1}', '"' + compact(b"\2\2") + '"'])
 def test_a_strange_outline_in_the_cookie_is_passed_over(site_client: FlaskClient, two: Path, drawn: str) -> None:
     address = upload(site_client, two.read_bytes())
     (view,) = parse_qs(urlsplit(address).query)["view"]
-    site_client.set_cookie(kept_steps.COOKIE, f'["{kept_steps._digest(view)}", {drawn}, "A note."]', path="/search")
+    site_client.set_cookie(
+        upload_cookie.COOKIE, f'["{upload_cookie._digest(view)}", {drawn}, "A note."]', path="/search"
+    )
     page = site_client.get(address).text
     assert haze_on(page) is None
     assert "A note." in page

@@ -11,7 +11,7 @@ from browsing import PHONE, RESULTS, Open, search
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from models.fashion_mnist import Split
+from models.datasets.fashion_mnist import Split
 
 QUERY = 42
 PAGES = ("/", "/browse", "/browse?label=Sneaker", "/items/test-00007", "/nothing-here")

@@ -20,20 +20,21 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 import models
-from indexer import pipeline, sources
-from indexer.catalogue import Catalogue
+from indexer import sources
+from indexer.catalogue.local import Catalogue
+from indexer.pipeline import indexing
 from indexer.sources import SourceItem
-from models.boxes import Box
 from models.card import ModelCard
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import View
-from models.fashion_mnist import CLASSES, Split
-from models.pictures import MAX_BYTES, Picture
+from models.pictures.boxes import Box
+from models.pictures.decoding import MAX_BYTES, Picture
 from models.runtime import LiteRTEmbedder
 from search_api.engine import MAX_K, Engine
-from search_api.security import PAGE_POLICY
-from webui import assets, words
+from search_api.http.security import PAGE_POLICY
+from webui import assets, formatting
 from webui.app import create_app
-from webui.shared_view import InvalidSharedView, from_address, to_address
+from webui.view_codec import InvalidSharedView, from_address, to_address
 
 ITEMS = 240
 AS_BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
@@ -57,7 +58,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, t
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     directory = tmp_path_factory.mktemp("pages") / "catalogue"
     with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        pipeline.index([*sources.FashionMNIST(some, "test"), *odd], embedder, catalogue)
+        indexing.index([*sources.FashionMNIST(some, "test"), *odd], embedder, catalogue)
         yield Engine(embedder, catalogue)
 
 
@@ -271,15 +272,15 @@ def test_results_show_what_the_engine_answers(client: FlaskClient, png: bytes, r
     expected = engine.search(png, k=24)
     page = read(client.get(results))
     best = expected.predictions[0]
-    assert page.text_of["title"].startswith(f"{best.label}, {words.percent(best.probability)}: 24 lookalikes")
-    assert f"{best.label} {words.percent(best.probability)}" in page.words
+    assert page.text_of["title"].startswith(f"{best.label}, {formatting.percent(best.probability)}: 24 lookalikes")
+    assert f"{best.label} {formatting.percent(best.probability)}" in page.words
     widths = [float(bar["width"] or "nan") for bar in page.of("rect") if bar["height"] == "4"]
     assert widths == [round(100 * prediction.probability, 2) for prediction in expected.predictions]
     cards = [str(link["href"]) for link in page.of("a") if link.get("class") == "card"]
     assert cards == [item_path(hit.item.id) for hit in expected.hits]
     scores = [str(span["title"]) for span in page.of("span") if span.get("class") == "score"]
     assert scores == [
-        f"Cosine similarity {hit.score:.3f}; the same kind of thing: {words.percent(hit.confidence)} likely"
+        f"Cosine similarity {hit.score:.3f}; the same kind of thing: {formatting.percent(hit.confidence)} likely"
         for hit in expected.hits
     ]
 
@@ -322,7 +323,7 @@ def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
     assert standard is not None
     stops = stops_of(plain)
     assert [here for _, _, here in stops] == [False, True, False, False, False]
-    looks = [words.percent(share) for share in (0, standard, (1 + 2 * standard) / 3, (2 + standard) / 3, 1)]
+    looks = [formatting.percent(share) for share in (0, standard, (1 + 2 * standard) / 3, (2 + standard) / 3, 1)]
     assert [title.rpartition(", ")[2] for _, title, _ in stops] == [f"{look} look" for look in looks]
     assert f"Same kind Balanced {looks[2]} look {looks[3]} look Same look {stops[1][1]}" in plain.words
     for number, (address, title, _) in enumerate(stops):
@@ -377,7 +378,7 @@ def test_an_item_page_shows_its_attributes_and_never_itself_among_the_similar(
 ) -> None:
     page = read(client.get("/items/test-00007?k=96"))
     item = engine.item("test-00007")
-    assert f"Recognised as {item.label}, {words.percent(item.probability)}" in page.words
+    assert f"Recognised as {item.label}, {formatting.percent(item.probability)}" in page.words
     assert f"Class {item.attributes['class']} Split test" in page.words
     cards = [link["href"] for link in page.of("a") if link.get("class") == "card"]
     assert cards == [item_path(hit.item.id) for hit in engine.similar("test-00007", 96)]
@@ -685,7 +686,7 @@ def test_an_address_with_anything_after_the_view_is_refused() -> None:
     ],
 )
 def test_per_cents_are_never_rounded_to_a_certainty(share: float, expected: str) -> None:
-    assert words.percent(share) == expected
+    assert formatting.percent(share) == expected
 
 
 def test_every_class_that_has_items_has_a_shelf(client: FlaskClient, engine: Engine) -> None:

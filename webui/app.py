@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from search_api import app as search_app
+from search_api.http import app as search_app
 from webui.pages import pages, problem_page
 
 if TYPE_CHECKING:

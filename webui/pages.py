@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 
-from models.pictures import MAX_BYTES
-from search_api import requests
-from search_api.answers import png_data_uri
-from search_api.app import ENGINE, picture_url
+from models.pictures.decoding import MAX_BYTES
 from search_api.engine import DEFAULT_LIMIT, Engine
 from search_api.errors import InvalidField, PageOutOfRange
-from search_api.problems import Problem
-from webui import kept_steps, words
+from search_api.http import requests
+from search_api.http.answers import png_data_uri
+from search_api.http.app import ENGINE, picture_url
+from search_api.http.problems import Problem
+from webui import formatting, upload_cookie
 from webui.assets import asset_url, static_file
-from webui.outlines import haze_over
-from webui.shared_view import from_address, to_address
+from webui.mask_codec import haze_over
+from webui.view_codec import from_address, to_address
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -33,9 +33,9 @@ EXAMPLES_LOOKED_AT = 24
 
 pages = Blueprint("pages", __name__, template_folder="templates")
 pages.add_url_rule("/static/<name>", view_func=static_file)
-pages.add_app_template_filter(words.percent)
-pages.add_app_template_filter(words.heading)
-for function in (words.name_of, words.is_small):
+pages.add_app_template_filter(formatting.percent)
+pages.add_app_template_filter(formatting.heading)
+for function in (formatting.name_of, formatting.is_small):
     pages.add_app_template_global(function)
 pages.add_app_template_global(asset_url, "asset")
 
@@ -103,7 +103,7 @@ def upload() -> "BaseResponse":
     result = _engine().search(question.image, k=1, box=question.box)
     address = to_address(result.view.pixels)
     response = redirect(url_for("pages.results", view=address), 303)
-    kept_steps.keep(response, address, result.view)
+    upload_cookie.keep(response, address, result.view)
     return response
 
 
@@ -116,14 +116,14 @@ def results() -> "str | BaseResponse":
     engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
     pixels = from_address(address, engine.card.input_shape)
     result = engine.search_view(pixels, k, _where(label), look)
-    steps = kept_steps.of(request, address)
+    steps = upload_cookie.of(request, address)
     return render_template(
         "results.html",
         result=result,
         total=engine.info().items,
         notes=steps.notes,
         haze=None if steps.outline is None else png_data_uri(haze_over(steps.outline)),
-        view_picture=words.view_picture(pixels),
+        view_picture=formatting.view_picture(pixels),
         view_height=pixels.shape[0],
         view_width=pixels.shape[1],
         filters=_filters(result.predictions[0].label, label),
@@ -228,7 +228,7 @@ def _stops(look: float | None) -> list[Stop]:
     between = {round(standard + part * (1 - standard), 2) for part in (1 / 3, 2 / 3)}
     stops = []
     for share in sorted({0.0, standard, *between, 1.0, current}):
-        name = _STOP_NAMES.get(share, "Balanced" if share == standard else f"{words.percent(share)} look")
+        name = _STOP_NAMES.get(share, "Balanced" if share == standard else f"{formatting.percent(share)} look")
         url = _here(look=None if share == standard else f"{share:g}", _anchor="found")
         stops.append(Stop(share, name, url, share == current))
     return stops

@@ -7,16 +7,16 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from indexer.content import content_of
+from indexer.content_key import content_of
 from indexer.sources.errors import SourceUnreadable, UnknownSource
 from indexer.sources.folder import Folder
 from indexer.sources.items import Source, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.tables import FORMATS, Table
 from indexer.sources.web.access import NO_ACCESS, WebAccess
-from models import fashion_mnist
-from models.download import Progress
-from models.pictures import Picture
+from models.datasets import fashion_mnist
+from models.datasets.download import Progress
+from models.pictures.decoding import Picture
 
 FASHION_MNIST = "fashion-mnist"
 SAMPLE = "sample"
@@ -65,12 +65,12 @@ def open_source(
 
     `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
     bytes of a download; `web` says which hosts pictures may be fetched from. Raises UnknownSource, SourceUnreadable,
-    or what `models.fashion_mnist.load`, `Folder` and `Table` raise.
+    or what `models.datasets.fashion_mnist.load`, `Folder` and `Table` raise.
     """
     if name == FASHION_MNIST:
         return FashionMNIST(fashion_mnist.load("test", data_dir, progress), "test")
     if name == SAMPLE:
-        from indexer.sample import SampleCatalogue  # it stands on this room
+        from indexer.sources.sample import SampleCatalogue  # what draws is loaded only where it is wanted
 
         return SampleCatalogue()
     if name == STREAM and stream is not None:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.soundness import id_trouble
 from indexer.sources.errors import InvalidRow, SourceEmpty, SourceUnreadable
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import PictureFile
+from indexer.validation import id_trouble
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 from indexer.records import AttributeValue
 from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
-from models.pictures import Picture
+from models.pictures.decoding import Picture
 
 Place: TypeAlias = int | str | None
 """Where in a source something is: the number of a row, a path, or nowhere in particular."""
@@ -25,8 +25,9 @@ class EncodedPicture(Protocol):
 class SourceItem:
     """One item before it is indexed.
 
-    `content` changes when the picture or the attributes do (`indexer.content`). For an encoded picture it may be empty:
-    then it is worked out when the bytes are read. A picture on the web is fetched first (`indexer.fetching`).
+    `content` changes when the picture or the attributes do (`indexer.content_key`). For an encoded picture it may be
+    empty: then it is worked out when the bytes are read. A picture on the web is fetched first
+    (`indexer.pipeline.fetching`).
     """
 
     id: str

@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from indexer.sources.errors import PathRefused, PictureMissing, PictureUnreadable
 from indexer.sources.web.access import NO_ACCESS, WebAccess, WebPicture, web_picture
 from models.errors import PictureTooLarge
-from models.pictures import MAX_BYTES
+from models.pictures.decoding import MAX_BYTES
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 

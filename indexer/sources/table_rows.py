@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer.soundness import attribute_trouble, id_trouble
 from indexer.sources.errors import InvalidRow
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
 from indexer.sources.web.access import WebAccess
+from indexer.validation import attribute_trouble, id_trouble
 from models.errors import LookalikeError
 
 ID, IMAGE = "id", "image"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.soundness import name_trouble
 from indexer.sources.csv_rows import DELIMITERS, CsvRows, number_in
 from indexer.sources.errors import (
     ColumnMissing,
@@ -19,6 +18,7 @@ from indexer.sources.json_rows import JsonRows
 from indexer.sources.parquet_rows import ParquetRows
 from indexer.sources.table_rows import ID, IMAGE, Row, Rows, item_of
 from indexer.sources.web.access import NO_ACCESS, WebAccess
+from indexer.validation import name_trouble
 
 FORMATS: Mapping[str, Callable[[Path], Rows]] = {
     **dict.fromkeys(DELIMITERS, CsvRows),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from indexer.sources.web.addresses import Address, AllowedHosts
-from models.pictures import MAX_BYTES
+from models.pictures.decoding import MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)

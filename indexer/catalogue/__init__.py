@@ -1,0 +1,1 @@
+"""The catalogue that everything above works with."""

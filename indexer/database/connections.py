@@ -1,0 +1,83 @@
+"""Who has a database open: this process by its own account, others by SQLite's locks.
+
+A process that closes a file gives up every lock that it holds on it (POSIX), SQLite's among them: so the files of a
+database that is open here are not looked at beside SQLite.
+"""
+
+import fcntl
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from weakref import WeakSet
+
+import apsw
+
+from indexer.database import wal
+from indexer.errors import CatalogueInUse
+
+_FIRST_SHARED_LOCK, _SHARED_LOCKS = 0x40000002, 510
+"""Where SQLite holds a lock for as long as a database is open (https://www.sqlite.org/fileformat2.html)."""
+
+_open_here: defaultdict[Path, WeakSet[apsw.Connection]] = defaultdict(WeakSet)
+_turn = threading.Lock()
+
+
+def opened(database: Path, name: str, flags: int) -> apsw.Connection:
+    """Open a database by the name that SQLite is to know it by."""
+    with _turn:
+        connection = apsw.Connection(name, flags=flags)
+        _open_here[database.resolve()].add(connection)
+    return connection
+
+
+def close(database: Path, connection: apsw.Connection) -> None:
+    """Close what `opened` returned."""
+    connection.close()
+    with _turn:
+        _open_here[database.resolve()].discard(connection)
+
+
+@contextmanager
+def alone(database: Path) -> Iterator[None]:
+    """Hold the lock that every process that has a database open holds in part; raise CatalogueInUse when one has.
+
+    No connection of this process may have it open. Raises OSError.
+    """
+    try:
+        descriptor = os.open(database, os.O_RDWR)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_LOCKS, _FIRST_SHARED_LOCK)
+        except (BlockingIOError, PermissionError) as error:
+            raise CatalogueInUse(
+                f"Another process has the catalogue in {database.parent} open. Stop it (a server, an indexing run), "
+                "and run the same command again."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def trouble_of_log(database: Path) -> str | None:
+    """Return why SQLite would drop what is committed in the log of a database that is about to be opened.
+
+    None when it drops nothing, or but a last transaction that a power failure may have left half-written; also while
+    others have the database open, as it was they who read the log then. Raises OSError.
+    """
+    with _turn:
+        if _open_here[database.resolve()] or wal.is_empty(database):
+            return None
+        if not wal.inspect(database).loses_commits:
+            return None
+        try:
+            with alone(database):
+                log = wal.inspect(database)  # now that nobody writes to it
+        except CatalogueInUse:
+            return None
+    return log.trouble if log.loses_commits else None

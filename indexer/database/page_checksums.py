@@ -1,0 +1,113 @@
+"""The digests of a database's pages at rest: what notices a flipped bit even where nothing is kept.
+
+Items are proven by their own digests, whatever wrote them and when. These cover all else, from the end of one indexing
+run to the next write; and a page in which one bit is flipped is told from them as it was.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from indexer.database.bit_repair import flipped_back
+from indexer.database.locations import DATABASE_FILE, PAGES_FILE
+from indexer.database.storage_errors import explained
+from indexer.database.store import Store, sync_directory
+from indexer.database.wal import LOG_SUFFIX
+from indexer.vectors.snapshot import revision_of
+
+_PAGE = 4096
+_SIZE = 8  # of a page's digest: it is held against chance alone
+_MOST_MENDED = 16  # pages: where more differ, they were written to
+_HEAD = 8  # of the file: the revision; at its end is a digest of all before it
+_BUSY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class NotedPages:
+    """The revision at which pages were noted; and the digests then of those that differ now, by number, from 1."""
+
+    revision: int
+    differing: Mapping[int, bytes]
+
+
+class PagesFileDamaged(Exception):
+    """The file of digests is not as it was written. Never leaves verification: it is derived."""
+
+
+def note_pages(root: Path) -> None:
+    """Write down what a catalogue's pages are, unless that has been done since the last write, or another has it open.
+
+    No connection of this process may have the catalogue open. Raises what `Catalogue.open` does.
+    """
+    with closing(Store(root, _BUSY_SECONDS)) as store:
+        directory = store.directory
+        store.check()
+        with store.read() as connection:
+            revision = revision_of(connection)
+    log, file = directory / (DATABASE_FILE + LOG_SUFFIX), directory / PAGES_FILE
+    with explained(directory):
+        if log.exists() or (file.exists() and int.from_bytes(file.read_bytes()[:_HEAD], "little") == revision):
+            return
+        content = revision.to_bytes(_HEAD, "little") + _digests(directory / DATABASE_FILE)
+        temporary = file.with_name(file.name + ".tmp")
+        try:
+            with temporary.open("wb") as written:
+                written.write(content + _digest(content))
+                written.flush()
+                os.fsync(written.fileno())
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_directory(directory)
+
+
+def noted_pages(directory: Path) -> NotedPages | None:
+    """Return what was noted of a database, and which of its pages differ from that; None when nothing was.
+
+    No connection of this process may have the catalogue open. Raises PagesFileDamaged.
+    """
+    try:
+        noted = (directory / PAGES_FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    content, digest = noted[:-_SIZE], noted[-_SIZE:]
+    if _digest(content) != digest or len(content) < _HEAD:
+        raise PagesFileDamaged
+    then, now = content[_HEAD:], _digests(directory / DATABASE_FILE)
+    places = range(0, max(len(then), len(now)), _SIZE)
+    differing = {
+        1 + place // _SIZE: then[place : place + _SIZE]
+        for place in places
+        if then[place : place + _SIZE] != now[place : place + _SIZE]
+    }
+    return NotedPages(int.from_bytes(content[:_HEAD], "little"), differing)
+
+
+def mended_pages(directory: Path, noted: NotedPages) -> list[tuple[int, bytes]]:
+    """Return the pages that differ, by their numbers, as they were, when a flipped bit each is all that differs.
+
+    With them the whole database is what was noted, bit for bit. None are returned when that can't be had.
+    """
+    if len(noted.differing) > _MOST_MENDED:
+        return []
+    mended = []
+    with (directory / DATABASE_FILE).open("rb") as file:
+        for number, digest in noted.differing.items():
+            file.seek((number - 1) * _PAGE)
+            page = flipped_back(blake2b(digest_size=_SIZE), file.read(_PAGE), b"", digest)
+            if page is None:
+                return []
+            mended.append((number, page))
+    return mended
+
+
+def _digests(database: Path) -> bytes:
+    with database.open("rb") as file:
+        return b"".join(map(_digest, iter(lambda: file.read(_PAGE), b"")))
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=_SIZE).digest()

@@ -1,0 +1,191 @@
+"""The items of a database that may be damaged: read one by one where need be, and proven by their digests."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.database.bit_repair import Mender
+from indexer.database.row_checksums import digest_of
+from indexer.database.rows import COLUMNS, check_change
+from indexer.records import DisplayCopy, Record
+from indexer.thumbnails import is_shown
+from indexer.vectors.faiss_index import Index
+
+ROWS_AT_ONCE = 256
+UNREADABLE = (apsw.Error, UnicodeDecodeError)
+
+_TEXTS = ("id", "label", "attributes", "content", "media_type")
+# As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
+_SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in COLUMNS.split(", "))
+_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
+_VECTORS = "SELECT row, CAST(vector AS BLOB) FROM vectors WHERE row BETWEEN ? AND ?"
+_DISPLAYS = "SELECT row, CAST(data AS BLOB) FROM displays WHERE row BETWEEN ? AND ?"
+
+# Wherever a row's number is written: what one tree of pages has lost, another may still have.
+_NAMES = (
+    "SELECT row, CAST(id AS BLOB) FROM items ORDER BY id {way}",
+    "SELECT row, CAST(id AS BLOB) FROM items INDEXED BY items_by_label ORDER BY label {way}, id {way}",
+)
+_NUMBERS = (
+    "SELECT row FROM items NOT INDEXED ORDER BY row {way}",
+    "SELECT row FROM vectors ORDER BY row {way}",
+    "SELECT row FROM displays ORDER BY row {way}",
+    *_NAMES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptItem:
+    """What there is at one row: the record when it can be proven, the trouble when something is wrong with it.
+
+    Both, when its vector was to be had from the index file alone. `id` is None where nothing names the item any more.
+    """
+
+    row: int
+    id: str | None
+    record: Record | None
+    trouble: str | None
+    is_indexed_rightly: bool = True
+
+
+def kept_items(
+    connection: apsw.Connection, dim: int, classes: Sequence[str], index: Index | None
+) -> tuple[int, Iterator[KeptItem]]:
+    """Return how many rows there are, and what is at each, in their order.
+
+    `index` is the published one when it is sound; its vectors (float32, (n, dim)) are compared with those of the
+    items, and stand in for them.
+    """
+    numbers = np.unique(np.concatenate([_numbers(connection, sql) for sql in _NUMBERS]))
+    return len(numbers), _examined(connection, numbers, dim, classes, index)
+
+
+def _numbers(connection: apsw.Connection, sql: str) -> NDArray[np.int64]:
+    found = (row for row, *_ in _from_both_ends(connection, sql) if isinstance(row, int) and row > 0)
+    return np.fromiter(found, np.int64)
+
+
+def _from_both_ends(connection: apsw.Connection, sql: str) -> Iterator[tuple[Any, ...]]:
+    """Yield what a query gives; when it can't be read through, what can be read from its end as well."""
+    for way in ("ASC", "DESC"):
+        try:
+            yield from connection.execute(sql.format(way=way))
+            return
+        except UNREADABLE:
+            continue
+
+
+def _examined(
+    connection: apsw.Connection,
+    numbers: NDArray[np.int64],
+    dim: int,
+    classes: Sequence[str],
+    index: Index | None,
+) -> Iterator[KeptItem]:
+    indexed = {} if index is None else dict(zip(index.rows.tolist(), range(len(index.rows)), strict=True))
+    names: Mapping[int, str] | None = None
+    mender = Mender()
+    for start in range(0, len(numbers), ROWS_AT_ONCE):
+        some = numbers[start : start + ROWS_AT_ONCE].tolist()
+        items, vectors, displays = (_found(connection, sql, some) for sql in (_ITEMS, _VECTORS, _DISPLAYS))
+        for row in some:
+            vector = vectors.get(row, (None, None))[1]
+            data = displays.get(row, (None, None))[1]
+            place = indexed.get(row)
+            spare = None if index is None or place is None else index.vectors[place].astype("<f4").tobytes()
+            item = _judged(row, items.get(row), vector, data, spare, dim, classes, mender)
+            if item.record is None:
+                names = _names(connection) if names is None else names
+                yield KeptItem(row, names.get(row, item.id), None, item.trouble)
+            else:
+                yield replace(item, is_indexed_rightly=spare is None or spare == item.record.vector.tobytes())
+
+
+def _found(connection: apsw.Connection, sql: str, rows: Sequence[int]) -> dict[int, tuple[Any, ...]]:
+    """Return what a query gives for these rows; where they can't be read together, for those that can alone."""
+    try:
+        return {found[0]: found for found in connection.execute(sql, (rows[0], rows[-1]))}
+    except UNREADABLE:
+        alone = {}
+        for row in rows:
+            try:
+                alone.update({found[0]: found for found in connection.execute(sql, (row, row))})
+            except UNREADABLE:
+                continue
+        return alone
+
+
+def _names(connection: apsw.Connection) -> dict[int, str]:
+    """Return the ids as the indexes of the table have them: they lie on other pages than the items."""
+    names: dict[int, str] = {}
+    for sql in _NAMES:
+        for row, id_ in _from_both_ends(connection, sql):
+            if id_ is not None:
+                names.setdefault(row, _readable(id_))
+    return names
+
+
+def _judged(
+    row: int,
+    item: tuple[Any, ...] | None,
+    vector: bytes | None,
+    data: bytes | None,
+    spare: bytes | None,
+    dim: int,
+    classes: Sequence[str],
+    mender: Mender,
+) -> KeptItem:
+    if item is None:
+        return KeptItem(row, None, None, "its row can't be read")
+    *columns, kept_digest = item
+    id_ = None if columns[1] is None else _readable(columns[1])
+    if data is None:
+        return KeptItem(row, id_, None, "its picture can't be read")
+    for candidate, trouble in ((vector, None), (spare, "its vector is damaged")):
+        if candidate is not None and digest_of((*columns, candidate, data)) == kept_digest:
+            return _proven(row, columns, candidate, data, trouble, dim, classes)
+    if vector is None:
+        return KeptItem(row, id_, None, "its vector can't be read")
+    whole: Any = mender.mended((*columns, vector, data), kept_digest or b"")
+    if whole is not None:
+        *columns, vector, data = whole
+        return _proven(row, columns, vector, data, "one of its bits is flipped", dim, classes)
+    return KeptItem(row, id_, None, "it is not what its digest says")
+
+
+def _proven(
+    row: int,
+    columns: Sequence[Any],
+    vector: bytes,
+    data: bytes,
+    trouble: str | None,
+    dim: int,
+    classes: Sequence[str],
+) -> KeptItem:
+    """Return an item that is as it was written, unless it was never one that a catalogue may have."""
+    id_, label, attributes, content, media_type = (bytes(columns[place]).decode() for place in (1, 2, 4, 5, 6))
+    try:
+        record = Record(
+            id_,
+            label,
+            columns[3],
+            np.frombuffer(vector, "<f4").astype(np.float32),
+            DisplayCopy(data, media_type, columns[7], columns[8]),
+            json.loads(attributes),
+            content,
+        )
+        check_change(record, dim, classes)
+    except ValueError as error:
+        return KeptItem(row, id_, None, str(error))
+    if not is_shown(record.display):
+        return KeptItem(row, id_, None, "its picture is none that a page can show")
+    return KeptItem(row, id_, record, trouble)
+
+
+def _readable(id_: bytes) -> str:
+    return id_.decode(errors="backslashreplace")

@@ -1,0 +1,280 @@
+"""What is read from and written to the tables, each inside a transaction that the caller holds."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.database.row_checksums import Value, digest_of
+from indexer.errors import UnknownItem
+from indexer.filters import Condition
+from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
+from indexer.validation import attribute_trouble, id_trouble
+from models.embedder import Vectors
+
+Rows = NDArray[np.int64]
+"""(n,) row numbers, ascending."""
+
+ITEM = "row, id, label, probability, attributes, media_type, width, height"
+"""The columns that `item_of` reads."""
+
+COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+"""What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
+
+_VECTOR_TYPE = np.dtype("<f4")
+_NORM_TOLERANCE = 1e-3
+_VECTORS_AT_ONCE = 8192
+
+
+def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequence[int] | None = None) -> None:
+    """Write records as new rows after the last, or as given ones; no live item may have one of their ids."""
+    if numbers is None:
+        first = last_row_ever(connection) + 1
+        numbers = range(first, first + len(records))
+    kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
+    connection.executemany(
+        f"INSERT INTO items ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*columns, digest_of((*columns, *blobs))) for columns, blobs in kept],
+    )
+    connection.executemany(
+        "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
+    )
+    connection.executemany(
+        "INSERT INTO displays (row, data) VALUES (?, ?)", [(columns[0], data) for columns, (_, data) in kept]
+    )
+    names = sorted({name for record in records for name in record.attributes})
+    connection.executemany(
+        "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
+    )
+
+
+def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeUpdate], dim: int) -> list[Record]:
+    """Return changes as whole records: an update of attributes with the picture and the vector that its item has.
+
+    Raises UnknownItem for an update of an item that is not there.
+    """
+    ids = [change.id for change in changes if isinstance(change, AttributeUpdate)]
+    kept = zip(items_by_id(connection, ids), vectors_by_id(connection, ids, dim), strict=True)
+    whole = {item.id: (item.label, item.probability, vector, display_of(connection, item.id)) for item, vector in kept}
+    return [
+        Record(change.id, *whole[change.id], change.attributes, change.content)
+        if isinstance(change, AttributeUpdate)
+        else change
+        for change in changes
+    ]
+
+
+def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
+    """Take the live items with these ids out and leave tombstones; return how many there were."""
+    return bury_rows(connection, rows_of(connection, ids))
+
+
+def bury_rows(connection: apsw.Connection, rows: Rows) -> int:
+    """Take live rows out and leave tombstones; return how many there were."""
+    dead = json.dumps(rows.tolist())
+    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
+    for table in ("items", "vectors", "displays"):
+        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
+    return len(rows)
+
+
+def last_row_ever(connection: apsw.Connection) -> int:
+    """Return the highest row number that was ever given, 0 before the first."""
+    return int(connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").get or 0)
+
+
+def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
+    """Return the rows of those ids that are known."""
+    found = connection.execute(
+        "SELECT row FROM items WHERE id IN (SELECT value FROM json_each(?)) ORDER BY row", (json.dumps(list(ids)),)
+    )
+    return _as_rows(found)
+
+
+def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows:
+    """Return the rows that a filter allows."""
+    where, parameters = clause_of(condition)
+    return _as_rows(connection.execute(f"SELECT row FROM items {where} ORDER BY row", parameters))
+
+
+def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, Item]:
+    """Return the items of those rows that live."""
+    found = connection.execute(
+        f"SELECT {ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+    )
+    return {row[0]: item_of(row) for row in found}
+
+
+def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
+    """Return the items with these ids, in their order. Raises UnknownItem."""
+    found = connection.execute(
+        f"SELECT {ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return in_order(ids, {row[1]: item_of(row) for row in found})
+
+
+def items_page(
+    connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
+) -> tuple[tuple[Item, ...], int]:
+    """Return the items from `offset` on, in order of id, and how many there are in all."""
+    where, parameters = clause_of(condition)
+    page = connection.execute(
+        f"SELECT {ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
+    )
+    items = tuple(item_of(row) for row in page)
+    total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
+    return items, int(total)
+
+
+def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> Vectors:
+    """Return the vectors of these ids in their order: float32 (n, dim). Raises UnknownItem."""
+    found = connection.execute(
+        "SELECT id, vector FROM items JOIN vectors USING (row) WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return as_vectors(in_order(ids, dict(found)), dim)
+
+
+def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows, Vectors]:
+    """Return the live rows newer than one, and their vectors: float32 (n, dim)."""
+    count = int(connection.execute("SELECT count(*) FROM vectors WHERE row > ?", (row,)).get)
+    rows, vectors = np.empty(count, np.int64), np.empty((count, dim), np.float32)
+    found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row LIMIT ?", (row, count))
+    done = 0
+    # In blocks, since a million vectors should not be in memory several times over.
+    while block := list(islice(found, _VECTORS_AT_ONCE)):
+        here = slice(done, done := done + len(block))
+        rows[here] = [number for number, _ in block]
+        vectors[here] = as_vectors([blob for _, blob in block], dim)
+    if done != count:
+        raise apsw.CorruptError("some vectors can't be read")
+    return rows, vectors
+
+
+def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:
+    """Return the rows that died after one death, and the number of the last death."""
+    found: list[Any] = connection.execute(
+        "SELECT row, number FROM tombstones WHERE number > ? ORDER BY number", (number,)
+    ).fetchall()
+    return _as_rows(found), found[-1][1] if found else number
+
+
+def display_of(connection: apsw.Connection, id_: str) -> DisplayCopy:
+    """Return an item's display copy. Raises UnknownItem."""
+    found = connection.execute(
+        "SELECT data, media_type, width, height FROM items JOIN displays USING (row)"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([id_]),),
+    ).fetchone()
+    if found is None:
+        raise unknown(id_)
+    return DisplayCopy(*found)
+
+
+def contents_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return what identifies the content of those items that are known, by id."""
+    found = connection.execute(
+        "SELECT id, content FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return dict(found)
+
+
+def all_ids(connection: apsw.Connection) -> list[str]:
+    """Return the ids of all live items, in order."""
+    return [id_ for (id_,) in connection.execute("SELECT id FROM items ORDER BY id")]
+
+
+def count_by_label(connection: apsw.Connection) -> dict[str, int]:
+    """Return the number of items of each label that has any."""
+    return dict(connection.execute("SELECT label, count(*) FROM items GROUP BY label"))
+
+
+def attribute_names(connection: apsw.Connection) -> frozenset[str]:
+    """Return every attribute name that an item ever had."""
+    return frozenset(name for (name,) in connection.execute("SELECT name FROM attribute_names"))
+
+
+def in_order(ids: Sequence[str], found: Mapping[str, Any]) -> list[Any]:
+    """Return what was found for each id, in the order of ids. Raises UnknownItem for the first that is missing."""
+    for id_ in ids:
+        if id_ not in found:
+            raise unknown(id_)
+    return [found[id_] for id_ in ids]
+
+
+def unknown(id_: str) -> UnknownItem:
+    """Return the error for an id that no item has."""
+    return UnknownItem(f"No item has the id {id_!r}.")
+
+
+def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:
+    """Raise ValueError, naming the item, for a change that the catalogue could not give back as it is."""
+    if trouble := id_trouble(change.id):
+        raise ValueError(trouble)
+    if isinstance(change, Record):
+        _check_seen(change, dim, labels)
+    if trouble := attribute_trouble(change.attributes):
+        raise ValueError(f"{change.id}: {trouble}")
+
+
+def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
+    """Raise ValueError unless a record's label and vector are what a model gives."""
+    if record.label not in labels or not 0 <= record.probability <= 1:
+        raise ValueError(f"{record.id}: {record.label!r} with probability {record.probability!r} is no prediction.")
+    vector = record.vector
+    if vector.shape != (dim,) or vector.dtype != np.float32:
+        raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
+    if not _are_unit(vector[np.newaxis]):
+        raise ValueError(f"{record.id}: the vector is not of length 1.")
+
+
+def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, bytes]]:
+    """Return what a record becomes in the table `items`, and its vector and picture."""
+    display = record.display
+    columns = (
+        row,
+        record.id,
+        record.label,
+        float(record.probability),
+        json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
+        record.content,
+        display.media_type,
+        display.width,
+        display.height,
+    )
+    return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
+
+
+def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
+    """Return the WHERE clause of a filter, empty where there is none, and its parameters."""
+    return (f"WHERE {condition.sql}", condition.parameters) if condition else ("", ())
+
+
+def item_of(row: tuple[Any, ...]) -> Item:
+    """Return the item of a row of the columns ITEM."""
+    _, id_, label, probability, attributes, media_type, width, height = row
+    return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
+
+
+def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:
+    return np.fromiter((row[0] for row in found), dtype=np.int64)
+
+
+def as_vectors(blobs: list[bytes], dim: int) -> Vectors:
+    """Return vectors as they are kept as float32 (n, dim). Raises apsw.CorruptError unless they are unit vectors."""
+    joined = b"".join(blobs)
+    if len(joined) != len(blobs) * dim * _VECTOR_TYPE.itemsize:
+        raise apsw.CorruptError("a vector has another size")
+    vectors = np.frombuffer(joined, dtype=_VECTOR_TYPE).reshape(len(blobs), dim).astype(np.float32, copy=False)
+    if not _are_unit(vectors):
+        raise apsw.CorruptError("a vector is not of length 1")
+    return vectors
+
+
+def _are_unit(vectors: Vectors) -> bool:
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    return bool(np.all(np.abs(squares - 1) < 2 * _NORM_TOLERANCE))

@@ -1,0 +1,233 @@
+"""The database file: a connection for each thread, and transactions."""
+
+import json
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from indexer.database import connections
+from indexer.database.locations import DATABASE_FILE, located
+from indexer.database.row_checksums import SEAL, digest
+from indexer.database.storage_errors import damaged, damaged_log, explained
+from indexer.database.upgrade import upgrade
+from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+
+APPLICATION_ID = 0x4C6F6F6B  # "Look"
+FORMAT = 2
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for others before it raises CatalogueBusy."""
+
+_SEALED = f"UPDATE catalogue SET digest = {SEAL}"
+_CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
+
+
+class Described(NamedTuple):
+    """What a catalogue says of the model whose vectors it holds."""
+
+    fingerprint: str
+    dim: int
+    classes: tuple[str, ...]
+
+
+class _Signature(NamedTuple):
+    """What changes when somebody writes to a database."""
+
+    size: int
+    modified_ns: int
+    log_size: int
+
+
+class Store:
+    """One catalogue's database, used by any number of threads: each reads on its own, one at a time writes.
+
+    A commit is durable when `write` returns (write-ahead log, synchronous=FULL). `root` is the catalogue's directory as
+    a person names it, `directory` where its files are: where the root says, or, to work on one that it does not (yet)
+    point at, as given. Once opened it stays the same database, whatever the root points at later.
+    """
+
+    def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
+        self.root = root
+        with explained(root):
+            self.directory = located(root) if directory is None else directory
+        self._is_at_root = directory is None
+        self._path = self.directory / DATABASE_FILE
+        self.busy_seconds = busy_seconds
+        self._writer = threading.Lock()
+        self._local = threading.local()
+        self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._closed = False
+
+    def create(self, fingerprint: str, dim: int, classes: str) -> None:
+        """Lay an empty catalogue in one transaction unless the database has something in it already.
+
+        What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
+        """
+        with explained(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            connection = self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if _is_empty(connection):
+                    connection.execute(SCHEMA.read_text(encoding="utf-8"))
+                    connection.execute(
+                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
+                        (fingerprint, dim, classes),
+                    )
+                    connection.execute(_SEALED)
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
+                    connection.execute("COMMIT")
+            finally:
+                connections.close(self._path, connection)
+            sync_directory(self.directory)
+            sync_directory(self.directory.parent)
+
+    def check(self) -> None:
+        """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read.
+
+        One of an earlier format is brought to the present one, durably: else CatalogueNotWritable or CatalogueBusy.
+        """
+        with explained(self.directory):
+            if not self._path.is_file():
+                raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+            if trouble := connections.trouble_of_log(self._path):
+                raise damaged_log(self.root, trouble)
+        with self.read() as connection:
+            size, _, log_size = self._signature()
+            if not log_size and size % connection.pragma("page_size"):
+                raise damaged(self.directory, "its end is missing")  # SQLite would read zeros there
+            application = connection.pragma("application_id")
+            version = connection.pragma("user_version")
+            if application != APPLICATION_ID:
+                if _is_empty(connection):
+                    raise CatalogueMissing(
+                        f"The catalogue in {self.directory} was never finished. Make it with: lookalike index"
+                    )
+                raise damaged(self.directory, "it is a database of another program")
+            if version > FORMAT:
+                raise CatalogueTooNew(
+                    f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
+                )
+        if version < FORMAT:
+            with self.write() as connection:
+                upgrade(connection, FORMAT)
+
+    def described(self) -> Described:
+        """Return the model's facts. Raises CatalogueDamaged."""
+        with self.read() as connection:
+            row = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
+            if row is None:
+                raise damaged(self.directory, "it does not say which model it belongs to")
+            return Described(row[0], row[1], tuple(json.loads(row[2])))
+
+    @contextmanager
+    def read(self) -> Iterator[apsw.Connection]:
+        """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
+        with explained(self.directory):
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[apsw.Connection]:
+        """Give this thread's connection inside a write transaction that is durably committed when the block ends.
+
+        Raises CatalogueBusy when other writers take longer than the time set, CatalogueNotWritable when the
+        directory is read-only or the disk full, CatalogueReplaced when another catalogue has taken its place; then
+        nothing of the block is kept.
+        """
+        if not self._writer.acquire(timeout=self.busy_seconds):
+            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
+        try:
+            with explained(self.directory):
+                connection = self._connection()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    if self._is_at_root and located(self.root) != self.directory:
+                        raise CatalogueReplaced(
+                            f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
+                            "with that model: --model DIR."
+                        )
+                    yield connection
+                    connection.execute("UPDATE catalogue SET revision = revision + 1")
+                    connection.execute(_SEALED)
+                    connection.execute("COMMIT")
+                finally:
+                    _roll_back(connection)
+        finally:
+            self._writer.release()
+
+    def close(self) -> None:
+        """Close every thread's connection. No thread may be inside `read` or `write`."""
+        self._closed = True
+        for connection in list(self._connections):
+            connections.close(self._path, connection)
+
+    def _connection(self) -> apsw.Connection:
+        if self._closed:
+            raise ValueError(f"The catalogue in {self.directory} has been closed.")
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        frozen_as: _Signature | None = getattr(self._local, "frozen_as", None)
+        if connection is None or (frozen_as is not None and frozen_as != self._signature()):
+            connection, self._local.frozen_as = self._connect()
+            self._local.connection = connection
+            self._connections.add(connection)
+        return connection
+
+    def _connect(self) -> tuple[apsw.Connection, _Signature | None]:
+        """Open the database. Where SQLite can't keep its shared memory (a read-only directory, a full disk), read the
+        file as one that nobody writes: then return also what tells whether somebody has written after all.
+        """
+        signature = self._signature()
+        try:
+            return self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE), None
+        except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, apsw.IOError):
+            if signature.log_size:  # the file alone would lack what was acknowledged last
+                raise
+        uri = f"{self._path.absolute().as_uri()}?immutable=1"
+        return self._opened(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI), signature
+
+    def _opened(self, name: str, flags: int) -> apsw.Connection:
+        connection = connections.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
+        try:
+            connection.create_scalar_function("digest", digest, deterministic=True)
+            connection.set_busy_timeout(int(self.busy_seconds * 1000))
+            connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except BaseException:
+            connections.close(self._path, connection)
+            raise
+        return connection
+
+    def _signature(self) -> _Signature:
+        database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
+        return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get == 0)
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,1 @@
+"""What a catalogue or the sample is written out as."""

@@ -1,0 +1,106 @@
+"""What a worker process does: read a picture, decode it, and make of it what is embedded and what is shown.
+
+Nothing here loads FAISS, SQLite or the runtime: a worker stays small.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.content_key import digest_of
+from indexer.errors import PictureFailed
+from indexer.records import DisplayCopy
+from indexer.sources.items import EncodedPicture
+from indexer.thumbnails import display_copy
+from models.allocator import keep_freed_memory
+from models.errors import LookalikeError
+from models.pictures.decoding import decode
+from models.preprocessing import fashion_mnist_tile
+
+PREPROCESSING = fashion_mnist_tile.PREPROCESSING
+"""The preprocessing, as a model's card names it, that workers do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A picture ready to be embedded: its view, its display copy, and the digest of the bytes that they are of."""
+
+    view: NDArray[np.uint8]
+    display: DisplayCopy
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPicture:
+    """A picture whose file has been read."""
+
+    data: bytes
+
+    def read(self) -> bytes:
+        """Return the bytes of the file."""
+        return self.data
+
+
+def work(connection: Connection, seconds: float) -> None:
+    """Prepare the pictures that come in, one after another, until nobody sends any more.
+
+    Sends None when it is ready, and then for each picture a Prepared, or the LookalikeError of one that failed. A
+    picture that takes more than `seconds` from its bytes on ends the process by SIGALRM: the kernel sees to that, even
+    where a decoder never gives Python its turn.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    keep_freed_memory()
+    _end_with_parent()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(None)
+        while True:
+            picture = connection.recv()
+            try:
+                answer: Prepared | LookalikeError = prepare(picture, seconds)
+            except LookalikeError as error:
+                answer = error
+            connection.send(answer)
+
+
+def prepare(picture: EncodedPicture, seconds: float) -> Prepared:
+    """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
+    try:
+        data = picture.read()
+        with _alarm_after(seconds):
+            decoded = decode(data)
+            return Prepared(fashion_mnist_tile.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
+    except LookalikeError:
+        raise
+    except Exception as error:
+        raise PictureFailed(
+            f"The picture could not be prepared ({type(error).__name__}: {error}). Save it again, or leave it out."
+        ) from error
+
+
+@contextmanager
+def _alarm_after(seconds: float) -> Iterator[None]:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that ends: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,158 @@
+"""Backups: a catalogue's database in one file, as it was at one moment, whoever wrote to it meanwhile."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from indexer.catalogue.local import Catalogue
+from indexer.database import wal
+from indexer.database.connections import alone
+from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
+from indexer.database.page_checksums import note_pages
+from indexer.database.scratch import scratch, sweep
+from indexer.database.storage_errors import explained
+from indexer.database.store import APPLICATION_ID, FORMAT, Store, sync_directory
+from indexer.errors import BackupUnusable, CatalogueExists
+from indexer.pipeline.run_report import Progress
+from indexer.upkeep.places import discard
+from indexer.upkeep.swap import switch
+from indexer.upkeep.verification import check_database
+
+_PAGES_AT_ONCE = 256
+_BUSY_SECONDS = 10.0
+
+
+def back_up(directory: Path | str, to: Path | str, progress: Progress | None = None) -> int:
+    """Write a catalogue's items as they are at this moment into one new file; return how many there are.
+
+    Others may read and write meanwhile: what they commit after the beginning is not in it. The file is verified, row
+    by row, and durable before it gets its name; an interrupted backup leaves nothing under that. `progress` counts
+    pages, then rows. Index files are not in it: `restore` builds them.
+
+    Raises BackupUnusable when the file is there already or can't be written, or the catalogue is damaged;
+    CatalogueMissing, CatalogueDamaged and the like as `Catalogue.open` does.
+    """
+    directory, to = Path(directory), Path(to)
+    if to.exists():
+        raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
+    temporary = to.with_name(f".{to.name}.partial")
+    with explained(directory):
+        if trouble := wal.inspect(located(directory) / DATABASE_FILE).trouble:
+            raise BackupUnusable(f"The log of {directory} is damaged: {trouble}. Repair it: lookalike verify --repair")
+    with closing(Store(directory, _BUSY_SECONDS)) as store:
+        store.check()
+        with _told(to):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            temporary.unlink(missing_ok=True)
+        try:
+            with store.read() as source, _told(to):
+                _copy(source, temporary, progress)
+            with _told(to):
+                items = _verified(
+                    temporary, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress
+                )
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                temporary.rename(to)
+                sync_directory(to.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return items
+
+
+def restore(backup: Path | str, directory: Path | str, force: bool = False, progress: Progress | None = None) -> int:
+    """Make a directory the catalogue that was backed up; return how many items it has.
+
+    The backup is copied and the copy verified, row by row, before it takes its place in one step; then the index is
+    built. A catalogue that is there already is replaced only by `force`; and with it go those that reindexing has left
+    beside it, finished or not. `progress` counts rows.
+
+    Raises BackupUnusable when the backup can't be read or is damaged, CatalogueExists, CatalogueInUse while another
+    process has a catalogue open that is to be replaced, CatalogueNotWritable.
+    """
+    backup, directory = Path(backup), Path(directory)
+    is_taken = (directory / CURRENT).exists() or any((place / DATABASE_FILE).exists() for place in places(directory))
+    if is_taken and not force:
+        raise CatalogueExists(
+            f"There is a catalogue in {directory} already. Restore into another directory, or replace it with --force."
+        )
+    if not backup.is_file():
+        raise BackupUnusable(f"There is no backup {backup}. Name the file that `lookalike backup` wrote.")
+    with explained(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        sweep(directory)
+        with scratch(directory, "restored") as place:
+            new = place / DATABASE_FILE
+            shutil.copyfile(backup, new)
+            _verified(new, f"{backup} is damaged, or no backup", "Use another backup", progress)
+            with closing(apsw.Connection(str(new))) as connection:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            with new.open("rb") as file:
+                os.fsync(file.fileno())
+            _put_in_place(new, directory)
+        sync_directory(directory.parent)
+    with Catalogue.open(directory) as catalogue:
+        catalogue.publish()
+        items = len(catalogue)
+    note_pages(directory)
+    return items
+
+
+def _put_in_place(new: Path, root: Path) -> None:
+    """Let a database be the catalogue in a directory, and the only one. Until the end the one that was there is."""
+    others = [place for place in places(root) if place != root]
+    with ExitStack() as held:
+        for place in others:
+            held.enter_context(alone(place / DATABASE_FILE))
+        (root / PAGES_FILE).unlink(missing_ok=True)
+        switch(new, root)
+        (root / CURRENT).unlink(missing_ok=True)
+        sync_directory(root)
+        for place in others:
+            discard(root, place)
+
+
+def _copy(source: apsw.Connection, to: Path, progress: Progress | None) -> None:
+    """Copy what a read transaction sees; as it stays open, others' commits don't make it begin again."""
+    source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    with closing(apsw.Connection(str(to))) as target:
+        with target.backup("main", source, "main") as copying:
+            while not copying.done:
+                copying.step(_PAGES_AT_ONCE)
+                if progress is not None:
+                    progress(copying.page_count - copying.remaining, copying.page_count)
+        target.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, which needs no other
+
+
+def _verified(file: Path, trouble: str, remedy: str, progress: Progress | None) -> int:
+    """Return the number of items of a database; raise BackupUnusable unless it is a catalogue and all is sound."""
+    uri = f"{file.absolute().as_uri()}?immutable=1"
+    try:
+        with closing(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as connection:
+            kind, version = connection.pragma("application_id"), connection.pragma("user_version")
+            if kind != APPLICATION_ID:
+                raise apsw.NotADBError("it is a database of another program")
+            if version != FORMAT:
+                raise BackupUnusable(f"{file} has format {version}; this version reads {FORMAT}. Upgrade lookalike.")
+            verification = check_database(connection, progress)
+    except apsw.Error as error:
+        raise BackupUnusable(f"{trouble} ({error}). {remedy}.") from error
+    if verification.findings:
+        first = verification.findings[0]
+        named = f"{first.id}: {first.problem}" if first.id else first.problem
+        raise BackupUnusable(f"{trouble} in {len(verification.findings)} places, first {named}. {remedy}.")
+    return verification.items
+
+
+@contextmanager
+def _told(to: Path) -> Iterator[None]:
+    """Turn what goes wrong with the backup's own file into an error that names it."""
+    try:
+        yield
+    except (OSError, apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise BackupUnusable(f"{to} can't be written: {reason}. Make room, or choose another place.") from error

@@ -1,0 +1,49 @@
+"""When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
+
+from typing import TYPE_CHECKING
+
+from indexer.database.rows import Rows
+from indexer.database.storage_errors import explained
+from indexer.database.store import Store
+from indexer.vectors import hnsw, index_file
+from indexer.vectors.snapshot import MOST_CHANGED, Snapshot
+from models.embedder import Vectors
+
+if TYPE_CHECKING:
+    from indexer.pipeline.run_report import Progress
+
+
+def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
+    """Tell whether a new index file would serve better than the published one and what came after it.
+
+    A flat index is built in no time, so it has all live rows or is replaced. A graph takes minutes: until a tenth has
+    changed, what is new is compared one by one, which costs little.
+    """
+    if state.pointer is None or not state.is_whole:
+        return True
+    if exact_up_to is not None and len(state) > exact_up_to and state.pointer.recall is None:
+        return True  # so many for the first time
+    return state.changed > (MOST_CHANGED * len(state.published.index.rows) if state.pointer.has_graph else 0)
+
+
+def publish(
+    store: Store,
+    state: Snapshot,
+    rows: Rows,
+    vectors: Vectors,
+    exact_up_to: int | None,
+    progress: "Progress | None" = None,
+) -> int:
+    """Make an index file of a state's live rows, and it the published one; return its number.
+
+    The caller holds the publisher's lock. Raises what `store.explained` makes of a full disk and the like.
+    """
+    index, recall = hnsw.chosen(rows, vectors, exact_up_to, progress)
+    with explained(store.directory):
+        number = 1 + (state.pointer.number if state.pointer else 0)
+        pointer = index_file.write(store.directory, number, index, state.last_row, state.last_tombstone, recall)
+    with store.write() as connection:
+        index_file.point_at(connection, pointer)
+    with explained(store.directory):
+        index_file.sweep(store.directory, keep=pointer.file)
+    return number

@@ -1,0 +1,265 @@
+"""One state of a catalogue's vectors in memory: the published index, what came after it, what has died since."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.database import rows
+from indexer.database.rows import Rows
+from indexer.filters import Condition
+from indexer.vectors import index_file
+from indexer.vectors.faiss_index import Index
+from indexer.vectors.hnsw import MEASURED_AT
+from indexer.vectors.index_file import IndexFileDamaged, Pointer
+from models.embedder import Vectors
+
+Mask = NDArray[np.bool_]
+Scores = NDArray[np.float32]
+MOST_CHANGED = 0.1
+"""Share of the rows of a graph that may have died, or come after it, and it is as good as when it was measured."""
+
+_SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
+_QUERIES_AT_ONCE = 256
+_FILTERS_KEPT = 32
+_GRAPH_PAYS = 50  # vectors that are compared one by one while a graph widens its view by one
+_UNIT_TOLERANCE = 1e-3
+
+
+class Found(NamedTuple):
+    """Rows and their scores for one query, in no order; `exact` says that no better row exists."""
+
+    rows: Rows
+    scores: Scores
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """An index, and which of its rows live: bool (len(index.rows),), or None while all do."""
+
+    index: Index
+    alive: Mask | None = None
+
+    def __len__(self) -> int:
+        return len(self.index.rows) if self.alive is None else int(np.count_nonzero(self.alive))
+
+    def without(self, died: Rows) -> "Part":
+        """Return the part as it is after these rows have died."""
+        alive = ~np.isin(self.index.rows, died)
+        if alive.all():
+            return self
+        return Part(self.index, alive if self.alive is None else self.alive & alive)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """The live rows at one revision. Immutable: a request keeps the one that it started with.
+
+    `published` is what the index file holds, `recent` the rows after it. `is_whole` is False when the file was
+    damaged and `published` was made from the database instead.
+    """
+
+    revision: int
+    pointer: Pointer | None
+    is_whole: bool
+    published: Part
+    recent: Part
+    last_row: int
+    last_tombstone: int
+    _filtered: dict[Condition, tuple[Mask, Mask]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.published) + len(self.recent)
+
+    @property
+    def changed(self) -> int:
+        """How many rows are not in the index file, or in it and dead."""
+        return len(self.recent) + len(self.published.index.rows) - len(self.published)
+
+    def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
+        """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change."""
+        masks = self._filtered.get(condition)
+        if masks is None:
+            found = find(condition)
+            masks = np.isin(self.published.index.rows, found), np.isin(self.recent.index.rows, found)
+            if len(self._filtered) >= _FILTERS_KEPT:
+                self._filtered.clear()
+            self._filtered[condition] = masks
+        return masks
+
+    def nearest(
+        self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows, exact: bool
+    ) -> list[Found]:
+        """Return, for each of n queries (n, dim), the best k rows, and with them all that tie with the k-th.
+
+        A score depends on the two vectors alone, not on where a row lies: equal vectors have equal scores. Unless
+        `exact` is asked for, a graph may be searched instead, and now and then miss a row.
+        """
+        breadth = None if exact or allowed is not None else self._breadth(queries, k + len(excluded))
+        found: list[Found] = []
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            some = queries[start : start + _QUERIES_AT_ONCE]
+            if breadth is None:
+                found += _nearest(self._parts(allowed, excluded), some, k, k + _SPARE)
+            else:
+                found += self._reached(some, k, excluded, breadth)
+        return found
+
+    def _breadth(self, queries: Vectors, count: int) -> int | None:
+        """Return how broadly to search the graph; None where a scan is as quick, or the graph's recall not known.
+
+        Recall was measured for the ten nearest of unit vectors, so more are searched for more broadly, and a query
+        that weighs its parts anew (its length tells) is compared with every vector: the graph joins what is near by
+        the usual weights.
+        """
+        index = self.published.index
+        if not index.has_graph or not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _UNIT_TOLERANCE):
+            return None
+        breadth = index.breadth * -(-count // MEASURED_AT)
+        is_worth_it = breadth * _GRAPH_PAYS <= len(index.rows)
+        return breadth if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
+
+    def _reached(self, queries: Vectors, k: int, excluded: Rows, breadth: int) -> list[Found]:
+        """Search the published rows through their graph and the recent ones exactly."""
+        index, recent = self.published.index, self.recent
+        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, breadth)
+        others, _, _ = _best(recent, queries, k + len(excluded) + _SPARE)
+        found: list[Found] = []
+        for query, positions, new in zip(queries, reached, others, strict=True):
+            old = positions[positions >= 0]
+            candidates = np.concatenate([index.rows[old], recent.index.rows[new]])
+            scores = scores_of(query, np.concatenate([index.vectors[old], recent.index.vectors[new]]))
+            if len(excluded):
+                is_wanted = ~np.isin(candidates, excluded)
+                candidates, scores = candidates[is_wanted], scores[is_wanted]
+            if len(candidates) < k:  # k hits are owed wherever there are k items
+                found += _nearest(self._parts(None, excluded), query[np.newaxis], k, k + _SPARE)
+            else:
+                found.append(Found(*_best_of(candidates, scores, k), exact=False))
+        return found
+
+    def _parts(self, allowed: tuple[Mask, Mask] | None, excluded: Rows) -> list[Part]:
+        return [
+            Part(part.index, _excluding(part.index, part.alive if allowed is None else mask, excluded))
+            for part, mask in zip((self.published, self.recent), allowed or (None, None), strict=True)
+        ]
+
+
+def scores_of(query: NDArray[np.float32], vectors: Vectors) -> Scores:
+    """Return the inner products of a query (dim,) with vectors (n, dim): summed in float64, clipped to -1 to 1."""
+    products = np.einsum("ij,j->i", vectors.astype(np.float64), query.astype(np.float64))
+    return np.asarray(np.clip(products, -1, 1), dtype=np.float32)
+
+
+def revision_of(connection: apsw.Connection) -> int:
+    """Return the number of the state that a transaction sees."""
+    return int(connection.execute("SELECT revision FROM catalogue").get)
+
+
+def current(previous: Snapshot | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
+    """Return the snapshot of what a read transaction sees, building on an earlier one where it can."""
+    pointer = index_file.published(connection)
+    if previous is None or previous.pointer != pointer:
+        previous = _start(pointer, directory, connection, dim)
+    return _advanced(previous, connection, dim)
+
+
+def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
+    """Return the state that a published file holds; if it is damaged, the present one, from the database."""
+    nothing = Part(Index.build(np.empty(0, np.int64), np.empty((0, dim), np.float32)))
+    if pointer is None:
+        return Snapshot(-1, None, True, nothing, nothing, 0, 0)
+    try:
+        index = index_file.load(directory, pointer, dim)
+        return Snapshot(-1, pointer, True, Part(index), nothing, pointer.last_row, pointer.last_tombstone)
+    except IndexFileDamaged:
+        live, vectors = rows.vectors_after(connection, 0, dim)
+        _, last_tombstone = rows.tombstones_after(connection, pointer.last_tombstone)
+        last_row = int(live.max(initial=0))
+        return Snapshot(-1, pointer, False, Part(Index.build(live, vectors)), nothing, last_row, last_tombstone)
+
+
+def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
+    born, vectors = rows.vectors_after(connection, old.last_row, dim)
+    died, last_tombstone = rows.tombstones_after(connection, old.last_tombstone)
+    published, recent = old.published, old.recent
+    if len(died):
+        published, recent = published.without(died), recent.without(died)
+    if len(born):
+        kept = slice(None) if recent.alive is None else recent.alive
+        recent = Part(
+            Index.build(
+                np.concatenate([recent.index.rows[kept], born]),
+                np.concatenate([recent.index.vectors[kept], vectors]),
+            )
+        )
+    return replace(
+        old,
+        revision=revision_of(connection),
+        published=published,
+        recent=recent,
+        last_row=int(born.max(initial=old.last_row)),
+        last_tombstone=last_tombstone,
+        _filtered={},
+    )
+
+
+def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Found]:
+    """Search the parts for candidates, then score these again, all in the same way.
+
+    FAISS rounds its sums in float32 as its kernels happen to. So a row is left out for good only when it is further
+    below the k-th than rounding can explain; while one might not be, more candidates are asked for.
+    """
+    positions, scores, rests = zip(*(_best(part, queries, count) for part in parts), strict=True)
+    together = np.concatenate(scores, axis=1)
+    unsure = np.zeros(len(queries), dtype=np.bool_)
+    if together.shape[1] > k:
+        kth = np.partition(together, -k, axis=1)[:, -k]
+        rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps) * np.linalg.norm(queries, axis=1)
+        unsure = np.maximum(*rests) >= kth - rounding
+    found: list[Found] = []
+    for at, query in enumerate(queries):
+        if unsure[at]:
+            found += _nearest(parts, queries[at : at + 1], k, 4 * count)
+            continue
+        chosen = [(part.index, best[at]) for part, best in zip(parts, positions, strict=True)]
+        candidates = np.concatenate([index.rows[best] for index, best in chosen])
+        exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
+        found.append(Found(*_best_of(candidates, exact, k)))
+    return found
+
+
+def _best_of(candidates: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+    """Return the best k candidates, and with them all that tie with the k-th."""
+    if len(scores) <= k:
+        return candidates, scores
+    is_best = scores >= np.partition(scores, -k)[-k]
+    return candidates[is_best], scores[is_best]
+
+
+def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], Scores, Scores]:
+    """Return positions and scores (n, <= count), and the most that anything left out may score (n,)."""
+    available = len(part)
+    count = min(count, available)
+    if count == 0:
+        positions, scores = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+    else:
+        positions, scores = part.index.nearest(queries, count, part.alive)
+        scores = np.clip(scores, -1, 1)  # as the final ones are, so that what ties there ties here
+    rest = scores[:, -1] if count < available else np.full(len(queries), -np.inf, np.float32)
+    return positions, scores, rest
+
+
+def _excluding(index: Index, mask: Mask | None, excluded: Rows) -> Mask | None:
+    places = np.searchsorted(index.rows, excluded)
+    places = places[np.isin(excluded, index.rows[places[places < len(index.rows)]])]
+    if len(places) == 0:
+        return mask
+    mask = np.ones(len(index.rows), dtype=np.bool_) if mask is None else mask.copy()
+    mask[places] = False
+    return mask

@@ -1,0 +1,1 @@
+"""How good a model is: measures on test images, and reports for people."""

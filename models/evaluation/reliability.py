@@ -1,0 +1,85 @@
+"""How far a model knows itself: whether it notices strangers, and whether its confidence in hits comes true."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.augmentations import Images
+from models.calibration import ReliabilityBin, binned, mean_gap
+from models.datasets.photographs import digest_of, digests_seen, pictures_in
+from models.embedder import Probabilities, Vectors
+from models.errors import DatasetMissing
+from models.evaluation.retrieval_metrics import Rankings
+from models.ood_score import auroc
+
+if TYPE_CHECKING:
+    from models.runtime import LiteRTEmbedder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trust:
+    """The findings on test images and on strangers.
+
+    `known` are the test images' distances from what the model knows, float32 (n,), `strangers` those of other
+    pictures by kind, and a picture is familiar up to the distance `limit`. `hits` are the ten nearest of each test
+    image by the confidence that they are of its class.
+    """
+
+    known: NDArray[np.float32]
+    strangers: Mapping[str, NDArray[np.float32]]
+    limit: float
+    hits: tuple[ReliabilityBin, ...]
+
+    def figures(self) -> dict[str, float]:
+        """Return shares, 0 to 1: how surely each kind of stranger is told from test images (AUROC), and the worst.
+
+        Besides, the share of test images that count as familiar, and the mean gap between the confidence in hits
+        and how many are right.
+        """
+        noticed = {f"unfamiliar_{kind}": auroc(self.known, distances) for kind, distances in self.strangers.items()}
+        return {
+            "familiar_share": float((self.known <= self.limit).mean()),
+            "hit_confidence_error": mean_gap(self.hits),
+            **noticed,
+            "unfamiliar_worst": min(noticed.values()),
+        }
+
+
+def measure_trust(
+    embedder: "LiteRTEmbedder",
+    vectors: Vectors,
+    probabilities: Probabilities,
+    labels: NDArray[np.integer],
+    rankings: Rankings,
+    strangers: Mapping[str, Images],
+) -> Trust:
+    """Measure on n test images, given their vectors, probabilities, labels and rankings, and on strangers by kind."""
+    nearest = rankings.nearest
+    cosines = np.einsum("nkd,nd->nk", vectors[nearest], vectors)
+    confidence = embedder.confidence(probabilities.argmax(axis=1), cosines)
+    return Trust(
+        known=embedder.known.distance(vectors),
+        strangers={kind: embedder.known.distance(embedder.embed(images)[0]) for kind, images in strangers.items()},
+        limit=embedder.known.limit,
+        hits=binned(confidence.ravel(), (labels[nearest] == labels[:, None]).ravel()),
+    )
+
+
+def photographed(embedder: "LiteRTEmbedder", folder: Path) -> Mapping[str, Images]:
+    """Return the views of the pictures in a folder by kind, the names of its sub-folders.
+
+    What is no picture is left out, and so is what the bundle has learned from. Raises DatasetMissing when there is
+    nothing else.
+    """
+    seen = digests_seen(embedder.bundle)
+    views: dict[str, list[Images]] = {}
+    for path, data, picture in pictures_in(folder):
+        if digest_of(data) not in seen:
+            views.setdefault(path.parent.name, []).append(embedder.prepare(picture).pixels)
+    if not views:
+        raise DatasetMissing(f"The model has learned from every picture in {folder}. Give others to measure it on.")
+    return {kind: np.stack(some) for kind, some in views.items()}

@@ -1,0 +1,149 @@
+"""Whether a picture is like anything that the model knows.
+
+Vectors of known classes lie near the mean of their class; how far off a vector is, is told by its Mahalanobis distance
+to the nearest of these means (Lee et al., arXiv 1807.03888, eq. 2). A vector that lies nearer to what is known to be
+none of the classes counts as further off. Held-out pictures say how far is usual.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedder import Vectors
+from models.npz import read_arrays, write_arrays
+
+ACCEPTED = 0.95
+"""The share of known pictures that count as familiar."""
+
+_RIDGE = 1e-3
+"""What is added to every variance, as a share of the mean variance: some directions hardly vary at all."""
+
+_OTHERS_WEIGHT = 4.0
+"""What being nearer to something else than to any class counts beside the distance from the classes."""
+
+_QUANTILES = 401
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Familiarity:
+    """Where known vectors lie.
+
+    `whitening`, float32 (dim, dim), turns differences from a class's mean into such of unit variance. So turned,
+    `means`, float32 (classes, dim), are those of the classes and `others`, float32 (kinds, dim), of what belongs to
+    none; `distances`, float32 (quantiles,), rising, are evenly spaced quantiles of held-out pictures.
+    """
+
+    means: NDArray[np.float32]
+    others: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+    distances: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls,
+        vectors: Vectors,
+        labels: NDArray[np.integer],
+        held_out: Vectors,
+        weights: NDArray[np.floating] | None = None,
+        others: NDArray[np.floating] | None = None,
+        used: NDArray[np.bool_] | None = None,
+    ) -> "Familiarity":
+        """Fit to vectors of training images, float32 (n, dim), n well above dim, of every class 0 to the highest.
+
+        `held_out` are vectors of pictures that were not learned from, float32 (m, dim), and `weights` (m,) what each
+        counts; `others` (kinds, dim) are means of vectors that belong to no class; `used` (dim,) says which dimensions
+        are looked at, if not all.
+        """
+        classes = int(labels.max()) + 1
+        means = np.stack([vectors[labels == label].mean(axis=0, dtype=np.float64) for label in range(classes)])
+        spread = vectors - means[labels]
+        looked_at = np.flatnonzero(np.ones(means.shape[1]) if used is None else used)
+        spread = spread[:, looked_at]
+        covariance = spread.T @ spread / len(spread)
+        ridge = _RIDGE * np.trace(covariance) / len(covariance)
+        whitening = np.zeros((means.shape[1], means.shape[1]))
+        whitening[np.ix_(looked_at, looked_at)] = np.linalg.cholesky(
+            np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+        )
+        known = cls(
+            (means @ whitening).astype(np.float32),
+            (np.empty((0, means.shape[1])) if others is None else others @ whitening).astype(np.float32),
+            whitening.astype(np.float32),
+            np.zeros(2, np.float32),
+        )
+        quantiles = _quantiles(known.distance(held_out), weights)
+        return replace(known, distances=quantiles.astype(np.float32))
+
+    def distance(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return how far vectors, float32 (n, dim), are from the nearest class, float32 (n,), 0 or more.
+
+        Being nearer to something else than to any class makes it more.
+        """
+        white = vectors @ self.whitening
+        nearest = _nearest(white, self.means)
+        if len(self.others):
+            nearer = np.maximum(nearest - _nearest(white, self.others), 0)
+            nearest = nearest + np.float32(_OTHERS_WEIGHT) * nearer
+        return nearest
+
+    def of(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Return the share of held-out pictures that are at least as far off as each vector, float32 (n,), 0 to 1."""
+        shares = np.linspace(1, 0, len(self.distances))
+        familiarity: NDArray[np.float32] = np.interp(self.distance(vectors), self.distances, shares, right=0).astype(
+            np.float32
+        )
+        return familiarity
+
+    @property
+    def limit(self) -> float:
+        """The distance up to which a vector is familiar."""
+        return float(np.interp(ACCEPTED, np.linspace(0, 1, len(self.distances)), self.distances))
+
+    def save(self, path: Path) -> None:
+        """Write the arrays into a file."""
+        arrays = {"means": self.means, "others": self.others}
+        write_arrays(path, {**arrays, "whitening": self.whitening, "distances": self.distances})
+
+    @classmethod
+    def load(cls, path: Path, classes: int, dim: int) -> "Familiarity":
+        """Read what `save` wrote. Raises ValueError or OSError when it is not that, or of other shapes."""
+        known = cls(*read_arrays(path, "means", "others", "whitening", "distances"))
+        fits = known.others.ndim == 2 and known.others.shape[1] == dim and known.distances.ndim == 1
+        if not fits or known.means.shape != (classes, dim) or known.whitening.shape != (dim, dim):
+            raise ValueError(f"its means have the shape {known.means.shape}")
+        return known
+
+
+def _nearest(points: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the distance of each point, (n, dim), from the nearest of some places, (m, dim)."""
+    squares = (points**2).sum(axis=1)[:, None] - 2 * points @ places.T + (places**2).sum(axis=1)
+    nearest: NDArray[np.float32] = np.sqrt(np.maximum(squares.min(axis=1), 0))
+    return nearest
+
+
+def _quantiles(values: NDArray[np.float32], weights: NDArray[np.floating] | None) -> NDArray[np.float64]:
+    """Return evenly spaced quantiles of values that count as much as their weights."""
+    steps = np.linspace(0, 1, _QUANTILES)
+    if weights is None:
+        return np.asarray(np.quantile(values, steps))
+    order = np.argsort(values)
+    share = np.cumsum(weights[order]) - weights[order] / 2
+    return np.asarray(np.interp(steps, share / weights.sum(), values[order]))
+
+
+def is_familiar(familiarity: float) -> bool:
+    """Return whether a picture is as familiar as the given share of known pictures."""
+    return familiarity >= 1 - ACCEPTED
+
+
+def auroc(known: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Return the chance that one of `other` scores higher than one of `known`; an equal score counts as half.
+
+    Both hold at least one number. It is the area under the receiver operating characteristic (Fawcett, 2006).
+    """
+    rising = np.sort(known)
+    below = np.searchsorted(rising, other, side="left")
+    not_above = np.searchsorted(rising, other, side="right")
+    return float((below + not_above).mean() / (2 * len(rising)))

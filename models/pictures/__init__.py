@@ -1,0 +1,1 @@
+"""Pictures as arrays: decoding untrusted bytes, boxes, colours, PNG."""

@@ -1,0 +1,1 @@
+"""What is sold: cuts in the fabrics, colours and prices they come in."""

@@ -1,0 +1,1 @@
+"""Colours, weaves and patterns."""

@@ -1,0 +1,1 @@
+"""Curves, masks and light: what anything is drawn with."""

@@ -1,0 +1,1 @@
+"""The cuts: every garment, shoe and bag, as parts on a canvas."""

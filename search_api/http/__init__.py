@@ -1,0 +1,1 @@
+"""The Engine over HTTP: requests, answers, problems, and the document that describes them."""

@@ -1,0 +1,129 @@
+"""The JSON shapes of the API's answers."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.pictures.png import encode_png
+
+if TYPE_CHECKING:
+    from indexer.records import Item
+    from models.embedder import View
+    from search_api.results import EngineInfo, Match, Matches, SearchResult
+
+Json: TypeAlias = dict[str, Any]
+PictureUrl: TypeAlias = Callable[[str], str]
+"""From an item's id to the address of its picture."""
+
+
+def picture_path(item_id: str) -> str:
+    """Return the address of an item's picture where the API is at the root of its host."""
+    return f"/v1/items/{quote(item_id, safe='')}/image"
+
+
+def search_answer(
+    result: "SearchResult", query: Json | None = None, url: PictureUrl = picture_path, *, cutout: bool = False
+) -> Json:
+    """Return the answer to a search; `query`, when given, tells in it what was searched with.
+
+    The cutout, which makes an answer some ten times larger, is in it only where asked for.
+    """
+    best = result.predictions[0]
+    answer: Json = {} if query is None else {"query": query}
+    answer |= {
+        "label": best.label,
+        "probability": _share(best.probability),
+        "predictions": [
+            {"label": prediction.label, "probability": _share(prediction.probability)}
+            for prediction in result.predictions
+        ],
+        "view": png_data_uri(result.view.pixels),
+        "notes": list(result.notes),
+        "familiar": result.familiar,
+        "familiarity": _share(result.familiarity),
+        **hits_answer(result.hits, url),
+        "look": result.look,
+        "model": result.model,
+        "generation": result.generation,
+        "took_ms": round(result.took_ms, 3),
+    }
+    return answer | ({"cutout": cutout_data_uri(result.view)} if cutout else {})
+
+
+def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:
+    """Return the hits of one query, and what is to be said of all of them."""
+    return {
+        "hits": [hit_answer(hit, url) for hit in hits],
+        "no_good_match": hits.no_good_match,
+        "exact": hits.exact,
+    }
+
+
+def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:
+    """Return one hit: its item, its score, and the chance that it is of the query's class."""
+    return {
+        "item": item_answer(hit.item, url),
+        "score": _share(hit.score),
+        "confidence": _share(hit.confidence),
+    }
+
+
+def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
+    """Return one item."""
+    return {
+        "id": item.id,
+        "label": item.label,
+        "probability": _share(item.probability),
+        "attributes": dict(item.attributes),
+        "picture": {
+            "url": url(item.id),
+            "width": item.picture.width,
+            "height": item.picture.height,
+            "media_type": item.picture.media_type,
+        },
+    }
+
+
+def counts_answer(counts: Mapping[str, int]) -> list[Json]:
+    """Return how many items each class has."""
+    return [{"label": label, "items": items} for label, items in counts.items()]
+
+
+def info_answer(info: "EngineInfo") -> Json:
+    """Return what is being served."""
+    card = info.card
+    return {
+        "model": card.fingerprint,
+        "name": card.name,
+        "trained_at": card.trained_at,
+        "preprocessing": card.preprocessing,
+        "dim": card.dim,
+        "parts": [{"name": part.name, "dim": part.dim, "share": part.share} for part in card.parts],
+        "classes": list(card.classes),
+        "metrics": dict(card.metrics),
+        "items": info.items,
+        "generation": info.generation,
+        "recall": info.recall,
+    }
+
+
+def cutout_data_uri(view: "View") -> str | None:
+    """Return the garment as it was cut out of its photograph, as a `data:` URI of a PNG; None where nothing was cut."""
+    if view.cutout is None:
+        return None
+    visible = view.cutout[:, :, 3:] > 0
+    return png_data_uri(np.where(visible, view.cutout, np.uint8(0)))  # what can't be seen need not be sent
+
+
+def png_data_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 (height, width), (height, width, 3) or (height, width, 4), as a `data:` URI of a PNG."""
+    return f"data:image/png;base64,{b64encode(encode_png(pixels)).decode()}"
+
+
+def _share(value: float) -> float:
+    """Six decimals are more than float32 holds near 1, and half the bytes."""
+    return round(float(value), 6)

@@ -1,0 +1,1 @@
+"""The process that listens: connections, workers, deadlines and lanes."""
