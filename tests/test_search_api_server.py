@@ -1,6 +1,5 @@
 """The real server in processes of its own: it starts, answers many at once, survives, and stops cleanly."""
 
-import fcntl
 import http.client
 import io
 import json
@@ -11,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +30,7 @@ from search_api.server.serving import serve
 
 # Tests that are started in the background inherit that some signals are ignored; a person's server does not.
 SERVER = """
-import signal, sys
+import fcntl, os, signal, sys, termios
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from models.errors import LookalikeError
@@ -49,6 +47,9 @@ def make_app():
 
 try:
     port, workers = int(sys.argv[2]), int(sys.argv[3])
+    if len(sys.argv) > 4:
+        os.setsid()
+        fcntl.ioctl(int(sys.argv[4]), termios.TIOCSCTTY, 0)
     serve(lambda: make_app, port=port, workers=workers, on_ready=lambda address: print(address, flush=True))
 except LookalikeError as error:
     print(f"{error.code}: {error}", file=sys.stderr)
@@ -94,17 +95,12 @@ class Server:
 def start(
     catalogue: Path, project: Path, port: int = 0, workers: int = 1, terminal: int | None = None
 ) -> subprocess.Popen[str]:
-    def take_terminal() -> None:
-        os.setsid()
-        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-
     return subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(catalogue), str(port), str(workers)],
+        [sys.executable, "-c", SERVER, str(catalogue), str(port), str(workers), *([str(terminal)] if terminal else [])],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=None if terminal is None else take_terminal,
         pass_fds=() if terminal is None else (terminal,),
     )
 
