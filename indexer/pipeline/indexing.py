@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue import Catalogue
 from indexer.content_key import joined
 from indexer.errors import ItemFailed, WorkersLost
 from indexer.pipeline.fetching import Fetching, Seen
