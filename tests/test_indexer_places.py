@@ -77,7 +77,7 @@ KILLED_REPAIR = """
     repair(sys.argv[1], progress=die)
 """
 
-HOLD = "import sys; from indexer.catalogue import Catalogue; c = LocalCatalogue.open(sys.argv[1]); print(); input()"
+HOLD = "import sys; from indexer.catalogue.local import LocalCatalogue; c = LocalCatalogue.open(sys.argv[1]); print(); input()"
 
 
 @pytest.fixture(scope="module")
