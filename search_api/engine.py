@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidFilter, UnknownItem
-from models.embedder import Embedder, Vectors, View
+from models.arrays import Vectors
+from models.embedder import Embedder, View
 from models.pictures.decoding import decode
 from models.vector_parts import look_share, with_look
 from sample_shop import DRAWN
@@ -221,7 +222,7 @@ class Engine:
         vector: Vectors | None = None,
         exclude: tuple[str, ...] = (),
     ) -> SearchResult:
-        vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
+        vectors, probabilities = self._embedder.embed([view])
         generation = self._catalogue.generation
         query = vectors if vector is None else vector
         return SearchResult(

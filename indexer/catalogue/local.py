@@ -21,7 +21,7 @@ from indexer.records import AttributeUpdate, DisplayCopy, Hit, Hits, Item, Page,
 from indexer.vectors import index_file, publishing, snapshot
 from indexer.vectors.hnsw import EXACT_UP_TO
 from indexer.vectors.snapshot import Found, Snapshot
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 if TYPE_CHECKING:
     from indexer.pipeline.run_report import Progress

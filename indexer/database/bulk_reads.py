@@ -14,7 +14,7 @@ from indexer.database import rows
 from indexer.database.rows import Rows
 from indexer.filters import Condition
 from indexer.records import AttributeValue, DisplayCopy, Item
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 _VECTORS_AT_ONCE = 4096
 
