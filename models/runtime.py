@@ -16,10 +16,10 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities, Vectors
-from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
+from models.bundle import Bundle, read_bundle
+from models.card import RUNTIME_FILE, ModelCard
 from models.embedder import View
 from models.errors import BundleDamaged
-from models.match_confidence import MatchConfidence
 from models.native_output import silenced
 from models.ood_score import Familiarity
 from models.pictures.boxes import Box
@@ -34,16 +34,19 @@ _SHARE_TOLERANCE = 1e-3
 
 
 class LiteRTEmbedder:
-    """An `Embedder` over a bundle directory.
+    """An `Embedder` over a bundle, given as its directory or as it was read before.
 
     Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld.
     """
 
-    def __init__(self, bundle: Path) -> None:
-        self._bundle = bundle
-        self._card = read_card(bundle)
+    def __init__(self, bundle: Path | Bundle) -> None:
+        bundle = read_bundle(bundle) if isinstance(bundle, Path) else bundle
+        self._bundle = bundle.directory
+        self._card = bundle.card
         self._preprocessing = preprocessing_named(self._card.preprocessing)
-        self._graph = (bundle / RUNTIME_FILE).read_bytes()
+        self._graph = bundle.graph
+        self._known = bundle.known
+        self._confidence = bundle.confidence
         self._of_thread = threading.local()
         try:
             # The runtime announces its delegate once in a process's life, from C++.
@@ -52,13 +55,9 @@ class LiteRTEmbedder:
                 self._interpreter(1)
                 self._check_parts()
         except (ValueError, RuntimeError, KeyError) as error:
-            raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
-        classes = len(self._card.classes)
-        try:
-            self._known = Familiarity.load(bundle / FAMILIARITY_FILE, classes, self._card.dim)
-            self._confidence = MatchConfidence.load(bundle / CONFIDENCE_FILE, classes)
-        except (ValueError, OSError) as error:
-            raise BundleDamaged(f"What {bundle} knows of its own answers can't be read: {error}") from error
+            raise BundleDamaged(
+                f"{bundle.directory / RUNTIME_FILE} is not the graph that its card describes: {error}"
+            ) from error
 
     @property
     def card(self) -> ModelCard:
