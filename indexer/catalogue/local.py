@@ -24,8 +24,8 @@ from indexer.vectors.snapshot import Found, Snapshot
 from models.embedder import Vectors
 
 if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
     from indexer.vectors.index_file import Pointer
+    from models.progress import Progress
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""

@@ -4,7 +4,6 @@ Items are proven by their own digests, whatever wrote them and when. These cover
 run to the next write; and a page in which one bit is flipped is told from them as it was.
 """
 
-import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from pathlib import Path
 from indexer.database.bit_repair import flipped_back
 from indexer.database.locations import DATABASE_FILE, PAGES_FILE
 from indexer.database.storage_errors import explained
-from indexer.database.store import Store, sync_directory
+from indexer.database.store import Store
 from indexer.database.wal import LOG_SUFFIX
 from indexer.vectors.snapshot import revision_of
+from models.files import written_whole
 
 _PAGE = 4096
 _SIZE = 8  # of a page's digest: it is held against chance alone
@@ -52,16 +52,8 @@ def note_pages(root: Path) -> None:
         if log.exists() or (file.exists() and int.from_bytes(file.read_bytes()[:_HEAD], "little") == revision):
             return
         content = revision.to_bytes(_HEAD, "little") + _digests(directory / DATABASE_FILE)
-        temporary = file.with_name(file.name + ".tmp")
-        try:
-            with temporary.open("wb") as written:
-                written.write(content + _digest(content))
-                written.flush()
-                os.fsync(written.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_directory(directory)
+        with written_whole(file, file.with_name(f"{PAGES_FILE}.tmp")) as draft:
+            draft.write_bytes(content + _digest(content))
 
 
 def noted_pages(directory: Path) -> NotedPages | None:

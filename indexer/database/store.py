@@ -1,7 +1,6 @@
 """The database file: a connection for each thread, and transactions."""
 
 import json
-import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from indexer.database.row_checksums import SEAL, digest
 from indexer.database.storage_errors import damaged, damaged_log, explained
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
 FORMAT = 2
@@ -87,8 +87,8 @@ class Store:
                     connection.execute("COMMIT")
             finally:
                 connections.close(self._path, connection)
-            sync_directory(self.directory)
-            sync_directory(self.directory.parent)
+            sync(self.directory)
+            sync(self.directory.parent)
 
     def check(self) -> None:
         """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read.
@@ -213,15 +213,6 @@ class Store:
     def _signature(self) -> _Signature:
         database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
         return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

@@ -13,7 +13,7 @@ from indexer.errors import ItemFailed, WorkersLost
 from indexer.pipeline.fetching import Fetching, Seen
 from indexer.pipeline.plan import Change, Step, batches, planned
 from indexer.pipeline.pool import DECODING_SECONDS, Task, Workers
-from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, Progress, Tally
+from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, Tally
 from indexer.pipeline.worker_main import Prepared
 from indexer.records import AttributeUpdate, Record
 from indexer.sources.items import Failure, Source
@@ -22,6 +22,7 @@ from indexer.thumbnails import display_copy
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import Picture
+from models.progress import Progress
 
 _BATCHES_AHEAD = 2
 

@@ -1,6 +1,5 @@
 """Backups: a catalogue's database in one file, as it was at one moment, whoever wrote to it meanwhile."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,12 +14,13 @@ from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, locat
 from indexer.database.page_checksums import note_pages
 from indexer.database.scratch import scratch, sweep
 from indexer.database.storage_errors import explained
-from indexer.database.store import APPLICATION_ID, FORMAT, Store, sync_directory
+from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.errors import BackupUnusable, CatalogueExists
-from indexer.pipeline.run_report import Progress
 from indexer.upkeep.places import discard
 from indexer.upkeep.swap import switch
 from indexer.upkeep.verification import check_database
+from models.files import sync, written_whole
+from models.progress import Progress
 
 _PAGES_AT_ONCE = 256
 _BUSY_SECONDS = 10.0
@@ -48,20 +48,10 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
         with _told(to):
             to.parent.mkdir(parents=True, exist_ok=True)
             temporary.unlink(missing_ok=True)
-        try:
+        with _told(to), written_whole(to, temporary) as draft:
             with store.read() as source, _told(to):
-                _copy(source, temporary, progress)
-            with _told(to):
-                items = _verified(
-                    temporary, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress
-                )
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                temporary.rename(to)
-                sync_directory(to.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return items
+                _copy(source, draft, progress)
+            return _verified(draft, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress)
 
 
 def restore(backup: Path | str, directory: Path | str, force: bool = False, progress: Progress | None = None) -> int:
@@ -91,10 +81,8 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
             _verified(new, f"{backup} is damaged, or no backup", "Use another backup", progress)
             with closing(apsw.Connection(str(new))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            with new.open("rb") as file:
-                os.fsync(file.fileno())
             _put_in_place(new, directory)
-        sync_directory(directory.parent)
+        sync(directory.parent)
     with Catalogue.open(directory) as catalogue:
         catalogue.publish()
         items = len(catalogue)
@@ -111,7 +99,7 @@ def _put_in_place(new: Path, root: Path) -> None:
         (root / PAGES_FILE).unlink(missing_ok=True)
         switch(new, root)
         (root / CURRENT).unlink(missing_ok=True)
-        sync_directory(root)
+        sync(root)
         for place in others:
             discard(root, place)
 

@@ -8,9 +8,10 @@ import apsw
 from indexer.database.locations import DATABASE_FILE, beside, files_of, located
 from indexer.database.scratch import sweep
 from indexer.database.storage_errors import explained
-from indexer.database.store import Store, sync_directory
+from indexer.database.store import Store
 from indexer.errors import CatalogueBusy
 from indexer.upkeep.places import discard, only_one
+from models.files import sync
 
 _PATIENCE_MS = 1000
 
@@ -35,7 +36,7 @@ def drop_previous(root: Path | str) -> list[Path]:
                         file.unlink(missing_ok=True)
                 else:
                     discard(root, place)
-            sync_directory(root)
+            sync(root)
     return previous
 
 

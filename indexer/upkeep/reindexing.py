@@ -24,7 +24,6 @@ from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
 from indexer.pipeline.plan import BATCH
 from indexer.pipeline.pool import Task, Workers
-from indexer.pipeline.run_report import Progress
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
@@ -33,6 +32,7 @@ from models.card import ModelCard
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
+from models.progress import Progress
 
 _BATCHES_AHEAD = 1
 

@@ -10,13 +10,13 @@ from indexer.database.row_checks import ROWS_AT_ONCE
 from indexer.database.scratch import scratch
 from indexer.database.storage_errors import explained
 from indexer.errors import CatalogueInUse, NotRepairable
-from indexer.pipeline.run_report import Progress
 from indexer.records import Record
 from indexer.upkeep.findings import Verification
 from indexer.upkeep.metadata_checks import AskIdentity
 from indexer.upkeep.places import only_one, point_at
 from indexer.upkeep.swap import switch
 from indexer.upkeep.verification import verify
+from models.progress import Progress
 
 
 def repair(

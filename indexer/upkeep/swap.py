@@ -7,8 +7,8 @@ from pathlib import Path
 from indexer.database.connections import alone
 from indexer.database.locations import DATABASE_FILE
 from indexer.database.storage_errors import explained
-from indexer.database.store import sync_directory
 from indexer.database.wal import LOG_SUFFIX, SHARED_MEMORY_SUFFIX
+from models.files import put_in_place
 
 
 def switch(new: Path, directory: Path, keep_as: str | None = None) -> None:
@@ -23,8 +23,7 @@ def switch(new: Path, directory: Path, keep_as: str | None = None) -> None:
             _keep(database, directory / keep_as)
         for suffix in (LOG_SUFFIX, SHARED_MEMORY_SUFFIX):
             Path(f"{database}{suffix}").unlink(missing_ok=True)
-        new.replace(database)
-        sync_directory(directory)
+        put_in_place(new, database)
 
 
 def _keep(database: Path, kept: Path) -> None:

@@ -17,7 +17,6 @@ from indexer.database.scratch import sweep
 from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
-from indexer.pipeline.run_report import Progress
 from indexer.records import Record
 from indexer.upkeep import metadata_checks
 from indexer.upkeep.findings import LOG_FILE, Finding, Verification
@@ -27,6 +26,7 @@ from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.index_file import IndexFileDamaged
 from indexer.vectors.snapshot import revision_of
+from models.progress import Progress
 
 BUSY_SECONDS = 10.0
 

@@ -1,7 +1,7 @@
 """Vectors in memory, in FAISS: compared one by one, or reached through a graph of near neighbours."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import faiss
 import numpy as np
@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.database.rows import Rows
 from models.embedder import Vectors
-
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
+from models.progress import Progress
 
 LINKS = 16
 """Neighbours that a vector in a graph has on every level (M of the paper), and twice as many on the lowest."""
@@ -46,7 +44,7 @@ class Index:
         return cls(_mapped(faiss.IndexFlatIP(vectors.shape[1]), rows, vectors))
 
     @classmethod
-    def build_graph(cls, rows: Rows, vectors: Vectors, progress: "Progress | None" = None) -> "Index":
+    def build_graph(cls, rows: Rows, vectors: Vectors, progress: Progress | None = None) -> "Index":
         """Return an index of n >= 0 vectors with a graph, built on every core: minutes for a million.
 
         `progress(done, total)` counts vectors.

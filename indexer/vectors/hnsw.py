@@ -1,15 +1,11 @@
 """When a catalogue is searched through a graph, and how far that can be trusted: measured, never assumed."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from indexer.database.rows import Rows
 from indexer.vectors.faiss_index import Index
 from models.embedder import Vectors
-
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
+from models.progress import Progress
 
 EXACT_UP_TO = 100_000
 """Items up to which every query is compared with every vector: some milliseconds, and no better hit can exist."""
@@ -25,7 +21,7 @@ _SAMPLE = 500
 
 
 def chosen(
-    rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO, progress: "Progress | None" = None
+    rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO, progress: Progress | None = None
 ) -> tuple[Index, float | None]:
     """Return the index that a catalogue of these n vectors should have, and the recall@10 of a graph over them.
 

@@ -1,16 +1,12 @@
 """When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
 
-from typing import TYPE_CHECKING
-
 from indexer.database.rows import Rows
 from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.vectors import hnsw, index_file
 from indexer.vectors.snapshot import MOST_CHANGED, Snapshot
 from models.embedder import Vectors
-
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
+from models.progress import Progress
 
 
 def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
@@ -32,7 +28,7 @@ def publish(
     rows: Rows,
     vectors: Vectors,
     exact_up_to: int | None,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> int:
     """Make an index file of a state's live rows, and it the published one; return its number.
 

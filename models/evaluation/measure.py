@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.augmentations import LOOKS, Images
-from models.datasets.download import Progress
 from models.embedder import Probabilities, Vectors
 from models.evaluation.classification_metrics import Recognition, recognition
 from models.evaluation.ood_images import strangers
 from models.evaluation.photo_metrics import PhotographFindings, evaluate_photographs
 from models.evaluation.reliability import Trust, measure_trust
 from models.evaluation.retrieval_metrics import Rankings, looks, rank_all
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
