@@ -182,7 +182,9 @@ def test_a_catalogue_is_replaced_by_force_only_and_not_while_it_is_open(
         changed.delete(["test-00003"])
     with pytest.raises(CatalogueExists, match="--force"):
         restore(tmp_path / "backup", catalogue)
-    code = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    code = (
+        "import sys; from indexer.catalogue.local import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    )
     with started(code, catalogue, project=project) as other:
         assert other.stdout is not None
         other.stdout.readline()

@@ -215,7 +215,7 @@ def test_a_directory_that_is_not_there_is_named(engine: Engine, tmp_path: Path) 
 def test_a_killed_export_leaves_what_was_there(small_catalogue: Path, project: Path, tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("yesterday's")
     script = (
-        "import os, signal, sys; import lookalike; from indexer import neighbour_files;"
+        "import os, signal, sys; import lookalike; from indexer.exports import neighbour_files;"
         "neighbour_files._Parquet.close = lambda self: os.kill(os.getpid(), signal.SIGKILL); lookalike.main()"
     )
     command = ["export-similar", "--catalogue", small_catalogue, "--out", tmp_path / "t.parquet"]

@@ -22,7 +22,7 @@ from indexer.database import rows
 from indexer.database.store import Store
 from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Hit, Record
-from indexer.sources import FashionMNIST
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.upkeep.repair import repair
 from indexer.upkeep.verification import verify
 from indexer.vectors import hnsw, index_file

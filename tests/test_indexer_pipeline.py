@@ -14,11 +14,14 @@ import pytest
 from PIL import Image
 
 from indexer.catalogue.local import Catalogue
+from indexer.content_key import content_of
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
 from indexer.pipeline.indexing import IndexReport
-from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
 from indexer.sources.errors import UnknownSource
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.items import SourceItem
+from indexer.sources.named_sources import open_source
 from indexer.thumbnails import LONGEST_SIDE, display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.pictures.decoding import Picture
@@ -120,7 +123,7 @@ def test_a_run_that_was_killed_is_resumed_where_it_stood(
     code = """
 import os, sys
 import models
-from indexer import sources
+from indexer.sources import named_sources
 from indexer.pipeline import indexing
 from indexer.catalogue.local import Catalogue
 embedder = models.load()
@@ -130,7 +133,7 @@ def progress(done, total):
         print(done, flush=True)
         os.kill(os.getpid(), 9)
 catalogue = Catalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
-indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
+indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
     run = subprocess.run(

@@ -20,13 +20,13 @@ import lookalike
 from indexer.catalogue.local import Catalogue
 from indexer.database import wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
-from indexer.database.page_checksums import note_pages
-from indexer.database.scratch import scratch
 from indexer.errors import CatalogueDamaged, CatalogueExists, CatalogueInUse, NotRepairable
 from indexer.upkeep.backup import back_up, restore
-from indexer.upkeep.drop_previous import drop_previous
+from indexer.upkeep.page_checksums import note_pages
 from indexer.upkeep.reindexing import reindex
 from indexer.upkeep.repair import repair
+from indexer.upkeep.scratch import scratch
+from indexer.upkeep.swap import drop_previous
 from indexer.upkeep.verification import verify
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
@@ -77,7 +77,7 @@ KILLED_REPAIR = """
     repair(sys.argv[1], progress=die)
 """
 
-HOLD = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+HOLD = "import sys; from indexer.catalogue.local import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
 
 
 @pytest.fixture(scope="module")

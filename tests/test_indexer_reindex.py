@@ -25,7 +25,6 @@ from PIL import Image
 
 import lookalike
 import models
-from indexer import sources
 from indexer.catalogue.item_list import Items
 from indexer.catalogue.local import Catalogue
 from indexer.database.locations import CURRENT, located
@@ -40,10 +39,12 @@ from indexer.errors import (
 )
 from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Record
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.named_sources import NamedSource, open_source
 from indexer.thumbnails import display_copy
 from indexer.upkeep import reindexing
-from indexer.upkeep.drop_previous import drop_previous
 from indexer.upkeep.reindexing import reindex
+from indexer.upkeep.swap import drop_previous
 from models.datasets.fashion_mnist import Split
 from models.embedder import Probabilities, Vectors, Views
 from models.pictures.decoding import Picture, decode
@@ -86,7 +87,7 @@ def _state(root: Path) -> tuple[list[Any], ...]:
         )
 
 
-def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSource) -> Catalogue:
+def _indexed(directory: Path, embedder: LiteRTEmbedder, source: NamedSource) -> Catalogue:
     card = embedder.card
     catalogue = Catalogue.create(directory, card.fingerprint, card.dim, card.classes)
     indexing.index(source, embedder, catalogue)
@@ -96,7 +97,7 @@ def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSou
 def test_it_is_as_if_indexed_with_the_other_model(
     directory: Path, other: LiteRTEmbedder, test_split: Split, tmp_path: Path
 ) -> None:
-    source = sources.FashionMNIST(Split(test_split.images[:300], test_split.labels[:300]), "test")
+    source = FashionMNIST(Split(test_split.images[:300], test_split.labels[:300]), "test")
     told: list[tuple[int, int]] = []
     done = reindex(directory, other, lambda *progress: told.append(progress))
     assert (done.items, done.embedded, done.previous) == (300, 300, directory)
@@ -230,7 +231,7 @@ def test_larger_pictures_are_embedded_from_the_copies_that_are_kept(
     for number, side in enumerate((100, 300, 700)):
         picture = Image.fromarray(255 - test_split.images[number]).resize((side, side + 20), Image.Resampling.BICUBIC)
         picture.save(folder / f"{number}.png")
-    _indexed(tmp_path / "c", embedder, sources.open_source(str(folder))).close()
+    _indexed(tmp_path / "c", embedder, open_source(str(folder))).close()
     done = reindex(tmp_path / "c", other, workers=1)
     assert done.embedded == 3
     with Catalogue.open(tmp_path / "c") as catalogue:

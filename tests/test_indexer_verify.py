@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from indexer.catalogue.local import Catalogue
-from indexer.database.bit_repair import Mender
-from indexer.database.page_checksums import PAGES_FILE, note_pages
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
+from indexer.upkeep.bit_repair import Mender
 from indexer.upkeep.metadata_checks import Identity
+from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
 from indexer.upkeep.repair import KEPT_FILE, repair
 from indexer.upkeep.verification import Verification, verify
 from models.runtime import LiteRTEmbedder
@@ -336,7 +336,9 @@ def test_a_database_that_another_process_has_open_is_not_replaced(
 ) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     execute(directory, "UPDATE items SET label = 'Hat' WHERE row = 7")
-    code = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    code = (
+        "import sys; from indexer.catalogue.local import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, directory],
         stdin=subprocess.PIPE,

@@ -20,10 +20,10 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 import models
-from indexer import sources
 from indexer.catalogue.local import Catalogue
 from indexer.pipeline import indexing
-from indexer.sources import SourceItem
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.items import SourceItem
 from models.card import ModelCard
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import View
@@ -58,7 +58,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, t
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     directory = tmp_path_factory.mktemp("pages") / "catalogue"
     with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index([*sources.FashionMNIST(some, "test"), *odd], embedder, catalogue)
+        indexing.index([*FashionMNIST(some, "test"), *odd], embedder, catalogue)
         yield Engine(embedder, catalogue)
 
 

@@ -8,8 +8,7 @@ from typing import BinaryIO
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.items import Failure, SourceItem
-from indexer.sources.table_files import opened
-from indexer.sources.table_rows import Row, item_of
+from indexer.sources.table_rows import Row, item_of, open_table
 from indexer.sources.web.access import NO_ACCESS, WebAccess
 
 
@@ -23,7 +22,7 @@ class JsonRows:
         self.path = path
 
     def __iter__(self) -> Iterator[Row]:
-        with opened(self.path) as file:
+        with open_table(self.path) as file:
             for number, line in bounded_lines(file, str(self.path)):
                 row = _row(number, line, str(self.path))
                 if isinstance(row, TableDamaged):

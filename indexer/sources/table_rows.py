@@ -1,11 +1,12 @@
 """A row of a table, whatever its format, and the item that it describes."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from indexer.sources.errors import InvalidRow
+from indexer.sources.errors import InvalidRow, SourceUnreadable
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
 from indexer.sources.web.access import WebAccess
@@ -47,6 +48,18 @@ class Rows(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Row]: ...
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to read. Raises SourceUnreadable when it can't be opened, or can't be read on."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise SourceUnreadable(
+            f"{path} can't be read ({error.strerror or error}). Check it and its permissions."
+        ) from error
 
 
 def item_of(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:

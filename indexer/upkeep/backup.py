@@ -11,13 +11,12 @@ from indexer.catalogue.local import Catalogue
 from indexer.database import wal
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
-from indexer.database.page_checksums import note_pages
-from indexer.database.scratch import scratch, sweep
 from indexer.database.storage_errors import explained
 from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.errors import BackupUnusable, CatalogueExists
-from indexer.upkeep.places import discard
-from indexer.upkeep.swap import switch
+from indexer.upkeep.page_checksums import note_pages
+from indexer.upkeep.scratch import scratch, sweep
+from indexer.upkeep.swap import discard, switch
 from indexer.upkeep.verification import check_database
 from models.files import sync, written_whole
 from models.progress import Progress

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import apsw
 
-from indexer.database.row_checks import UNREADABLE
 from indexer.database.row_checksums import digest_of
 from indexer.database.rows import Rows, tombstones_after
+from indexer.upkeep.row_checks import UNREADABLE
 from indexer.vectors import index_file
 from indexer.vectors.index_file import Pointer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 
 from indexer.database.locations import DATABASE_FILE
-from indexer.database.scratch import scratch
 from indexer.database.storage_errors import explained
 from indexer.database.store import SCHEMA, Store
+from indexer.upkeep.scratch import scratch
 
 PAGE = 4096
 """Bytes of a page of every catalogue."""

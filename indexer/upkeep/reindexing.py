@@ -18,7 +18,6 @@ from indexer.database.bulk_reads import KeptItem
 from indexer.database.connections import alone
 from indexer.database.locations import DATABASE_FILE, place_for
 from indexer.database.rows import Rows
-from indexer.database.scratch import sweep
 from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
@@ -27,7 +26,8 @@ from indexer.pipeline.pool import Task, Workers
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
-from indexer.upkeep.places import discard, only_one, point_at
+from indexer.upkeep.scratch import sweep
+from indexer.upkeep.swap import discard, only_one, point_at
 from models.card import ModelCard
 from models.embedder import Embedder
 from models.errors import LookalikeError

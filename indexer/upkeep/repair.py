@@ -5,16 +5,15 @@ from pathlib import Path
 
 from indexer.catalogue.local import Catalogue
 from indexer.database.locations import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
-from indexer.database.page_checksums import note_pages
-from indexer.database.row_checks import ROWS_AT_ONCE
-from indexer.database.scratch import scratch
 from indexer.database.storage_errors import explained
 from indexer.errors import CatalogueInUse, NotRepairable
 from indexer.records import Record
 from indexer.upkeep.findings import Verification
 from indexer.upkeep.metadata_checks import AskIdentity
-from indexer.upkeep.places import only_one, point_at
-from indexer.upkeep.swap import switch
+from indexer.upkeep.page_checksums import note_pages
+from indexer.upkeep.row_checks import ROWS_AT_ONCE
+from indexer.upkeep.scratch import scratch
+from indexer.upkeep.swap import only_one, point_at, switch
 from indexer.upkeep.verification import verify
 from models.progress import Progress
 

@@ -11,9 +11,6 @@ import numpy as np
 
 from indexer.database import rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
-from indexer.database.page_checksums import NotedPages, PagesFileDamaged, mended_pages, noted_pages
-from indexer.database.row_checks import UNREADABLE, kept_items
-from indexer.database.scratch import sweep
 from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
@@ -21,7 +18,10 @@ from indexer.records import Record
 from indexer.upkeep import metadata_checks
 from indexer.upkeep.findings import LOG_FILE, Finding, Verification
 from indexer.upkeep.metadata_checks import AskIdentity, Identity
+from indexer.upkeep.page_checksums import NotedPages, PagesFileDamaged, mended_pages, noted_pages
 from indexer.upkeep.readable_copy import has_our_schema, readable_copy
+from indexer.upkeep.row_checks import UNREADABLE, kept_items
+from indexer.upkeep.scratch import sweep
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.index_file import IndexFileDamaged

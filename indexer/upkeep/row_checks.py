@@ -9,11 +9,11 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.bit_repair import Mender
 from indexer.database.row_checksums import digest_of
 from indexer.database.rows import COLUMNS, check_change
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
+from indexer.upkeep.bit_repair import Mender
 from indexer.vectors.faiss_index import Index
 
 ROWS_AT_ONCE = 256

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from indexer.database.bit_repair import flipped_back
 from indexer.database.locations import DATABASE_FILE, PAGES_FILE
 from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.database.wal import LOG_SUFFIX
+from indexer.upkeep.bit_repair import flipped_back
 from indexer.vectors.snapshot import revision_of
 from models.files import written_whole
 
