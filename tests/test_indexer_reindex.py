@@ -297,7 +297,7 @@ KILLS = [
     ("indexer.database.rows", "insert", 1, "after"),  # written, and not committed
     ("indexer.database.rows", "insert", 12, "before"),
     ("indexer.vectors.index_file", "write", 1, "before"),
-    ("indexer.vectors.index_file", "point_at", 1, "before"),
+    ("indexer.vectors.index_file", "record_published", 1, "before"),
     ("indexer.vectors.index_file", "sweep", 1, "after"),  # complete, and not yet the current one
     ("indexer.upkeep.reindexing", "_carry_memory", 1, "after"),
     ("pathlib:Path", "replace", 2, "before"),  # the pointer is written, and not in place

@@ -485,6 +485,6 @@ def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
 
 
 def test_long_values_are_shortened_where_they_are_told() -> None:
-    trouble = validation.attribute_trouble({"tags": ["long"] * 10_000})
+    trouble = validation.attribute_error({"tags": ["long"] * 10_000})
     assert trouble is not None
     assert len(trouble) < 200

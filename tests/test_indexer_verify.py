@@ -16,7 +16,7 @@ import pytest
 from indexer.catalogue.local import Catalogue
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
-from indexer.upkeep.bit_repair import Mender
+from indexer.upkeep.bit_repair import BitRepair
 from indexer.upkeep.metadata_checks import Identity
 from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
 from indexer.upkeep.repair import KEPT_FILE, repair
@@ -303,7 +303,7 @@ def test_flipped_bits_of_pages_are_found_by_their_digests_and_flipped_back(
 
 
 def test_mending_has_an_end() -> None:
-    assert Mender(most_hashed=0).mended((b"x" * 1000,), b"y" * 16) is None
+    assert BitRepair(most_hashed=0).repaired((b"x" * 1000,), b"y" * 16) is None
 
 
 @pytest.mark.parametrize("what", ["fingerprint", "classes"])

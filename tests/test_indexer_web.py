@@ -27,7 +27,7 @@ from indexer.catalogue.local import Catalogue
 from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
 from indexer.pipeline import indexing
 from indexer.pipeline.fetching import Fetching
-from indexer.pipeline.plan import Step, planned
+from indexer.pipeline.plan import Plan, planned
 from indexer.pipeline.run_report import IndexReport
 from indexer.sources import errors
 from indexer.sources.json_rows import JsonStream
@@ -454,7 +454,7 @@ def test_a_host_that_asks_for_rest_is_asked_by_nobody_until_then(server: Misbeha
 
 
 def test_a_host_that_fails_for_long_is_left_alone_until_the_end(server: MisbehavingServer, fetch: Fetch) -> None:
-    limits = replace(QUICK, patience=0.1, back_off=0.001)
+    limits = replace(QUICK, give_up_after=0.1, back_off=0.001)
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     fetch("good/red.png", limits=limits)  # one good answer, and all is forgotten
@@ -735,7 +735,7 @@ def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monk
     rows = [{"id": id_, "image": "http://shop.example/a.png"} for id_ in "ab"]
     source = JsonStream(io.BytesIO("\n".join(map(json.dumps, rows)).encode()), Path(), access)
     with Fetching() as fetching:
-        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Step)]
+        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Plan)]
         assert asked.wait(5)
         fetching.close()
         for future in begun:

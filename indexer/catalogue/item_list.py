@@ -63,12 +63,12 @@ class Items:
             if unknown:
                 others = f" (nor {len(unknown) - 1} others of these)" if len(unknown) > 1 else ""
                 raise UnknownItem(f"No item has the id {unknown[0]!r}{others}. Nothing was deleted.")
-            return rows.bury(connection, wanted)
+            return rows.delete(connection, wanted)
 
     def delete_where(self, where: Where) -> int:
         """Take out all items that a filter allows, durably, and return how many they were. Raises InvalidFilter."""
         with self._store.write() as connection:
-            return rows.bury_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
+            return rows.delete_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
 
     def close(self) -> None:
         """Close the database."""

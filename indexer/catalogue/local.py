@@ -134,13 +134,13 @@ class Catalogue:
         if latest:
             with self._store.write() as connection:
                 records = rows.completed(connection, list(latest.values()), self.dim)
-                rows.bury(connection, latest)
+                rows.delete(connection, latest)
                 rows.insert(connection, records)
 
     def delete(self, ids: Collection[str]) -> int:
         """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
         with self._store.write() as connection:
-            return rows.bury(connection, ids)
+            return rows.delete(connection, ids)
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Return items in the order of their ids. Raises UnknownItem."""

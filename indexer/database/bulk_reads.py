@@ -33,7 +33,7 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptItem:
+class StoredItem:
     """What a catalogue keeps of an item beside what its model made of it."""
 
     row: int
@@ -47,7 +47,7 @@ def items_after(connection: apsw.Connection, condition: Condition | None, after:
     """Return the first items that a filter allows and whose ids come after one, in order of id."""
     where, parameters = rows.clause_of(condition)
     found = connection.execute(
-        f"SELECT {rows.ITEM} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
+        f"SELECT {rows.ITEM_COLUMNS} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
         (*parameters, after, limit),
     )
     return [rows.item_of(row) for row in found]
@@ -76,15 +76,15 @@ def gallery(connection: apsw.Connection, dim: int, condition: Condition | None) 
     return Gallery(ids, vectors, allowed)
 
 
-def kept_items(connection: apsw.Connection, numbers: Rows) -> list[KeptItem]:
+def stored_items(connection: apsw.Connection, numbers: Rows) -> list[StoredItem]:
     """Return what is kept of those rows that live, in order."""
     found = connection.execute(
         "SELECT row, id, attributes, content, data, media_type, width, height FROM items JOIN displays USING (row)"
         " WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row",
         (json.dumps(numbers.tolist()),),
     )
-    return [_kept(*row) for row in found]
+    return [_stored(*row) for row in found]
 
 
-def _kept(row: int, id_: str, attributes: str, content: str, *display: Any) -> KeptItem:
-    return KeptItem(row, id_, json.loads(attributes), content, DisplayCopy(*display))
+def _stored(row: int, id_: str, attributes: str, content: str, *display: Any) -> StoredItem:
+    return StoredItem(row, id_, json.loads(attributes), content, DisplayCopy(*display))

@@ -9,20 +9,20 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import Value, digest_of
+from indexer.database.row_checksums import Value, row_checksum
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
-from indexer.validation import attribute_trouble, id_trouble
+from indexer.validation import attribute_error, id_error
 from models.embedder import Vectors
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM = "row, id, label, probability, attributes, media_type, width, height"
+ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height"
 """The columns that `item_of` reads."""
 
-COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
 """What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
 
 _VECTOR_TYPE = np.dtype("<f4")
@@ -37,8 +37,8 @@ def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequ
         numbers = range(first, first + len(records))
     kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
     connection.executemany(
-        f"INSERT INTO items ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*columns, digest_of((*columns, *blobs))) for columns, blobs in kept],
+        f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*columns, row_checksum((*columns, *blobs))) for columns, blobs in kept],
     )
     connection.executemany(
         "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
@@ -68,12 +68,12 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
     ]
 
 
-def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
+def delete(connection: apsw.Connection, ids: Iterable[str]) -> int:
     """Take the live items with these ids out and leave tombstones; return how many there were."""
-    return bury_rows(connection, rows_of(connection, ids))
+    return delete_rows(connection, rows_of(connection, ids))
 
 
-def bury_rows(connection: apsw.Connection, rows: Rows) -> int:
+def delete_rows(connection: apsw.Connection, rows: Rows) -> int:
     """Take live rows out and leave tombstones; return how many there were."""
     dead = json.dumps(rows.tolist())
     connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
@@ -104,7 +104,7 @@ def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows
 def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, Item]:
     """Return the items of those rows that live."""
     found = connection.execute(
-        f"SELECT {ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+        f"SELECT {ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
     )
     return {row[0]: item_of(row) for row in found}
 
@@ -112,7 +112,7 @@ def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, 
 def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
     """Return the items with these ids, in their order. Raises UnknownItem."""
     found = connection.execute(
-        f"SELECT {ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+        f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
     return in_order(ids, {row[1]: item_of(row) for row in found})
 
@@ -123,7 +123,7 @@ def items_page(
     """Return the items from `offset` on, in order of id, and how many there are in all."""
     where, parameters = clause_of(condition)
     page = connection.execute(
-        f"SELECT {ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
+        f"SELECT {ITEM_COLUMNS} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
     )
     items = tuple(item_of(row) for row in page)
     total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
@@ -213,12 +213,12 @@ def unknown(id_: str) -> UnknownItem:
 
 def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:
     """Raise ValueError, naming the item, for a change that the catalogue could not give back as it is."""
-    if trouble := id_trouble(change.id):
-        raise ValueError(trouble)
+    if error := id_error(change.id):
+        raise ValueError(error)
     if isinstance(change, Record):
         _check_seen(change, dim, labels)
-    if trouble := attribute_trouble(change.attributes):
-        raise ValueError(f"{change.id}: {trouble}")
+    if error := attribute_error(change.attributes):
+        raise ValueError(f"{change.id}: {error}")
 
 
 def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
@@ -255,7 +255,7 @@ def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
 
 
 def item_of(row: tuple[Any, ...]) -> Item:
-    """Return the item of a row of the columns ITEM."""
+    """Return the item of a row of the columns ITEM_COLUMNS."""
     _, id_, label, probability, attributes, media_type, width, height = row
     return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
 

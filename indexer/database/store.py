@@ -12,8 +12,8 @@ import apsw
 
 from indexer.database import connections
 from indexer.database.locations import DATABASE_FILE, located
-from indexer.database.row_checksums import SEAL, digest
-from indexer.database.storage_errors import damaged, damaged_log, explained
+from indexer.database.row_checksums import SEAL, row_checksum
+from indexer.database.storage_errors import damaged, damaged_log, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
 from models.files import sync
@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
         self.root = root
-        with explained(root):
+        with storage_errors(root):
             self.directory = located(root) if directory is None else directory
         self._is_at_root = directory is None
         self._path = self.directory / DATABASE_FILE
@@ -70,7 +70,7 @@ class Store:
 
         What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             connection = self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
@@ -95,7 +95,7 @@ class Store:
 
         One of an earlier format is brought to the present one, durably: else CatalogueNotWritable or CatalogueBusy.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
             if trouble := connections.trouble_of_log(self._path):
@@ -131,7 +131,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
-        with explained(self.directory):
+        with storage_errors(self.directory):
             connection = self._connection()
             connection.execute("BEGIN")
             try:
@@ -150,7 +150,7 @@ class Store:
         if not self._writer.acquire(timeout=self.busy_seconds):
             raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
         try:
-            with explained(self.directory):
+            with storage_errors(self.directory):
                 connection = self._connection()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -201,7 +201,7 @@ class Store:
     def _opened(self, name: str, flags: int) -> apsw.Connection:
         connection = connections.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
-            connection.create_scalar_function("digest", digest, deterministic=True)
+            connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
-from indexer.pipeline.plan import Change, Step, change_between
+from indexer.pipeline.plan import Change, Plan, change_between
 from indexer.pipeline.worker_main import Prepared, ReadPicture
 from indexer.sources.errors import AddressFailed
 from indexer.sources.items import EncodedPicture
@@ -24,7 +24,7 @@ from models.errors import LookalikeError
 if TYPE_CHECKING:
     from indexer.sources.web.fetcher import Fetcher
 
-Seen: TypeAlias = tuple[Step, Prepared | None]
+Resolved: TypeAlias = tuple[Plan, Prepared | None]
 """A step whose change is known, and what its picture has become where it is new."""
 
 
@@ -38,11 +38,11 @@ class Fetching:
     def __init__(self, prepare: Callable[[EncodedPicture], Prepared] | None = None) -> None:
         self._prepare = prepare
         self._fetcher: Fetcher | None = None
-        self._waiting: SimpleQueue[tuple[Step, WebPicture, Future[Seen]] | None] = SimpleQueue()
-        self._unfinished: set[Future[Seen]] = set()
+        self._waiting: SimpleQueue[tuple[Plan, WebPicture, Future[Resolved]] | None] = SimpleQueue()
+        self._unfinished: set[Future[Resolved]] = set()
         self._threads: list[threading.Thread] = []
 
-    def begin(self, step: Step) -> Future[Seen]:
+    def begin(self, step: Plan) -> Future[Resolved]:
         """Let the picture of an unseen step be fetched, and return at once.
 
         The result raises LookalikeError: what `Fetcher.fetch` and `prepare` raise.
@@ -52,7 +52,7 @@ class Fetching:
             raise TypeError("Only pictures at web addresses are fetched.")
         if self._fetcher is None:
             self._start(picture.access.limits)
-        future: Future[Seen] = Future()
+        future: Future[Resolved] = Future()
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
         self._waiting.put((step, picture, future))
@@ -106,13 +106,13 @@ class Fetching:
                         )
                     )
 
-    def _seen(self, step: Step, picture: WebPicture, fetcher: "Fetcher") -> Seen:
+    def _seen(self, step: Plan, picture: WebPicture, fetcher: "Fetcher") -> Resolved:
         before = step.content
         fetched = fetcher.fetch(picture, validator_in(before))
         digest = picture_digest_in(before) if fetched.data is None else digest_of(fetched.data)
         content = joined(digest, step.item.attributes, fetched.validator)
         change = change_between(before, content) if before else Change.NEW
-        seen = Step(replace(step.item, content=content), change, content)
+        seen = Plan(replace(step.item, content=content), change, content)
         if self._prepare is None or fetched.data is None or change not in {Change.NEW, Change.NEW_PICTURE}:
             return seen, None
         return seen, self._prepare(ReadPicture(fetched.data))

@@ -10,10 +10,10 @@ import numpy as np
 from indexer.catalogue.local import Catalogue
 from indexer.content_key import joined
 from indexer.errors import ItemFailed, WorkersLost
-from indexer.pipeline.fetching import Fetching, Seen
-from indexer.pipeline.plan import Change, Step, batches, planned
+from indexer.pipeline.fetching import Fetching, Resolved
+from indexer.pipeline.plan import Change, Plan, batches, planned
 from indexer.pipeline.pool import DECODING_SECONDS, Task, Workers
-from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, Tally
+from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, RunReport
 from indexer.pipeline.worker_main import Prepared
 from indexer.records import AttributeUpdate, Record
 from indexer.sources.items import Failure, Source
@@ -26,8 +26,8 @@ from models.progress import Progress
 
 _BATCHES_AHEAD = 2
 
-Steps: TypeAlias = Sequence[Step | Failure]
-Begun: TypeAlias = Prepared | Task | Future[Seen] | None
+Steps: TypeAlias = Sequence[Plan | Failure]
+Pending: TypeAlias = Prepared | Task | Future[Resolved] | None
 """A picture that is prepared already, is being prepared, or is being fetched; None where none has to be."""
 
 
@@ -61,7 +61,7 @@ def index(
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
     catalogue.require(embedder.card.fingerprint)
-    tally = _tally(source, progress, on_failure, strict)
+    run = _run_report(source, progress, on_failure, strict)
     seen: set[str] | None = set() if prune else None
     committing: deque[Future[Outcome]] = deque()
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
@@ -76,18 +76,18 @@ def index(
                 begun = _begun(steps, embedder, pool, fetching)
                 committing.append(committer.submit(_committed, steps, begun, embedder, catalogue, pool))
                 if len(committing) > _BATCHES_AHEAD:
-                    tally.count(committing.popleft().result())
+                    run.count(committing.popleft().result())
             while committing:
-                tally.count(committing.popleft().result())
+                run.count(committing.popleft().result())
         except (KeyboardInterrupt, ItemFailed, WorkersLost):
             committer.shutdown(wait=False, cancel_futures=True)
             fetching.close()
             pool.close()
             raise
-    gone = _gone(catalogue, seen, tally)
+    gone = _gone(catalogue, seen, run)
     if gone:
         catalogue.delete(gone)
-    return tally.report(catalogue.publish(progress=publishing), gone)
+    return run.report(catalogue.publish(progress=publishing), gone)
 
 
 def preview(
@@ -103,18 +103,18 @@ def preview(
 
     Pictures are read, or fetched, and not decoded: what can't be decoded is counted as added or updated.
     """
-    tally = _tally(source, progress, on_failure, strict)
+    run = _run_report(source, progress, on_failure, strict)
     seen: set[str] | None = set() if prune else None
     with Fetching() as fetching:
         for steps in _planned(source, catalogue, seen):
-            tally.count(_foreseen(steps, fetching))
+            run.count(_foreseen(steps, fetching))
     if catalogue is None:
-        return tally.report(generation=0, gone=())
-    return tally.report(catalogue.generation, _gone(catalogue, seen, tally))
+        return run.report(generation=0, gone=())
+    return run.report(catalogue.generation, _gone(catalogue, seen, run))
 
 
-def _tally(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> Tally:
-    return Tally(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
+def _run_report(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> RunReport:
+    return RunReport(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
 
 
 def _planned(source: Source, catalogue: Catalogue | None, seen: set[str] | None) -> Iterator[Steps]:
@@ -127,16 +127,16 @@ def _planned(source: Source, catalogue: Catalogue | None, seen: set[str] | None)
         yield [planned(row, known) for row in batch]
 
 
-def _gone(catalogue: Catalogue, seen: set[str] | None, tally: Tally) -> list[str] | None:
+def _gone(catalogue: Catalogue, seen: set[str] | None, run: RunReport) -> list[str] | None:
     """Return the ids that the source does not have, none unless they were noted; None when it can't be known."""
     if seen is None:
         return []
-    return [id_ for id_ in catalogue.ids() if id_ not in seen] if tally.is_complete else None
+    return [id_ for id_ in catalogue.ids() if id_ not in seen] if run.is_complete else None
 
 
-def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) -> list[Begun]:
+def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) -> list[Pending]:
     """Prepare decoded pictures here, as that is quicker than sending them, and let others do the rest."""
-    begun: list[Begun] = []
+    begun: list[Pending] = []
     for step in steps:
         if isinstance(step, Failure) or step.change in {Change.NEW_ATTRIBUTES, Change.NONE}:
             begun.append(None)
@@ -150,11 +150,11 @@ def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) 
 
 
 def _committed(
-    steps: Steps, begun: Sequence[Begun], embedder: Embedder, catalogue: Catalogue, pool: Workers
+    steps: Steps, begun: Sequence[Pending], embedder: Embedder, catalogue: Catalogue, pool: Workers
 ) -> Outcome:
     """Embed what is prepared, commit all changes of a batch at once, and return what came of it."""
     failures: list[Failure] = []
-    changed: list[tuple[Step, Prepared | None]] = []
+    changed: list[tuple[Plan, Prepared | None]] = []
     for step, picture in zip(steps, begun, strict=True):
         if isinstance(step, Failure):
             failures.append(step)
@@ -179,13 +179,13 @@ def _committed(
     return Outcome(len(steps), added, len(changed) - added, failures)
 
 
-def _done(step: Step, picture: Begun, pool: Workers) -> Seen:
+def _done(step: Plan, picture: Pending, pool: Workers) -> Resolved:
     if isinstance(picture, Future):
         return picture.result()
     return step, pool.result(picture) if isinstance(picture, Task) else picture
 
 
-def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> list[Record]:
+def _records(prepared: Sequence[tuple[Plan, Prepared]], embedder: Embedder) -> list[Record]:
     """Return the records of pictures, embedded in one batch."""
     if not prepared:
         return []
@@ -210,7 +210,7 @@ def _foreseen(steps: Steps, fetching: Fetching) -> Outcome:
     failures: list[Failure] = []
     changes: Counter[Change] = Counter()
     begun = [
-        fetching.begin(step) if isinstance(step, Step) and step.change is Change.UNSEEN else None for step in steps
+        fetching.begin(step) if isinstance(step, Plan) and step.change is Change.UNSEEN else None for step in steps
     ]
     for step, fetched in zip(steps, begun, strict=True):
         if isinstance(step, Failure):

@@ -27,7 +27,7 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Plan:
     """What is to be done for one item; `content` is what it has now, empty while its picture has not been read.
 
     For an unseen one it is what the catalogue has, empty for a new item.
@@ -45,7 +45,7 @@ def batches(source: Source) -> Iterator[list[SourceItem | Failure]]:
         yield batch
 
 
-def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failure:
+def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Plan | Failure:
     """Return what is to be done for a row of a source, given the contents of the items that a catalogue has.
 
     The picture of a known item is read, so that its bytes can be compared, and none is decoded; none is fetched.
@@ -54,9 +54,9 @@ def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failu
         return row
     before = known.get(row.id)
     if isinstance(row.picture, WebPicture):
-        return Step(row, Change.UNSEEN, before or "")
+        return Plan(row, Change.UNSEEN, before or "")
     if before is None:
-        return Step(row, Change.NEW, row.content)
+        return Plan(row, Change.NEW, row.content)
     try:
         if row.content or isinstance(row.picture, Picture):
             content = row.content
@@ -64,7 +64,7 @@ def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failu
             content = content_of(row.picture.read(), row.attributes)
     except LookalikeError as error:
         return Failure.of(row, error)
-    return Step(row, change_between(before, content), content)
+    return Plan(row, change_between(before, content), content)
 
 
 def change_between(before: str, content: str) -> Change:

@@ -38,7 +38,7 @@ class Outcome:
     failures: Sequence[Failure]
 
 
-class Tally:
+class RunReport:
     """The sums over all batches. Raises ItemFailed at the first failure when it is strict."""
 
     def __init__(self, total: int, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> None:

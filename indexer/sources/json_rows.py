@@ -8,7 +8,7 @@ from typing import BinaryIO
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.items import Failure, SourceItem
-from indexer.sources.table_rows import Row, item_of, open_table
+from indexer.sources.table_rows import Row, open_table, source_item
 from indexer.sources.web.access import NO_ACCESS, WebAccess
 
 
@@ -56,7 +56,7 @@ class JsonStream:
             if isinstance(row, TableDamaged):
                 yield Failure(number, None, row.code, str(row), hides_items=True)
                 continue
-            item = item_of(row, self._folder, self._web)
+            item = source_item(row, self._folder, self._web)
             if item.id is not None and (first := line_of.setdefault(item.id, number)) != number:
                 yield Failure(number, item.id, DuplicateId.code, f"The id {item.id!r} was on line {first} already.")
             else:

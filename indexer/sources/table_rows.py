@@ -10,7 +10,7 @@ from indexer.sources.errors import InvalidRow, SourceUnreadable
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
 from indexer.sources.web.access import WebAccess
-from indexer.validation import attribute_trouble, id_trouble
+from indexer.validation import attribute_error, id_error
 from models.errors import LookalikeError
 
 ID, IMAGE = "id", "image"
@@ -31,7 +31,7 @@ class Row:
         return str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
 
 
-class Rows(Protocol):
+class TableRows(Protocol):
     """The rows of a table in a file, read anew whenever they are iterated. Raises TableDamaged, SourceUnreadable."""
 
     @property
@@ -62,20 +62,20 @@ def open_table(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-def item_of(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
+def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
     """Return the item of a row whose picture lies in a folder, or on the web, or why it is none."""
     try:
         if row.id is None:
             raise InvalidRow("The row has no id. Give it one.")
-        if trouble := id_trouble(row.id):
+        if trouble := id_error(row.id):
             raise InvalidRow(trouble)
         image = row.values.get(IMAGE)
         if not isinstance(image, str):
             raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file or its web address there.")
         attributes = {name: value for name, value in row.values.items() if name not in {ID, IMAGE}}
-        if trouble := attribute_trouble(attributes):
+        if trouble := attribute_error(attributes):
             raise InvalidRow(trouble)
         return SourceItem(row.id, picture_at(image, folder, web), attributes, place=row.number)
     except LookalikeError as error:
-        id_ = None if id_trouble(row.id) else row.id
+        id_ = None if id_error(row.id) else row.id
         return Failure(row.number, id_, error.code, str(error), hides_items=not isinstance(row.id, str))

@@ -11,18 +11,17 @@ from indexer.catalogue.local import Catalogue
 from indexer.database import wal
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.errors import BackupUnusable, CatalogueExists
 from indexer.upkeep.page_checksums import note_pages
-from indexer.upkeep.scratch import scratch, sweep
+from indexer.upkeep.scratch import scratch, sweep_scratch
 from indexer.upkeep.swap import discard, switch
 from indexer.upkeep.verification import check_database
 from models.files import sync, written_whole
 from models.progress import Progress
 
 _PAGES_AT_ONCE = 256
-_BUSY_SECONDS = 10.0
 
 
 def back_up(directory: Path | str, to: Path | str, progress: Progress | None = None) -> int:
@@ -39,10 +38,10 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
     if to.exists():
         raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
     temporary = to.with_name(f".{to.name}.partial")
-    with explained(directory):
+    with storage_errors(directory):
         if trouble := wal.inspect(located(directory) / DATABASE_FILE).trouble:
             raise BackupUnusable(f"The log of {directory} is damaged: {trouble}. Repair it: lookalike verify --repair")
-    with closing(Store(directory, _BUSY_SECONDS)) as store:
+    with closing(Store(directory)) as store:
         store.check()
         with _told(to):
             to.parent.mkdir(parents=True, exist_ok=True)
@@ -71,9 +70,9 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
         )
     if not backup.is_file():
         raise BackupUnusable(f"There is no backup {backup}. Name the file that `lookalike backup` wrote.")
-    with explained(directory):
+    with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        sweep(directory)
+        sweep_scratch(directory)
         with scratch(directory, "restored") as place:
             new = place / DATABASE_FILE
             shutil.copyfile(backup, new)

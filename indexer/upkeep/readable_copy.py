@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from indexer.database.locations import DATABASE_FILE
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import SCHEMA, Store
 from indexer.upkeep.scratch import scratch
 
@@ -31,7 +31,7 @@ def readable_copy(directory: Path, pages: Iterable[tuple[int, bytes | memoryview
 
     Raises CatalogueNotWritable when there is no room for it in the directory.
     """
-    with explained(directory), scratch(directory, "examined") as place:
+    with storage_errors(directory), scratch(directory, "examined") as place:
         copy = place / DATABASE_FILE
         shutil.copyfile(directory / DATABASE_FILE, copy)
         _put_in(copy, pages)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.local import Catalogue
 from indexer.database import bulk_reads, rows
-from indexer.database.bulk_reads import KeptItem
+from indexer.database.bulk_reads import StoredItem
 from indexer.database.connections import alone
 from indexer.database.locations import DATABASE_FILE, place_for
 from indexer.database.rows import Rows
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
 from indexer.pipeline.plan import BATCH
@@ -26,7 +26,7 @@ from indexer.pipeline.pool import Task, Workers
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
-from indexer.upkeep.scratch import sweep
+from indexer.upkeep.scratch import sweep_scratch
 from indexer.upkeep.swap import discard, only_one, point_at
 from models.card import ModelCard
 from models.embedder import Embedder
@@ -39,7 +39,7 @@ _BATCHES_AHEAD = 1
 Reader: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Gives a connection inside a transaction on the old catalogue."""
 
-Begun: TypeAlias = tuple[KeptItem, Task | None]
+Pending: TypeAlias = tuple[StoredItem, Task | None]
 """An item, and its picture that a worker prepares; None for one that is prepared here, as that is quicker."""
 
 
@@ -79,7 +79,7 @@ def reindex(
         if old.described().fingerprint == card.fingerprint:
             return Reindexed(_count(old), 0, None)
         with only_one(root):
-            sweep(root)
+            sweep_scratch(root)
             place = _place(root, old, card.fingerprint)
             with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
                 _make_sure_of(new, card)
@@ -121,11 +121,11 @@ class _Carrier:
         gone = np.setdiff1d(there, wanted, assume_unique=True)
         if len(gone):
             with self._store.write() as connection:
-                rows.bury_rows(connection, gone)
+                rows.delete_rows(connection, gone)
         missing = np.setdiff1d(np.setdiff1d(wanted, there, assume_unique=True), list(self._failed))
         done = len(wanted) - len(missing)
         self._progress(done, len(wanted))
-        begun: deque[list[Begun]] = deque()
+        begun: deque[list[Pending]] = deque()
         for start in range(0, len(missing) + _BATCHES_AHEAD * BATCH, BATCH):
             begun.append(self._begun(reader, missing[start : start + BATCH]))
             if len(begun) > _BATCHES_AHEAD:
@@ -144,17 +144,17 @@ class _Carrier:
                 "and index them anew from their source."
             )
 
-    def _begun(self, reader: Reader, numbers: Rows) -> list[Begun]:
+    def _begun(self, reader: Reader, numbers: Rows) -> list[Pending]:
         """Let the pictures of those rows that still live be prepared by the workers, but for tiny ones."""
         with reader() as connection:
-            items = bulk_reads.kept_items(connection, numbers)
+            items = bulk_reads.stored_items(connection, numbers)
         return [
             (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display))) for item in items
         ]
 
-    def _commit(self, begun: Sequence[Begun]) -> None:
+    def _commit(self, begun: Sequence[Pending]) -> None:
         """Embed a batch and write it in one transaction."""
-        seen: list[tuple[KeptItem, NDArray[np.uint8]]] = []
+        seen: list[tuple[StoredItem, NDArray[np.uint8]]] = []
         for item, task in begun:
             try:
                 seen.append((item, self._view(item, task)))
@@ -185,7 +185,7 @@ class _Carrier:
             rows.insert(connection, records, [item.row for item, _ in seen])
         self.embedded += len(records)
 
-    def _view(self, item: KeptItem, task: Task | None) -> NDArray[np.uint8]:
+    def _view(self, item: StoredItem, task: Task | None) -> NDArray[np.uint8]:
         if task is not None:
             return self._pool.result(task).view
         return self._embedder.prepare(decode(item.display.data)).pixels
@@ -215,7 +215,7 @@ def _place(root: Path, old: Store, fingerprint: str) -> Path:
     if own == old.directory:
         raise CatalogueDamaged(f"{own} is of another model than its name says. Index again into a new directory.")
     if own.exists():
-        with explained(root), alone(own / DATABASE_FILE):
+        with storage_errors(root), alone(own / DATABASE_FILE):
             discard(root, own)
     return own
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from indexer.catalogue.local import Catalogue
 from indexer.database.locations import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueInUse, NotRepairable
 from indexer.records import Record
 from indexer.upkeep.findings import Verification
@@ -54,7 +54,7 @@ def repair(
 
 
 def _point_again(root: Path) -> None:
-    with only_one(root), explained(root):
+    with only_one(root), storage_errors(root):
         trace = traced(root)
         if trace.place is None:
             raise NotRepairable(str(damaged_pointer(root, trace.trouble or "it has changed")))
@@ -69,7 +69,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
             "else restore a backup, or index again into a new directory."
         )
     identity = before.identity
-    with explained(directory), scratch(directory, "repaired") as place:
+    with storage_errors(directory), scratch(directory, "repaired") as place:
         with Catalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
             batch = _Batches(catalogue.upsert)
             again = verify(root, ask, progress, batch.add)

@@ -23,7 +23,7 @@ def scratch(directory: Path, kind: str) -> Iterator[Path]:
         yield place
 
 
-def sweep(directory: Path) -> None:
+def sweep_scratch(directory: Path) -> None:
     """Remove what killed runs have left in a directory, as far as that may be changed."""
     with suppress(OSError), directory_locked(directory):
         for kind in _KINDS:

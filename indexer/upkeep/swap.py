@@ -9,14 +9,14 @@ import apsw
 
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, beside, files_of, located, pointer_to
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.database.wal import LOG_SUFFIX, SHARED_MEMORY_SUFFIX
 from indexer.errors import CatalogueBusy
-from indexer.upkeep.scratch import scratch, sweep
+from indexer.upkeep.scratch import scratch, sweep_scratch
 from models.files import AlreadyLocked, locked, put_in_place, sync, written_whole
 
-LOCK_FILE = "reindex.lock"
+REINDEX_LOCK_FILE = "reindex.lock"
 
 _CLOSING_MS = 1000  # that a server which is about to close a catalogue is waited for
 
@@ -29,8 +29,8 @@ def only_one(root: Path) -> Iterator[None]:
     """
     with ExitStack() as held:
         try:
-            with explained(root):
-                held.enter_context(locked(root / LOCK_FILE, seconds=0))
+            with storage_errors(root):
+                held.enter_context(locked(root / REINDEX_LOCK_FILE, seconds=0))
         except AlreadyLocked as error:
             raise CatalogueBusy(f"Another process is reindexing {root}. Let it end, or stop it.") from error
         yield
@@ -38,7 +38,7 @@ def only_one(root: Path) -> Iterator[None]:
 
 def point_at(root: Path, place: Path) -> None:
     """Make a place the current one, in one step and durably. Raises CatalogueNotWritable."""
-    with explained(root), written_whole(root / CURRENT, root / f"{CURRENT}.tmp") as draft:
+    with storage_errors(root), written_whole(root / CURRENT, root / f"{CURRENT}.tmp") as draft:
         draft.write_bytes(pointer_to(root, place))
 
 
@@ -49,7 +49,7 @@ def switch(new: Path, directory: Path, keep_as: str | None = None) -> None:
     process has the old one open, CatalogueNotWritable. No connection of this process may have either open.
     """
     database = directory / DATABASE_FILE
-    with explained(directory), alone(database):
+    with storage_errors(directory), alone(database):
         if keep_as is not None:
             kept = directory / keep_as
             for suffix in ("", LOG_SUFFIX):
@@ -77,8 +77,8 @@ def drop_previous(root: Path | str) -> list[Path]:
     root = Path(root)
     with closing(Store(root)) as current:
         current.check()
-        with only_one(root), explained(root):
-            sweep(root)
+        with only_one(root), storage_errors(root):
+            sweep_scratch(root)
             previous = beside(root, located(root))
             for place in previous:
                 _require_unused(place)

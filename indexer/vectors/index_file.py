@@ -13,7 +13,7 @@ import apsw
 import faiss
 import numpy as np
 
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueBusy
 from indexer.vectors.faiss_index import Index
 from models.files import AlreadyLocked, locked, written_whole
@@ -95,7 +95,7 @@ def publisher_lock(directory: Path, seconds: float) -> Iterator[None]:
     """
     with ExitStack() as held:
         try:
-            with explained(directory):
+            with storage_errors(directory):
                 held.enter_context(locked(directory / LOCK_FILE, seconds))
         except AlreadyLocked as error:
             raise CatalogueBusy(f"Another process is publishing {directory}. Try again in a moment.") from error
@@ -148,7 +148,7 @@ def published(connection: apsw.Connection) -> Pointer | None:
     return Pointer(*row) if row else None
 
 
-def point_at(connection: apsw.Connection, pointer: Pointer) -> None:
+def record_published(connection: apsw.Connection, pointer: Pointer) -> None:
     """Make a written index file the published one; deaths that it knows of need no tombstone any more."""
     connection.execute("DELETE FROM generations")
     connection.execute(
@@ -166,7 +166,7 @@ def sweep(directory: Path, keep: str) -> None:
 
 
 def _kind(index: Index, recall: float | None) -> str:
-    method = f"hnsw breadth={index.breadth}" if index.has_graph else "flat"
+    method = f"hnsw breadth={index.ef_search}" if index.has_graph else "flat"
     return method if recall is None else f"{method} recall={recall:.4f}"
 
 

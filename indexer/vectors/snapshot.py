@@ -100,17 +100,17 @@ class Snapshot:
         A score depends on the two vectors alone, not on where a row lies: equal vectors have equal scores. Unless
         `exact` is asked for, a graph may be searched instead, and now and then miss a row.
         """
-        breadth = None if exact or allowed is not None else self._breadth(queries, k + len(excluded))
+        ef_search = None if exact or allowed is not None else self._ef_search(queries, k + len(excluded))
         found: list[Found] = []
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             some = queries[start : start + _QUERIES_AT_ONCE]
-            if breadth is None:
+            if ef_search is None:
                 found += _nearest(self._parts(allowed, excluded), some, k, k + _SPARE)
             else:
-                found += self._reached(some, k, excluded, breadth)
+                found += self._reached(some, k, excluded, ef_search)
         return found
 
-    def _breadth(self, queries: Vectors, count: int) -> int | None:
+    def _ef_search(self, queries: Vectors, count: int) -> int | None:
         """Return how broadly to search the graph; None where a scan is as quick, or the graph's recall not known.
 
         Recall was measured for the ten nearest of unit vectors, so more are searched for more broadly, and a query
@@ -120,14 +120,14 @@ class Snapshot:
         index = self.published.index
         if not index.has_graph or not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _UNIT_TOLERANCE):
             return None
-        breadth = index.breadth * -(-count // MEASURED_AT)
-        is_worth_it = breadth * _GRAPH_PAYS <= len(index.rows)
-        return breadth if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
+        ef_search = index.ef_search * -(-count // MEASURED_AT)
+        is_worth_it = ef_search * _GRAPH_PAYS <= len(index.rows)
+        return ef_search if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
 
-    def _reached(self, queries: Vectors, k: int, excluded: Rows, breadth: int) -> list[Found]:
+    def _reached(self, queries: Vectors, k: int, excluded: Rows, ef_search: int) -> list[Found]:
         """Search the published rows through their graph and the recent ones exactly."""
         index, recent = self.published.index, self.recent
-        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, breadth)
+        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, ef_search)
         others, _, _ = _best(recent, queries, k + len(excluded) + _SPARE)
         found: list[Found] = []
         for query, positions, new in zip(queries, reached, others, strict=True):
