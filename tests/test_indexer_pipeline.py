@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from indexer.catalogue.local import Catalogue
-from indexer.content_key import content_of
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
 from indexer.pipeline.indexing import IndexReport
@@ -89,11 +89,12 @@ class ChangedSource(FashionMNIST):
         for item in super().__iter__():
             if item.id == "test-00003":
                 changed = Picture(np.flip(item.picture.pixels, axis=1).copy())
-                yield replace(item, picture=changed, content=content_of(changed.pixels.tobytes(), item.attributes))
+                content_key = ContentKey.of(picture_checksum(changed.pixels.tobytes()), item.attributes)
+                yield replace(item, picture=changed, content_key=content_key)
             elif item.id == "test-00400":
                 attributes = {**item.attributes, "price": 5}
-                content = content_of(item.picture.pixels.tobytes(), attributes)
-                yield replace(item, attributes=attributes, content=content)
+                content_key = ContentKey.of(picture_checksum(item.picture.pixels.tobytes()), attributes)
+                yield replace(item, attributes=attributes, content_key=content_key)
             elif item.id == "test-00699":
                 yield replace(item, id="new")
             else:
@@ -189,21 +190,22 @@ def test_fashion_mnist_is_a_source_of_product_pictures(test_split: Split) -> Non
     assert len(source) == len(items) == len({item.id for item in items}) == 10_000
     assert (items[0].id, items[-1].id) == ("test-00000", "test-09999")
     np.testing.assert_array_equal(items[7].picture.pixels, 255 - test_split.images[7])
-    assert [item.content for item in source] == [item.content for item in items]
-    assert len({item.content for item in items}) > 9_990  # a handful of images occurs twice
+    assert [item.content_key for item in source] == [item.content_key for item in items]
+    assert len({item.content_key for item in items}) > 9_990  # a handful of images occurs twice
     with pytest.raises(UnknownSource, match="fashion-mnist"):
         open_source("imagenet")
 
 
 def test_content_tells_pictures_and_attributes_apart() -> None:
-    contents = [
-        content_of(b"picture", {"a": 1, "b": 2}),
-        content_of(b"picture", {"a": 1, "b": "2"}),
-        content_of(b"picturf", {"a": 1, "b": 2}),
-        content_of(b"picture", {}),
+    picture, another = picture_checksum(b"picture"), picture_checksum(b"picturf")
+    keys = [
+        ContentKey.of(picture, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {"a": 1, "b": "2"}),
+        ContentKey.of(another, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {}),
     ]
-    assert len(set(contents)) == 4
-    assert content_of(b"picture", {"b": 2, "a": 1}) == contents[0]
+    assert len(set(keys)) == len(set(map(str, keys))) == 4
+    assert ContentKey.of(picture, {"b": 2, "a": 1}) == keys[0]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from misbehaving_server import MisbehavingServer, misbehaving_server, port_witho
 from PIL import Image
 
 from indexer.catalogue.local import Catalogue
-from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing
 from indexer.pipeline.fetching import Fetching
 from indexer.pipeline.plan import Plan, planned
@@ -582,9 +582,9 @@ def test_only_sound_validators_are_kept(fetch: Fetch) -> None:
 @pytest.mark.parametrize("validator", ["", '0123456789abcdef="a:b=c"'])
 def test_a_content_keeps_a_validator_whole(validator: str) -> None:
     attributes = {"price": 3}
-    content = joined(digest_of(b"picture"), attributes, validator)
-    assert validator_in(content) == validator
-    assert picture_digest_in(content) == digest_of(b"picture")
+    kept = str(ContentKey.of(picture_checksum(b"picture"), attributes, validator))
+    assert ContentKey.parse(kept).validator == validator
+    assert ContentKey.parse(kept).picture == picture_checksum(b"picture")
 
 
 # Indexing
@@ -645,9 +645,9 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
     assert catalogue.display("local") == catalogue.display("web")
     moved = JsonStream(io.BytesIO(b'{"id": "web", "image": "red.png", "price": 1}'), tmp_path)
     indexing.index(moved, embedder, catalogue, workers=1)
-    contents = catalogue.contents(["local", "web"])
-    assert validator_in(contents["web"]) == ""
-    assert picture_digest_in(contents["web"]) == picture_digest_in(contents["local"])
+    keys = {id_: ContentKey.parse(kept) for id_, kept in catalogue.contents(["local", "web"]).items()}
+    assert keys["web"].validator == ""
+    assert keys["web"].picture == keys["local"].picture
 
 
 def test_a_new_validator_of_the_same_picture_is_kept(
@@ -657,7 +657,7 @@ def test_a_new_validator_of_the_same_picture_is_kept(
     indexing.index(_source(server, row), embedder, catalogue, workers=1)
     vector = catalogue.vectors(["a"])
     report = indexing.index(_source(server, row), embedder, catalogue, workers=1)
-    assert (report.updated, validator_in(catalogue.contents(["a"])["a"])[-3:]) == (1, '"2"')
+    assert (report.updated, ContentKey.parse(catalogue.contents(["a"])["a"]).validator[-3:]) == (1, '"2"')
     np.testing.assert_array_equal(catalogue.vectors(["a"]), vector)
 
 

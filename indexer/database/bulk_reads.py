@@ -39,7 +39,7 @@ class StoredItem:
     row: int
     id: str
     attributes: Mapping[str, AttributeValue]
-    content: str
+    content_key: str
     display: DisplayCopy
 
 

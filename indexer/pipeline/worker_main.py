@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.content_key import digest_of
+from indexer.content_key import picture_checksum
 from indexer.errors import PictureFailed
 from indexer.records import DisplayCopy
 from indexer.sources.items import EncodedPicture
@@ -31,18 +31,19 @@ PREPROCESSING = fashion_mnist_tile.PREPROCESSING
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture ready to be embedded: its view, its display copy, and the digest of the bytes that they are of."""
+    """A picture ready to be embedded: its view, its display copy, and the checksum of the bytes that they are of."""
 
     view: NDArray[np.uint8]
     display: DisplayCopy
-    digest: str
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture whose file has been read."""
+    """A picture whose file has been read, and its checksum; that is empty where nobody asks for it."""
 
     data: bytes
+    checksum: str = ""
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
@@ -74,9 +75,10 @@ def prepare(picture: EncodedPicture, seconds: float) -> Prepared:
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
     try:
         data = picture.read()
+        checksum = picture.checksum if isinstance(picture, ReadPicture) else picture_checksum(data)
         with _alarm_after(seconds):
             decoded = decode(data)
-            return Prepared(fashion_mnist_tile.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
+            return Prepared(fashion_mnist_tile.prepare(decoded).pixels, display_copy(decoded), checksum)
     except LookalikeError:
         raise
     except Exception as error:

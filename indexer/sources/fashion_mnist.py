@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from indexer.content_key import content_of
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.sources.items import SourceItem
 from models.datasets.fashion_mnist import CLASSES, Split, SplitName
 from models.pictures.decoding import Picture
@@ -29,6 +29,5 @@ class FashionMNIST:
         for number, (image, label) in enumerate(zip(self._split.images, self._split.labels, strict=True)):
             pixels = np.invert(image)
             attributes = {"class": CLASSES[label], "split": self._name}
-            yield SourceItem(
-                f"{self._name}-{number:05}", Picture(pixels), attributes, content_of(pixels.tobytes(), attributes)
-            )
+            content_key = ContentKey.of(picture_checksum(pixels.tobytes()), attributes)
+            yield SourceItem(f"{self._name}-{number:05}", Picture(pixels), attributes, content_key)

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ from indexer.database.rows import Rows
 from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
+from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.plan import BATCH
-from indexer.pipeline.pool import Task, Workers
-from indexer.records import DisplayCopy, Record
+from indexer.pipeline.pool import Workers
+from indexer.pipeline.worker_main import Prepared, ReadPicture
+from indexer.records import DisplayCopy
 from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
 from indexer.upkeep.scratch import sweep_scratch
@@ -39,7 +42,7 @@ _BATCHES_AHEAD = 1
 Reader: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Gives a connection inside a transaction on the old catalogue."""
 
-Pending: TypeAlias = tuple[StoredItem, Task | None]
+_Begun: TypeAlias = tuple[StoredItem, Future[Prepared] | None]
 """An item, and its picture that a worker prepares; None for one that is prepared here, as that is quicker."""
 
 
@@ -125,7 +128,7 @@ class _Carrier:
         missing = np.setdiff1d(np.setdiff1d(wanted, there, assume_unique=True), list(self._failed))
         done = len(wanted) - len(missing)
         self._progress(done, len(wanted))
-        begun: deque[list[Pending]] = deque()
+        begun: deque[list[_Begun]] = deque()
         for start in range(0, len(missing) + _BATCHES_AHEAD * BATCH, BATCH):
             begun.append(self._begun(reader, missing[start : start + BATCH]))
             if len(begun) > _BATCHES_AHEAD:
@@ -144,66 +147,47 @@ class _Carrier:
                 "and index them anew from their source."
             )
 
-    def _begun(self, reader: Reader, numbers: Rows) -> list[Pending]:
+    def _begun(self, reader: Reader, numbers: Rows) -> list[_Begun]:
         """Let the pictures of those rows that still live be prepared by the workers, but for tiny ones."""
         with reader() as connection:
             items = bulk_reads.stored_items(connection, numbers)
         return [
-            (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display))) for item in items
+            (item, self._pool.begin(ReadPicture(item.display.data)) if _needs_a_worker(item.display) else None)
+            for item in items
         ]
 
-    def _commit(self, begun: Sequence[Pending]) -> None:
+    def _commit(self, begun: Sequence[_Begun]) -> None:
         """Embed a batch and write it in one transaction."""
-        seen: list[tuple[StoredItem, NDArray[np.uint8]]] = []
+        numbers: list[int] = []
+        prepared: list[PreparedItem] = []
         for item, task in begun:
             try:
-                seen.append((item, self._view(item, task)))
+                view = self._view(item, task)
             except WorkersLost:
                 raise
             except LookalikeError as error:
                 self._failed[item.row] = f"{item.id}: {error}"
-        if not seen:
+            else:
+                numbers.append(item.row)
+                prepared.append(PreparedItem(item.id, item.attributes, item.content_key, view, item.display))
+        if not prepared:
             return
         card = self._embedder.card
-        vectors, probabilities = self._embedder.embed(np.stack([view for _, view in seen]))
-        best = probabilities.argmax(axis=1).tolist()
-        records = [
-            Record(
-                id=item.id,
-                label=card.classes[label],
-                probability=float(row[label]),
-                vector=vector,
-                display=item.display,
-                attributes=item.attributes,
-                content=item.content,
-            )
-            for (item, _), vector, label, row in zip(seen, vectors, best, probabilities, strict=True)
-        ]
+        records = embedded(prepared, self._embedder)
         for record in records:
             rows.check_change(record, card.dim, card.classes)
         with self._store.write() as connection:
-            rows.insert(connection, records, [item.row for item, _ in seen])
+            rows.insert(connection, records, numbers)
         self.embedded += len(records)
 
-    def _view(self, item: StoredItem, task: Task | None) -> NDArray[np.uint8]:
+    def _view(self, item: StoredItem, task: Future[Prepared] | None) -> NDArray[np.uint8]:
         if task is not None:
-            return self._pool.result(task).view
+            return task.result().view
         return self._embedder.prepare(decode(item.display.data)).pixels
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPicture:
-    """A display copy on its way to a worker."""
-
-    display: DisplayCopy
-
-    def read(self) -> bytes:
-        """Return the bytes."""
-        return self.display.data
-
-
-def _is_tiny(display: DisplayCopy) -> bool:
-    return max(display.width, display.height) <= LOSSLESS_SIDE
+def _needs_a_worker(display: DisplayCopy) -> bool:
+    return max(display.width, display.height) > LOSSLESS_SIDE
 
 
 def _place(root: Path, old: Store, fingerprint: str) -> Path:

@@ -1,0 +1,43 @@
+"""Prepared pictures become records: embedded in one batch, classified by the same pass."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.records import AttributeValue, DisplayCopy, Record
+from models.embedder import Embedder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedItem:
+    """All of an item but what a model makes of it; `view` is uint8, of the shape that the embedder prepares."""
+
+    id: str
+    attributes: Mapping[str, AttributeValue]
+    content_key: str
+    view: NDArray[np.uint8]
+    display: DisplayCopy
+
+
+def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
+    """Return the records of n >= 0 items, in their order."""
+    if not items:
+        return []
+    classes = embedder.card.classes
+    vectors, probabilities = embedder.embed(np.stack([item.view for item in items]))
+    return [
+        Record(
+            id=item.id,
+            label=classes[best],
+            probability=float(row[best]),
+            vector=vector,
+            display=item.display,
+            attributes=item.attributes,
+            content=item.content_key,
+        )
+        for item, vector, row, best in zip(
+            items, vectors, probabilities, probabilities.argmax(axis=1).tolist(), strict=True
+        )
+    ]
