@@ -22,7 +22,7 @@ import pytest
 from catalogue_asserts import assert_same
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.pipeline import indexing, plan, pool, worker_main
@@ -81,13 +81,13 @@ def tiles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callable[..., Catalogue]]:
+def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callable[..., LocalCatalogue]]:
     """Open catalogues by name, made where there are none."""
-    opened: list[Catalogue] = []
+    opened: list[LocalCatalogue] = []
 
-    def open_(name: str = "catalogue") -> Catalogue:
+    def open_(name: str = "catalogue") -> LocalCatalogue:
         card = embedder.card
-        opened.append(Catalogue.create(tmp_path / name, card.fingerprint, card.dim, card.classes))
+        opened.append(LocalCatalogue.create(tmp_path / name, card.fingerprint, card.dim, card.classes))
         return opened[-1]
 
     yield open_
@@ -96,7 +96,7 @@ def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callabl
 
 
 @pytest.fixture
-def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
+def catalogue(open_catalogue: Callable[..., LocalCatalogue]) -> LocalCatalogue:
     return open_catalogue()
 
 
@@ -119,7 +119,7 @@ def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_photographs_arrive_as_one_process_would_make_them(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     counted: list[tuple[int, int]] = []
     source = Folder(folder)
@@ -138,7 +138,7 @@ def test_photographs_arrive_as_one_process_would_make_them(
 
 
 def test_a_second_run_decodes_nothing_and_starts_no_process(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     indexing.index(Folder(folder), embedder, catalogue)
     nothing_is_decoded()
@@ -146,7 +146,7 @@ def test_a_second_run_decodes_nothing_and_starts_no_process(
 
 
 def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
-    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     first, second = open_catalogue("first"), open_catalogue("second")
     indexing.index(Folder(folder), embedder, first, workers=1)
@@ -155,7 +155,7 @@ def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
 
 
 def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     ids = catalogue.ids()
@@ -173,7 +173,7 @@ def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
 
 
 def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     before = catalogue.vectors(["item-1", "item-4"])
@@ -193,7 +193,7 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
 
 
 def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     old = [AttributeUpdate(id_, {"price": 1}, f"{number:064x}") for number, id_ in enumerate(catalogue.ids())]
@@ -203,7 +203,7 @@ def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
 
 
 def test_attributes_of_an_item_that_is_not_there_change_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     with pytest.raises(UnknownItem, match="'none'"):
@@ -242,7 +242,7 @@ class Counted:
         return self.path.read_bytes()
 
 
-def test_a_changed_file_is_read_once(tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder) -> None:
+def test_a_changed_file_is_read_once(tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder) -> None:
     source = [SourceItem(f"item-{n}", Counted(tiles.parent / f"{n}.png")) for n in range(3)]
     assert index(source, embedder, catalogue) == IndexReport(3, 0, 0, 1)
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
@@ -263,7 +263,7 @@ def test_no_more_pictures_are_held_than_there_is_room_for(tiles: Path, monkeypat
 
 
 def test_what_fails_is_told_in_order_and_stops_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     kept = catalogue.vectors(["item-1"])
@@ -293,7 +293,7 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
 
 
 def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     ids = [item.id for item in Folder(folder) if isinstance(item, SourceItem)]
     (folder / ids[12]).write_text("no picture")
@@ -309,7 +309,7 @@ def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
 
 
 def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
@@ -324,7 +324,7 @@ def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
 
 @pytest.mark.parametrize("line", [b'{"image": "0.png"}', b"no json", b'{"id": 7.5, "image": "0.png"}'])
 def test_prune_is_held_back_when_the_source_was_not_read_wholly(
-    line: bytes, tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    line: bytes, tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     stream = b'{"id": "item-1", "image": "1.png", "price": 11}\n' + line
@@ -336,7 +336,7 @@ def test_prune_is_held_back_when_the_source_was_not_read_wholly(
 
 
 def test_nothing_is_pruned_when_the_source_breaks_off(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     table = Table(tiles)
@@ -347,7 +347,7 @@ def test_nothing_is_pruned_when_the_source_breaks_off(
 
 
 def test_a_preview_foresees_and_changes_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     assert indexing.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
     index(Table(tiles), embedder, catalogue)
@@ -402,7 +402,7 @@ def _mixed(tiles: Path) -> Sequence[SourceItem]:
 
 
 def test_a_picture_that_kills_its_worker_fails_alone(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "BATCH", 4)
     failures: list[Failure] = []
@@ -418,7 +418,7 @@ def test_a_picture_that_kills_its_worker_fails_alone(
 
 
 def test_a_picture_on_which_the_decoder_hangs_fails_and_the_run_goes_on(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "BATCH", 4)
     sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
@@ -448,7 +448,7 @@ class DeadlyOnce:
 
 
 def test_a_picture_whose_worker_the_system_ended_is_tried_again(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     source = [SourceItem(f"item-{n}", DeadlyOnce(tiles.parent / f"{n}.png")) for n in range(2)]
     assert index(source, embedder, catalogue) == IndexReport(2, 0, 0, 1)
@@ -511,7 +511,7 @@ def dies_at_once(*_: object) -> None:
 
 
 def test_workers_that_can_not_live_end_the_run_with_a_named_error(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "work", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
@@ -530,7 +530,7 @@ from pathlib import Path
 import models
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.sources.folder import Folder
 
 if __name__ == "__main__":
@@ -541,7 +541,7 @@ if __name__ == "__main__":
     def progress(done, total):
         print(done, *(child.pid for child in multiprocessing.active_children()), flush=True)
 
-    with Catalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(Folder(Path(sys.argv[1])), embedder, catalogue, progress)
 """
 
@@ -566,7 +566,7 @@ def _lives(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that workers have ended")
 def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
-    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, project: Path, tmp_path: Path
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], embedder: LiteRTEmbedder, project: Path, tmp_path: Path
 ) -> None:
     """Each run is killed a moment after a batch, so in the midst of what comes next; its workers end by themselves."""
     done = 0
@@ -635,7 +635,7 @@ def _seconds_worked(process: int) -> float:
 
 
 def test_ctrl_c_ends_a_run_and_its_workers_without_a_word_from_them(
-    folder: Path, open_catalogue: Callable[..., Catalogue], project: Path, tmp_path: Path
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], project: Path, tmp_path: Path
 ) -> None:
     with _run(folder, tmp_path / "interrupted", project) as run:
         assert run.stdout is not None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
@@ -36,14 +36,14 @@ def source(test_split: Split) -> FashionMNIST:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[LocalCatalogue]:
     card = embedder.card
-    with Catalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
         yield catalogue
 
 
 def test_every_item_arrives_as_the_model_sees_it(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     counted: list[tuple[int, int]] = []
     report = indexing.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
@@ -61,7 +61,7 @@ def test_every_item_arrives_as_the_model_sees_it(
 
 
 def test_display_copies_are_the_product_pictures_exactly(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     indexing.index(source, embedder, catalogue)
     for number in (0, 300, SIZE - 1):
@@ -102,7 +102,7 @@ class ChangedSource(FashionMNIST):
 
 
 def test_only_what_has_changed_is_embedded_again(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
 ) -> None:
     counting = CountingEmbedder(project / "models" / "pretrained" / "fashion-mnist")
     assert indexing.index(source, counting, catalogue) == IndexReport(SIZE, 0, 0, 1)
@@ -126,14 +126,14 @@ import os, sys
 import models
 from indexer.sources import named_sources
 from indexer.pipeline import indexing
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 embedder = models.load()
 card = embedder.card
 def progress(done, total):
     if done == 768:
         print(done, flush=True)
         os.kill(os.getpid(), 9)
-catalogue = Catalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
+catalogue = LocalCatalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
 indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
@@ -147,7 +147,7 @@ indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, 
     )
     assert (run.returncode, run.stdout) == (-signal.SIGKILL, "768\n"), run.stderr
     card = embedder.card
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         before = len(catalogue)
         assert before >= 768
         assert set(catalogue.contents([f"test-{number:05}" for number in range(768)])) >= {"test-00000", "test-00767"}
@@ -159,7 +159,7 @@ indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, 
 def test_a_catalogue_of_another_model_is_left_alone(
     tmp_path: Path, source: FashionMNIST, embedder: LiteRTEmbedder
 ) -> None:
-    with Catalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
         with pytest.raises(ModelMismatch, match="another"):
             indexing.index(source, embedder, catalogue)
         assert len(catalogue) == 0
@@ -176,7 +176,7 @@ class FailingSource(FashionMNIST):
 
 
 def test_a_source_that_fails_loses_no_batch_before_the_failure(
-    catalogue: Catalogue, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     failing = FailingSource(Split(test_split.images[:SIZE], test_split.labels[:SIZE]), "test")
     with pytest.raises(ConnectionError, match="closed"):

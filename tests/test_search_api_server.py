@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from models.pictures.decoding import MAX_BYTES
 from search_api.errors import AddressInUse, InvalidAddress
 from search_api.server import gunicorn_worker
@@ -37,12 +37,12 @@ from search_api.server.gunicorn_server import serve
 
 def make_app():
     import models
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from search_api.http.app import create_app
     from search_api.engine import Engine
 
     embedder = models.load()
-    return create_app(lambda: Engine(embedder, Catalogue.open(sys.argv[1], embedder.card.fingerprint)))
+    return create_app(lambda: Engine(embedder, LocalCatalogue.open(sys.argv[1], embedder.card.fingerprint)))
 
 try:
     port, workers = int(sys.argv[2]), int(sys.argv[3])
@@ -307,7 +307,7 @@ def test_new_items_are_found_without_a_restart(
     shutil.copytree(small_catalogue, copy)
     with running(copy, project) as one:
         before = one.request("GET", "/readyz")[1]
-        with Catalogue.open(copy) as catalogue:
+        with LocalCatalogue.open(copy) as catalogue:
             catalogue.delete(["test-00000"])
             catalogue.publish()
         after = one.request("GET", "/readyz")[1]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.database.row_checksums import Value, row_checksum
+from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
@@ -97,7 +98,7 @@ def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
 
 def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows:
     """Return the rows that a filter allows."""
-    where, parameters = clause_of(condition)
+    where, parameters = where_clause(condition)
     return _as_rows(connection.execute(f"SELECT row FROM items {where} ORDER BY row", parameters))
 
 
@@ -121,7 +122,7 @@ def items_page(
     connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
 ) -> tuple[tuple[Item, ...], int]:
     """Return the items from `offset` on, in order of id, and how many there are in all."""
-    where, parameters = clause_of(condition)
+    where, parameters = where_clause(condition)
     page = connection.execute(
         f"SELECT {ITEM_COLUMNS} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
     )
@@ -247,11 +248,6 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         display.height,
     )
     return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
-
-
-def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
-    """Return the WHERE clause of a filter, empty where there is none, and its parameters."""
-    return (f"WHERE {condition.sql}", condition.parameters) if condition else ("", ())
 
 
 def item_of(row: tuple[Any, ...]) -> Item:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeAlias
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue import Catalogue
 from indexer.content_key import ContentKey
 from indexer.errors import ItemFailed, WorkersLost
 from indexer.pipeline.embed import PreparedItem, embedded

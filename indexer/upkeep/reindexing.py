@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database import bulk_reads, rows
 from indexer.database.bulk_reads import StoredItem
 from indexer.database.connections import alone
@@ -73,8 +73,8 @@ def reindex(
 
     A place that an earlier run has left is begun anew when the catalogue has been repaired or restored since.
 
-    Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what `Catalogue.open` raises;
-    CatalogueNotWritable, CatalogueBusy, WorkersLost.
+    Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what
+    `LocalCatalogue.open` raises; CatalogueNotWritable, CatalogueBusy, WorkersLost.
     """
     root, card = Path(root), embedder.card
     with closing(Store(root)) as old:
@@ -91,7 +91,7 @@ def reindex(
                 while carrier.carry(old.read) > BATCH:
                     pass
                 carrier.require_all()
-                Catalogue(new).publish()
+                LocalCatalogue(new).publish()
                 with old.write() as connection:
                     carrier.carry(lambda: nullcontext(connection))
                     carrier.require_all()
