@@ -354,11 +354,11 @@ def test_a_preview_foresees_and_changes_nothing(
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
     rows = tiles.read_text().replace(",11", ",21").splitlines()
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
-    contents = catalogue.contents(catalogue.ids())
+    contents = catalogue.content_keys(catalogue.ids())
     nothing_is_decoded()
     foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
     assert foreseen == IndexReport(added=1, updated=2, unchanged=2, generation=1, failed=1, pruned=2)
-    assert catalogue.contents(catalogue.ids()) == contents
+    assert catalogue.content_keys(catalogue.ids()) == contents
 
 
 # Workers that die

@@ -109,7 +109,7 @@ def test_it_is_as_if_indexed_with_the_other_model(
         ids = again.ids()
         assert ids == anew.ids()
         assert again.get(ids) == anew.get(ids)
-        assert again.contents(ids) == anew.contents(ids)
+        assert again.content_keys(ids) == anew.content_keys(ids)
         assert [again.display(id_) for id_ in ids] == [anew.display(id_) for id_ in ids]
         np.testing.assert_array_equal(again.vectors(ids), anew.vectors(ids))
         queries = anew.vectors(ids[:20])
@@ -187,7 +187,7 @@ def test_what_is_written_meanwhile_is_carried_over(
         vector, _ = other.embed(np.stack([seen] * 3))
         np.testing.assert_array_equal(catalogue.vectors(["test-00002", "test-00290", "new"]), vector)
         assert catalogue.get(["new"])[0].attributes == {"shelf": 3}
-        assert catalogue.contents(["test-00290"]) == {"test-00290": "its content"}
+        assert catalogue.content_keys(["test-00290"]) == {"test-00290": "its content"}
         assert [hit.item.id for hit in catalogue.search(vector[:1], 3)[0]] == ["new", "test-00002", "test-00290"]
 
 

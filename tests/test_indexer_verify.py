@@ -91,7 +91,7 @@ def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
     with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
-        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
+        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.content_keys(ids)
         return {
             item.id: (item, vector.tobytes(), catalogue.display(item.id), kept[item.id])
             for item, vector in zip(items, vectors, strict=True)
@@ -239,7 +239,7 @@ def test_an_item_that_can_not_be_proven_is_named_and_left_out(
     assert (directory / KEPT_FILE).exists()
     with LocalCatalogue.open(directory) as catalogue:
         assert len(catalogue) == 299
-        assert catalogue.contents(["test-00006"]) == {}  # so that indexing the source adds it
+        assert catalogue.content_keys(["test-00006"]) == {}  # so that indexing the source adds it
 
 
 @pytest.mark.parametrize(

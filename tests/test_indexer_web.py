@@ -609,7 +609,7 @@ def test_a_second_run_asks_for_what_is_new_only(
     rows = [("a", "tagged/red.png"), ("b", "dated/blue.jpg"), ("c", "good/green.png")]
     first = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
     assert first == IndexReport(added=3, updated=0, unchanged=0, generation=1)
-    contents = catalogue.contents(["a", "b", "c"])
+    contents = catalogue.content_keys(["a", "b", "c"])
     with monkeypatch.context() as patched:
 
         def refuse(*_: object) -> None:
@@ -622,7 +622,7 @@ def test_a_second_run_asks_for_what_is_new_only(
         assert same == IndexReport(added=0, updated=0, unchanged=3, generation=1)
         assert sorted(server.answered) == [200, 304, 304]
         assert server.sent == len(server.pictures["green.png"])
-        assert catalogue.contents(["a", "b", "c"]) == contents
+        assert catalogue.content_keys(["a", "b", "c"]) == contents
         dearer = indexing.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
         assert (dearer.updated, catalogue.get(["a"])[0].attributes) == (3, {"price": 2})
     kept = catalogue.vectors(["a", "b"])
@@ -645,7 +645,7 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
     assert catalogue.display("local") == catalogue.display("web")
     moved = JsonStream(io.BytesIO(b'{"id": "web", "image": "red.png", "price": 1}'), tmp_path)
     indexing.index(moved, embedder, catalogue, workers=1)
-    keys = {id_: ContentKey.parse(kept) for id_, kept in catalogue.contents(["local", "web"]).items()}
+    keys = {id_: ContentKey.parse(kept) for id_, kept in catalogue.content_keys(["local", "web"]).items()}
     assert keys["web"].validator == ""
     assert keys["web"].picture == keys["local"].picture
 
@@ -657,7 +657,7 @@ def test_a_new_validator_of_the_same_picture_is_kept(
     indexing.index(_source(server, row), embedder, catalogue, workers=1)
     vector = catalogue.vectors(["a"])
     report = indexing.index(_source(server, row), embedder, catalogue, workers=1)
-    assert (report.updated, ContentKey.parse(catalogue.contents(["a"])["a"]).validator[-3:]) == (1, '"2"')
+    assert (report.updated, ContentKey.parse(catalogue.content_keys(["a"])["a"]).validator[-3:]) == (1, '"2"')
     np.testing.assert_array_equal(catalogue.vectors(["a"]), vector)
 
 

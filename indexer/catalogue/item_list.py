@@ -58,7 +58,7 @@ class Items:
         """
         wanted = dict.fromkeys(ids)
         with self._store.write() as connection:
-            known = rows.contents_of(connection, wanted)
+            known = rows.content_keys_of(connection, wanted)
             unknown = [id_ for id_ in wanted if id_ not in known]
             if unknown:
                 others = f" (nor {len(unknown) - 1} others of these)" if len(unknown) > 1 else ""

@@ -57,9 +57,9 @@ class LocalState:
         """Return the vectors of items in the order of their ids: float32 (n, dim), unit length. Raises UnknownItem."""
         return rows.vectors_by_id(self._connection, ids, self._dim)
 
-    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
-        """Return what each item's record had as `content`, by id, for those ids that are known."""
-        return rows.contents_of(self._connection, ids)
+    def content_keys(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return each item's `content_key`, by id, for those ids that are known."""
+        return rows.content_keys_of(self._connection, ids)
 
     def ids(self) -> list[str]:
         """Return the ids of all live items, in order."""

@@ -62,7 +62,7 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
     kept = zip(items_by_id(connection, ids), vectors_by_id(connection, ids, dim), strict=True)
     whole = {item.id: (item.label, item.probability, vector, display_of(connection, item.id)) for item, vector in kept}
     return [
-        Record(change.id, *whole[change.id], change.attributes, change.content)
+        Record(change.id, *whole[change.id], change.attributes, change.content_key)
         if isinstance(change, AttributeUpdate)
         else change
         for change in changes
@@ -176,8 +176,8 @@ def display_of(connection: apsw.Connection, id_: str) -> DisplayCopy:
     return DisplayCopy(*found)
 
 
-def contents_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Return what identifies the content of those items that are known, by id."""
+def content_keys_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return the content keys of those items that are known, by id."""
     found = connection.execute(
         "SELECT id, content FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
@@ -242,7 +242,7 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         record.label,
         float(record.probability),
         json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
-        record.content,
+        record.content_key,
         display.media_type,
         display.width,
         display.height,

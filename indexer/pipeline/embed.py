@@ -35,7 +35,7 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
             vector=vector,
             display=item.display,
             attributes=item.attributes,
-            content=item.content_key,
+            content_key=item.content_key,
         )
         for item, vector, row, best in zip(
             items, vectors, probabilities, probabilities.argmax(axis=1).tolist(), strict=True

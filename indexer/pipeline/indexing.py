@@ -127,7 +127,7 @@ def _kept(
     ids = [row.id for row in batch if row.id is not None]
     if seen is not None:
         seen.update(ids)
-    return {} if catalogue is None else catalogue.contents(ids)
+    return {} if catalogue is None else catalogue.content_keys(ids)
 
 
 def _gone(catalogue: Catalogue, seen: set[str] | None, run: RunReport) -> list[str] | None:
