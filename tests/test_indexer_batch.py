@@ -610,7 +610,7 @@ import multiprocessing, time
 
 if __name__ == "__main__":
     workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
-    pool.begin(Hanging())
+    workers.begin(Hanging())
     while not multiprocessing.active_children():
         time.sleep(0.01)
     print(multiprocessing.active_children()[0].pid, flush=True)

@@ -63,8 +63,8 @@ def reindex(
 ) -> Reindexed:
     """Make a catalogue anew with another model from its display copies, beside the old one, and switch to it.
 
-    Ids, attributes and content keys are carried over, so that indexing the source again finds nothing changed. Every batch
-    is durable when `progress(done, total)` counts it, and an interrupted run is resumed by running it again. What is
+    Ids, attributes and content keys are carried over, so that indexing the source again finds nothing changed. Every
+    batch is durable when `progress(done, total)` counts it; an interrupted run is resumed by running it again. What is
     written to the old catalogue meanwhile is carried over too. The switch is one step, made while no one can write to
     the old catalogue; who has that open goes on reading it, and gets CatalogueReplaced for writing. It is kept.
 
