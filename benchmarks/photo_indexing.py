@@ -122,10 +122,10 @@ def _records(items: Sequence[SourceItem], embedder: Embedder, decoder: Decoder) 
     for item in items:
         data = item.picture.read()  # type: ignore[union-attr]  # a folder's pictures are files
         picture = decoder(data)
-        views.append(embedder.prepare(picture).pixels)
+        views.append(embedder.prepare(picture))
         displays.append(display_copy(picture))
         contents.append(str(ContentKey.of(picture_checksum(data), item.attributes)))
-    vectors, probabilities = embedder.embed(np.stack(views))
+    vectors, probabilities = embedder.embed(views)
     return [
         Record(
             item.id,

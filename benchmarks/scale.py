@@ -15,7 +15,7 @@ from benchmarks.variations import QUERIES, query_vectors, vectors
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from indexer.vectors.hnsw import LEAST_RECALL
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 SIZES = (100_000, 1_000_000)
 QUICK_SIZES = (20_000,)

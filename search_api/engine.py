@@ -79,10 +79,10 @@ class Engine:
     def embed(self, view: View) -> EmbeddedPicture:
         """Return a view with its vector and what it is taken for.
 
-        Raises ValueError unless its pixels are uint8 in the shape of one row of the embedder's input.
+        Raises ValueError unless its pixels are uint8 in the shape of the card's input.
         """
         started = time.perf_counter()
-        vectors, probabilities = self._embedder.embed(view.pixels[np.newaxis])
+        vectors, probabilities = self._embedder.embed([view])
         return EmbeddedPicture(view, vectors, probabilities[0], {"embed": _milliseconds_since(started)})
 
     def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:

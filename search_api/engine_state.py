@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import InvalidFilter
 from models.pictures.decoding import decode
-from models.vector_parts import look_share, with_look
+from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
 from search_api.errors import LookNotAvailable, PageOutOfRange
 from search_api.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
     from indexer.catalogue.neighbours import Neighbourhoods
     from indexer.records import DisplayCopy, Item, Page, Where
+    from models.arrays import Vectors
     from models.card import ModelCard
-    from models.embedder import Embedder, Vectors, View
+    from models.embedder import Embedder, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ class EngineState:
     """What `Engine.reading` gives: every question, asked of one state of the catalogue.
 
     Wherever a query has a `look`, LookNotAvailable is raised for a model whose vectors have no such part; wherever it
-    has a filter, InvalidFilter.
+    has weights, UnknownPart or InvalidWeights; wherever it has a filter, InvalidFilter.
     """
 
     def __init__(self, embedder: "Embedder", catalogue: "CatalogueState") -> None:
@@ -103,9 +104,9 @@ class EngineState:
         from indexer.catalogue.neighbours import Neighbourhoods
 
         assert not query.exclude
-        look = self._look(query)
+        weights = self._weights(query)
         return Neighbourhoods(
-            self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, look)
+            self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
         )
 
     def item(self, item_id: str) -> "Item":
@@ -158,7 +159,7 @@ class EngineState:
             predictions=predictions,
             familiarity=familiarity,
             hits=hits,
-            look=look_share(self.card.parts) if query.look is None else float(query.look),
+            look=self._look(query),
             view=view,
             notes=view.notes,
             model=self.card.fingerprint,
@@ -168,26 +169,35 @@ class EngineState:
         )
 
     def _matches(self, vectors: "Vectors", label: str, query: Query) -> Matches:
-        look = self._look(query)
-        hits = self._catalogue.search(self._weighted(vectors, look), query.k, query.where, query.exclude)[0]
+        queries = self._weighted(vectors, self._weights(query))
+        hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
-        if look is not None and look != look_share(self.card.parts):
+        if not np.array_equal(queries, vectors):
             cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
         predicted = np.array([self.card.classes.index(label)])
         confidence = self._embedder.confidence(predicted, cosines[np.newaxis])[0]
         matches = (Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True))
         return Matches(matches, exact=hits.exact)
 
-    def _look(self, query: Query) -> float | None:
-        if query.look is not None and look_share(self.card.parts) is None:
+    def _weights(self, query: Query) -> Mapping[str, float] | None:
+        if query.look is None:
+            return query.weights
+        if look_share(self.card.parts) is None:
             raise LookNotAvailable(
                 f"The model {self.card.name} does not tell the look of an item from its kind. Search without look."
             )
-        return query.look
+        return weights_of_look(self.card.parts, query.look)
 
-    def _weighted(self, vectors: "Vectors", look: float | None) -> "Vectors":
-        return vectors if look is None else with_look(vectors, self.card.parts, look)
+    def _look(self, query: Query) -> float | None:
+        """Return the share of the look in the scores."""
+        standard = look_share(self.card.parts)
+        if query.weights is None or standard is None:
+            return standard if query.look is None else float(query.look)
+        return full_weights(self.card.parts, query.weights)[LOOK]
+
+    def _weighted(self, vectors: "Vectors", weights: Mapping[str, float] | None) -> "Vectors":
+        return vectors if weights is None else weighted(vectors, self.card.parts, weights)
 
 
 def _without(item_id: str, query: Query) -> Query:
-    return Query(query.k, query.where, query.look, (item_id, *query.exclude))
+    return replace(query, exclude=(item_id, *query.exclude))

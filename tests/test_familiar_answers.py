@@ -14,6 +14,7 @@ from PIL import Image
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.evaluation.ood_images import noise
 from models.match_confidence import GOOD_MATCH
 from models.runtime import LiteRTEmbedder
@@ -47,7 +48,7 @@ def strange() -> bytes:
 def bags(embedder: LiteRTEmbedder, test_split: Split, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine over thirty bags and nothing else."""
     images = test_split.images[test_split.labels == CLASSES.index("Bag")][:30]
-    vectors, probabilities = embedder.embed(images)
+    vectors, probabilities = embedder.embed(as_views(images))
     card = embedder.card
     with LocalCatalogue.create(
         tmp_path_factory.mktemp("bags") / "c", card.fingerprint, card.dim, card.classes

@@ -183,7 +183,8 @@ def test_a_catalogue_is_replaced_by_force_only_and_not_while_it_is_open(
     with pytest.raises(CatalogueExists, match="--force"):
         restore(tmp_path / "backup", catalogue)
     code = (
-        "import sys; from indexer.catalogue import local; c = local.LocalCatalogue.open(sys.argv[1]); print(); input()"
+        "import sys; from indexer.catalogue.local import LocalCatalogue;"
+        " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
     )
     with started(code, catalogue, project=project) as other:
         assert other.stdout is not None

@@ -29,7 +29,7 @@ from indexer.pipeline import indexing, plan, pool, worker_main
 from indexer.pipeline.failures import FailureReport
 from indexer.pipeline.pool import Workers
 from indexer.pipeline.run_report import IndexReport
-from indexer.pipeline.worker_main import PREPROCESSING, Prepared, ReadPicture
+from indexer.pipeline.worker_main import Prepared, ReadPicture
 from indexer.records import AttributeUpdate
 from indexer.sources.errors import SourceChanged
 from indexer.sources.folder import Folder
@@ -40,6 +40,7 @@ from indexer.sources.tables import Table
 from indexer.thumbnails import display_copy
 from models.datasets import fashion_mnist
 from models.pictures.decoding import decode
+from models.preprocessing import FASHION_MNIST
 from models.runtime import LiteRTEmbedder
 
 index = partial(indexing.index, workers=1)
@@ -128,7 +129,7 @@ def test_photographs_arrive_as_one_process_would_make_them(
     assert counted == [(8, 30), (16, 30), (24, 30), (30, 30)]
     ids = [item.id for item in source if isinstance(item, SourceItem)]
     pictures = [decode((folder / id_).read_bytes()) for id_ in ids]
-    vectors, probabilities = embedder.embed(np.stack([embedder.prepare(picture).pixels for picture in pictures]))
+    vectors, probabilities = embedder.embed([embedder.prepare(picture) for picture in pictures])
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
     assert [item.label for item in items] == [embedder.card.classes[best] for best in probabilities.argmax(axis=1)]
@@ -254,7 +255,7 @@ def test_a_changed_file_is_read_once(tiles: Path, catalogue: LocalCatalogue, emb
 def test_no_more_pictures_are_held_than_there_is_room_for(tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_MOST_HELD", 1)
     data = [(tiles.parent / f"{n}.png").read_bytes() for n in range(6)]
-    with Workers(PREPROCESSING, 2) as workers:
+    with Workers(FASHION_MNIST, 2) as workers:
         begun: list[Future[Prepared]] = []
         for n in range(6):
             begun.append(workers.begin(ReadPicture(data[n], str(n))))
@@ -457,7 +458,7 @@ def test_a_picture_whose_worker_the_system_ended_is_tried_again(
 def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(tiles: Path) -> None:
     paths = [tiles.parent / f"{n}.png" for n in range(6)]
     pictures = [Deadly() if n == 5 else PictureFile(paths[n % 6]) for n in range(24)]
-    with Workers(PREPROCESSING, 2) as pool, ThreadPoolExecutor(8) as threads:
+    with Workers(FASHION_MNIST, 2) as pool, ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(pool.prepared, picture) for picture in pictures]
         for n, (picture, future) in enumerate(zip(pictures, asked, strict=True)):
             if isinstance(picture, Deadly):
@@ -469,7 +470,7 @@ def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(
 
 
 def test_whoever_waits_for_workers_that_are_closed_is_let_go(tiles: Path) -> None:
-    pool = Workers(PREPROCESSING, 1)
+    pool = Workers(FASHION_MNIST, 1)
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(pool.begin(Hanging()).result) for _ in range(2)]
         pool.close()
@@ -485,13 +486,13 @@ def test_no_worker_hears_of_ctrl_c(tiles: Path, project: Path) -> None:
     code = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from indexer.pipeline.worker_main import PREPROCESSING
+from models.preprocessing import FASHION_MNIST
 from indexer.sources.picture_files import PictureFile
 from indexer.pipeline.pool import Workers
 
 if __name__ == "__main__":
     picture = PictureFile(Path(sys.argv[1]))
-    with Workers(PREPROCESSING, 2) as pool:
+    with Workers(FASHION_MNIST, 2) as pool:
         for _ in range(2):
             for task in [pool.begin(picture) for _ in range(20)]:
                 task.result()
@@ -604,12 +605,12 @@ def test_a_worker_that_hangs_ends_even_when_its_run_was_killed(project: Path) ->
 import sys
 sys.path.insert(0, "tests")
 from test_indexer_batch import Hanging
-from indexer.pipeline.worker_main import PREPROCESSING
+from models.preprocessing import FASHION_MNIST
 from indexer.pipeline.pool import Workers
 import multiprocessing, time
 
 if __name__ == "__main__":
-    workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
+    workers = Workers(FASHION_MNIST, 1, decoding_seconds=4)
     workers.begin(Hanging())
     while not multiprocessing.active_children():
         time.sleep(0.01)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from indexer.sources.items import SourceItem
 from indexer.sources.named_sources import open_source
 from indexer.thumbnails import LONGEST_SIDE, display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import View, as_views
 from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 
@@ -50,7 +51,7 @@ def test_every_item_arrives_as_the_model_sees_it(
     assert report == IndexReport(added=SIZE, updated=0, unchanged=0, generation=1)
     assert counted == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
     ids = [f"test-{number:05}" for number in range(SIZE)]
-    vectors, probabilities = embedder.embed(test_split.images[:SIZE])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:SIZE]))
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
     assert [item.label for item in items] == [CLASSES[best] for best in probabilities.argmax(axis=1)]
@@ -77,7 +78,7 @@ class CountingEmbedder(LiteRTEmbedder):
 
     embedded = 0
 
-    def embed(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def embed(self, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
         self.embedded += len(views)
         return super().embed(views)
 
@@ -113,7 +114,7 @@ def test_only_what_has_changed_is_embedded_again(
     assert counting.embedded == SIZE + 2  # attributes alone cost no embedding
     assert catalogue.get(["test-00400"])[0].attributes["price"] == 5
     assert len(catalogue) == SIZE + 1
-    flipped, _ = embedder.embed(test_split.images[3:4, :, ::-1])
+    flipped, _ = embedder.embed(as_views(test_split.images[3:4, :, ::-1]))
     np.testing.assert_allclose(catalogue.vectors(["test-00003"]), flipped, atol=1e-5)
 
 

@@ -77,7 +77,10 @@ KILLED_REPAIR = """
     repair(sys.argv[1], progress=die)
 """
 
-HOLD = "import sys; from indexer.catalogue import local; c = local.LocalCatalogue.open(sys.argv[1]); print(); input()"
+HOLD = (
+    "import sys; from indexer.catalogue.local import LocalCatalogue;"
+    " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +119,7 @@ def assert_made_by(directory: Path, embedder: LiteRTEmbedder) -> None:
     """Each vector is what the model makes of its own item's picture, and each item finds itself."""
     with LocalCatalogue.open(directory, embedder.card.fingerprint) as catalogue:
         ids = catalogue.ids()
-        views = [embedder.prepare(decode(catalogue.display(id_).data)).pixels for id_ in ids]
-        vectors, _ = embedder.embed(np.stack(views))
+        vectors, _ = embedder.embed([embedder.prepare(decode(catalogue.display(id_).data)) for id_ in ids])
         np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-6)
         assert [hits[0].item.id for hits in catalogue.search(vectors, 1)] == ids
 
@@ -367,8 +369,8 @@ def test_rows_of_an_unfinished_reindexing_are_never_taken_for_those_of_a_restore
     shutil.copytree(tmp_path / "unfinished", unfinished)
     assert reindex(plain, other).embedded == 300
     with LocalCatalogue.open(plain, other.card.fingerprint) as catalogue:
-        seen = other.prepare(decode(catalogue.display("test-00199").data)).pixels
-        expected, _ = other.embed(np.stack([seen, seen]))
+        seen = other.prepare(decode(catalogue.display("test-00199").data))
+        expected, _ = other.embed([seen, seen])
         np.testing.assert_allclose(catalogue.vectors(["other-20", "other-30"]), expected, atol=1e-6)
         assert len(catalogue) == 300
         assert {"test-00000", "test-00009"} <= {hit.item.id for hit in catalogue.search(expected[:1], 300)[0]}

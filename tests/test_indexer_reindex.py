@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -45,8 +45,9 @@ from indexer.thumbnails import display_copy
 from indexer.upkeep import reindexing
 from indexer.upkeep.reindexing import reindex
 from indexer.upkeep.swap import drop_previous
+from models.arrays import Probabilities, Vectors
 from models.datasets.fashion_mnist import Split
-from models.embedder import Probabilities, Vectors, Views
+from models.embedder import View
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 
@@ -159,7 +160,7 @@ def test_what_is_written_meanwhile_is_carried_over(
 ) -> None:
     monkeypatch.setattr(reindexing, "BATCH", SMALL_BATCH)
     pixels = np.invert(test_split.images[400])
-    vector, probabilities = embedder.embed(embedder.prepare(Picture(pixels)).pixels[np.newaxis])
+    vector, probabilities = embedder.embed([embedder.prepare(Picture(pixels))])
     label = embedder.card.classes[int(probabilities[0].argmax())]
     new = Record("new", label, 0.5, vector[0], display_copy(Picture(pixels)), {"shelf": 3}, "its content")
     wrote: list[int] = []
@@ -183,8 +184,7 @@ def test_what_is_written_meanwhile_is_carried_over(
         gone = {"test-00001", "test-00299"} | ({"test-00150"} if 300 in wrote else set())
         assert set(catalogue.ids()) == {f"test-{n:05}" for n in range(300)} - gone | {"new"}
         assert len(catalogue) == done.items
-        seen = other.prepare(Picture(pixels)).pixels
-        vector, _ = other.embed(np.stack([seen] * 3))
+        vector, _ = other.embed([other.prepare(Picture(pixels))] * 3)
         np.testing.assert_array_equal(catalogue.vectors(["test-00002", "test-00290", "new"]), vector)
         assert catalogue.get(["new"])[0].attributes == {"shelf": 3}
         assert catalogue.content_keys(["test-00290"]) == {"test-00290": "its content"}
@@ -205,7 +205,7 @@ class KindOnly(LiteRTEmbedder):
         )
         self._whole = LiteRTEmbedder(bundle)
 
-    def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
+    def embed(self, views: Sequence[View]) -> tuple[Vectors, Probabilities]:
         vectors, probabilities = self._whole.embed(views)
         kind = vectors[:, :64]
         return kind / np.linalg.norm(kind, axis=1, keepdims=True), probabilities
@@ -238,7 +238,7 @@ def test_larger_pictures_are_embedded_from_the_copies_that_are_kept(
         ids = catalogue.ids()
         copies = [catalogue.display(id_) for id_ in ids]
         assert [max(copy.width, copy.height) for copy in copies] == [120, 320, 512]
-        vectors, _ = other.embed(np.stack([other.prepare(decode(copy.data)).pixels for copy in copies]))
+        vectors, _ = other.embed([other.prepare(decode(copy.data)) for copy in copies])
         np.testing.assert_array_equal(catalogue.vectors(ids), vectors)
 
 

@@ -186,8 +186,7 @@ def test_a_second_run_draws_nothing(
 def test_the_model_takes_the_drawings_for_what_they_are(
     items: list[SourceItem], pictures: list[Picture], embedder: LiteRTEmbedder
 ) -> None:
-    views = np.stack([embedder.prepare(picture).pixels for picture in pictures])
-    _, probabilities = embedder.embed(views)
+    _, probabilities = embedder.embed([embedder.prepare(picture) for picture in pictures])
     right: Counter[object] = Counter()
     for item, predicted in zip(items, probabilities.argmax(axis=1), strict=True):
         right[item.attributes["class"]] += embedder.card.classes[predicted] == item.attributes["class"]

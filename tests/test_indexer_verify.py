@@ -337,7 +337,8 @@ def test_a_database_that_another_process_has_open_is_not_replaced(
     directory = copied(resting, tmp_path / "catalogue")
     execute(directory, "UPDATE items SET label = 'Hat' WHERE row = 7")
     code = (
-        "import sys; from indexer.catalogue import local; c = local.LocalCatalogue.open(sys.argv[1]); print(); input()"
+        "import sys; from indexer.catalogue.local import LocalCatalogue;"
+        " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, directory],

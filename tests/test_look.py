@@ -21,6 +21,7 @@ from indexer.records import DisplayCopy, Record
 from models.augmentations import LOOKS
 from models.card import CARD_FILE, read_card
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.errors import BundleDamaged
 from models.runtime import LiteRTEmbedder
 from models.training.export import _parts_of
@@ -38,7 +39,7 @@ NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
 @pytest.fixture(scope="module")
 def embedded(embedder: LiteRTEmbedder, test_split: Split) -> NDArray[np.float32]:
     """The first 2,000 test images as the shipped model's vectors."""
-    return embedder.embed(test_split.images[:2000])[0]
+    return embedder.embed(as_views(test_split.images[:2000]))[0]
 
 
 def part_cosines(
@@ -231,7 +232,7 @@ def test_a_stored_items_own_vector_is_asked_for_unchanged_without_a_look(
 def test_hits_scores_and_the_look_used_follow_what_was_asked(
     engine: Engine, embedder: LiteRTEmbedder, test_split: Split, png: bytes, look: float
 ) -> None:
-    own = embedder.embed(test_split.images[:300])[0]
+    own = embedder.embed(as_views(test_split.images[:300]))[0]
     cosines = part_cosines(own[42:43], own, embedder.card)
     expected = (1 - look) * cosines["kind"][0] + look * cosines["look"][0]
     result = engine.search(png, Query(k=20, look=look))
@@ -250,7 +251,7 @@ def test_the_look_finds_a_changed_copys_own_original_more_often_than_the_kind(
     embedder: LiteRTEmbedder, embedded: NDArray[np.float32], test_split: Split, name: str
 ) -> None:
     changed = LOOKS[name](test_split.images[:500], np.random.default_rng(3))
-    queries = embedder.embed(changed)[0]
+    queries = embedder.embed(as_views(changed))[0]
 
     def found(look: float) -> int:
         nearest = (with_look(queries, embedder.card.parts, look) @ embedded.T).argmax(axis=1)

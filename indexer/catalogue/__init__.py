@@ -12,7 +12,7 @@ from indexer.errors import ModelMismatch
 
 if TYPE_CHECKING:
     from indexer.records import AttributeUpdate, DisplayCopy, Hits, Item, Page, Record, VectorTable, Where
-    from models.embedder import Vectors
+    from models.arrays import Vectors
 
 
 class CatalogueState(Protocol):

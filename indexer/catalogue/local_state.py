@@ -11,7 +11,7 @@ from indexer.database import bulk_reads, rows
 from indexer.filters import Condition, condition_of
 from indexer.records import DisplayCopy, Hit, Hits, Item, Page, VectorTable, Where
 from indexer.vectors.snapshot import Found, Snapshot
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""

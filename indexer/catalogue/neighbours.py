@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.records import VectorTable
 from indexer.vectors.snapshot import Scores, scores_of
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _ITEMS_AT_ONCE = 1024  # FAISS takes twice as long for blocks of 256, and hardly less for larger ones

@@ -15,7 +15,7 @@ from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_error, id_error
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""

@@ -3,21 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.records import AttributeValue, DisplayCopy, Record
-from models.embedder import Embedder
+from models.embedder import Embedder, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedItem:
-    """All of an item but what a model makes of it; `view` is uint8, of the shape that the embedder prepares."""
+    """All of an item but what a model makes of it; `view` is what the embedder prepares of its picture."""
 
     id: str
     attributes: Mapping[str, AttributeValue]
     content_key: str
-    view: NDArray[np.uint8]
+    view: View
     display: DisplayCopy
 
 
@@ -26,7 +23,7 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
     if not items:
         return []
     classes = embedder.card.classes
-    vectors, probabilities = embedder.embed(np.stack([item.view for item in items]))
+    vectors, probabilities = embedder.embed([item.view for item in items])
     return [
         Record(
             id=item.id,

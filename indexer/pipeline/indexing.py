@@ -22,6 +22,7 @@ from indexer.thumbnails import display_copy
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import Picture
+from models.preprocessing import preprocessing_named
 from models.progress import Progress
 
 _BATCHES_AHEAD = 2
@@ -69,7 +70,7 @@ def index(
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
     # and SQLite all let go of Python's lock.
     with (
-        Workers(embedder.card.preprocessing, workers, decoding_seconds) as pool,
+        Workers(preprocessing_named(embedder.card.preprocessing), workers, decoding_seconds) as pool,
         Fetching(pool.prepared) as fetching,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
     ):
@@ -145,7 +146,7 @@ def _begun(plan: Plan | Failure, embedder: Embedder, pool: Workers, fetching: Fe
     if isinstance(picture, WebPicture):
         return plan, fetching.begin(plan)
     if isinstance(picture, Picture):
-        return plan, Prepared(embedder.prepare(picture).pixels, display_copy(picture), "")
+        return plan, Prepared(embedder.prepare(picture).without_display(), display_copy(picture), "")
     # Bytes that were read go with the task alone, so that no more are held than the workers have room for.
     return replace(plan, read=None), pool.begin(plan.read or picture)
 

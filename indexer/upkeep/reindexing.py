@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database import bulk_reads, rows
@@ -32,9 +31,10 @@ from indexer.upkeep import lineage
 from indexer.upkeep.scratch import sweep_scratch
 from indexer.upkeep.swap import discard, only_one, point_at
 from models.card import ModelCard
-from models.embedder import Embedder
+from models.embedder import Embedder, View
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
+from models.preprocessing import preprocessing_named
 from models.progress import Progress
 
 _BATCHES_AHEAD = 1
@@ -84,7 +84,8 @@ def reindex(
         with only_one(root):
             sweep_scratch(root)
             place = _place(root, old, card.fingerprint)
-            with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
+            preprocessing = preprocessing_named(card.preprocessing)
+            with closing(Store(root, directory=place)) as new, Workers(preprocessing, workers) as pool:
                 _make_sure_of(new, card)
                 carrier = _Carrier(new, embedder, pool, progress)
                 # Until so little is left that writers can wait for it.
@@ -180,10 +181,10 @@ class _Carrier:
             rows.insert(connection, records, numbers)
         self.embedded += len(records)
 
-    def _view(self, item: StoredItem, task: Future[Prepared] | None) -> NDArray[np.uint8]:
+    def _view(self, item: StoredItem, task: Future[Prepared] | None) -> View:
         if task is not None:
             return task.result().view
-        return self._embedder.prepare(decode(item.display.data)).pixels
+        return self._embedder.prepare(decode(item.display.data)).without_display()
 
 
 def _needs_a_worker(display: DisplayCopy) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 
 from indexer.database.rows import Rows
 from indexer.vectors.faiss_index import Index
-from models.embedder import Vectors
+from models.arrays import Vectors
 from models.progress import Progress
 
 EXACT_UP_TO = 100_000

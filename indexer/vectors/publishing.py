@@ -5,7 +5,7 @@ from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.vectors import hnsw, index_file
 from indexer.vectors.snapshot import MOST_CHANGED, Snapshot
-from models.embedder import Vectors
+from models.arrays import Vectors
 from models.progress import Progress
 
 

@@ -16,7 +16,7 @@ from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.hnsw import MEASURED_AT
 from indexer.vectors.index_file import IndexFileDamaged, Pointer
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import LOOKS, Images
-from models.embedder import Vectors
+from models.arrays import Images, Vectors
+from models.augmentations import LOOKS
 from models.progress import Progress
 
 NEAREST = 10

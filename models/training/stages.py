@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.embedder import Probabilities
+from models.arrays import Probabilities
 from models.files import written_whole
 from models.progress import Progress
 from models.training.distillation import taught_by
