@@ -216,13 +216,13 @@ def test_every_flipped_bit_and_missing_end_of_the_pointer_is_found_and_mended(di
         for bit in range(8):
             flip(directory / CURRENT, place, bit)
             trace = traced(directory)
-            assert trace.trouble is not None
+            assert trace.problem is not None
             assert trace.place is not None
             assert trace.place.name == written.decode().strip()
             (directory / CURRENT).write_bytes(written)
     for length in range(1, len(written)):
         (directory / CURRENT).write_bytes(written[:length])
-        assert traced(directory).trouble is not None
+        assert traced(directory).problem is not None
     (directory / CURRENT).write_bytes(written)
     flip(directory / CURRENT, 9, 3)
     expected = [(CURRENT, True)]

@@ -57,7 +57,7 @@ def alone(database: Path) -> Iterator[None]:
         yield
 
 
-def trouble_of_log(database: Path) -> str | None:
+def log_problem(database: Path) -> str | None:
     """Return why SQLite would drop what is committed in the log of a database that is about to be opened.
 
     None when it drops nothing, or but a last transaction that a power failure may have left half-written; also while
@@ -73,4 +73,4 @@ def trouble_of_log(database: Path) -> str | None:
                 log = wal.inspect(database)  # now that nobody writes to it
         except CatalogueInUse:
             return None
-    return log.trouble if log.loses_commits else None
+    return log.problem if log.loses_commits else None

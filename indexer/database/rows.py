@@ -76,10 +76,10 @@ def delete(connection: apsw.Connection, ids: Iterable[str]) -> int:
 
 def delete_rows(connection: apsw.Connection, rows: Rows) -> int:
     """Take live rows out and leave tombstones; return how many there were."""
-    dead = json.dumps(rows.tolist())
-    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
+    removed = json.dumps(rows.tolist())
+    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (removed,))
     for table in ("items", "vectors", "displays"):
-        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
+        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (removed,))
     return len(rows)
 
 
@@ -157,7 +157,7 @@ def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows
 
 
 def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:
-    """Return the rows that died after one death, and the number of the last death."""
+    """Return the rows that were removed after one tombstone, and the number of the last tombstone."""
     found: list[Any] = connection.execute(
         "SELECT row, number FROM tombstones WHERE number > ? ORDER BY number", (number,)
     ).fetchall()

@@ -103,8 +103,8 @@ class Store:
         with storage_errors(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
-            if trouble := connections.trouble_of_log(self._path):
-                raise damaged_log(self.root, trouble)
+            if problem := connections.log_problem(self._path):
+                raise damaged_log(self.root, problem)
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):

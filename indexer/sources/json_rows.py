@@ -35,7 +35,7 @@ class JsonStream:
     """Items as JSON Lines on a stream that can be read once; pictures by their paths relative to a folder, or at web
     addresses as far as `web` allows.
 
-    Nothing is known in advance, so every trouble is the failure of one row. Raises SourceEmpty at the end of a stream
+    Nothing is known in advance, so every problem is the failure of one row. Raises SourceEmpty at the end of a stream
     without any row.
     """
 

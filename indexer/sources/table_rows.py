@@ -67,14 +67,14 @@ def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
     try:
         if row.id is None:
             raise InvalidRow("The row has no id. Give it one.")
-        if trouble := id_error(row.id):
-            raise InvalidRow(trouble)
+        if problem := id_error(row.id):
+            raise InvalidRow(problem)
         image = row.values.get(IMAGE)
         if not isinstance(image, str):
             raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file or its web address there.")
         attributes = {name: value for name, value in row.values.items() if name not in {ID, IMAGE}}
-        if trouble := attribute_error(attributes):
-            raise InvalidRow(trouble)
+        if problem := attribute_error(attributes):
+            raise InvalidRow(problem)
         return SourceItem(row.id, picture_at(image, folder, web), attributes, place=row.number)
     except LookalikeError as error:
         id_ = None if id_error(row.id) else row.id

@@ -118,8 +118,8 @@ def _check_columns(path: Path, columns: Mapping[str, None], is_final: bool) -> N
             found = ", ".join(map(repr, list(columns)[:20])) or "none"
             raise ColumnMissing(f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it.")
     for column in columns:
-        if column not in {ID, IMAGE} and (trouble := name_error(column)):
-            raise ColumnUnusable(f"{path}: {trouble}")
+        if column not in {ID, IMAGE} and (problem := name_error(column)):
+            raise ColumnUnusable(f"{path}: {problem}")
 
 
 def _signature(path: Path) -> tuple[int, int]:

@@ -39,8 +39,8 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
         raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
     temporary = to.with_name(f".{to.name}.partial")
     with storage_errors(directory):
-        if trouble := wal.inspect(located(directory) / DATABASE_FILE).trouble:
-            raise BackupUnusable(f"The log of {directory} is damaged: {trouble}. Repair it: lookalike verify --repair")
+        if problem := wal.inspect(located(directory) / DATABASE_FILE).problem:
+            raise BackupUnusable(f"The log of {directory} is damaged: {problem}. Repair it: lookalike verify --repair")
     with closing(Store(directory)) as store:
         store.check()
         with _told(to):
@@ -116,7 +116,7 @@ def _copy(source: apsw.Connection, to: Path, progress: Progress | None) -> None:
         target.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, which needs no other
 
 
-def _verified(file: Path, trouble: str, remedy: str, progress: Progress | None) -> int:
+def _verified(file: Path, problem: str, remedy: str, progress: Progress | None) -> int:
     """Return the number of items of a database; raise BackupUnusable unless it is a catalogue and all is sound."""
     uri = f"{file.absolute().as_uri()}?immutable=1"
     try:
@@ -128,11 +128,11 @@ def _verified(file: Path, trouble: str, remedy: str, progress: Progress | None) 
                 raise BackupUnusable(f"{file} has format {version}; this version reads {FORMAT}. Upgrade lookalike.")
             verification = check_database(connection, progress)
     except apsw.Error as error:
-        raise BackupUnusable(f"{trouble} ({error}). {remedy}.") from error
+        raise BackupUnusable(f"{problem} ({error}). {remedy}.") from error
     if verification.findings:
         first = verification.findings[0]
         named = f"{first.id}: {first.problem}" if first.id else first.problem
-        raise BackupUnusable(f"{trouble} in {len(verification.findings)} places, first {named}. {remedy}.")
+        raise BackupUnusable(f"{problem} in {len(verification.findings)} places, first {named}. {remedy}.")
     return verification.items
 
 

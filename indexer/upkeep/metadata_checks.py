@@ -54,7 +54,7 @@ def identity_of(connection: apsw.Connection, ask: AskIdentity | None) -> tuple[I
     return asked if is_it else None, False
 
 
-def troubles(connection: apsw.Connection, attribute_names: frozenset[str]) -> Iterator[str]:
+def problems(connection: apsw.Connection, attribute_names: frozenset[str]) -> Iterator[str]:
     """Yield what is wrong with the tables beside the items, given the names of the attributes that items have."""
     for name, check in (
         ("which index file is the published one", _generations_are_sound),
@@ -78,7 +78,7 @@ def sound_pointer(connection: apsw.Connection) -> Pointer | None:
 
 
 def removed_since(connection: apsw.Connection, pointer: Pointer) -> Rows | None:
-    """Return the rows that have died since a generation was built; None when that can't be read."""
+    """Return the rows that were removed since a generation was built; None when that can't be read."""
     try:
         return tombstones_after(connection, pointer.last_tombstone)[0]
     except (*UNREADABLE, TypeError, OverflowError):

@@ -27,7 +27,7 @@ _COMMENT, _SPACE = re.compile(r"--.*"), re.compile(r"\s+")
 def readable_copy(directory: Path, pages: Iterable[tuple[int, bytes | memoryview]]) -> Iterator[apsw.Connection]:
     """Give a connection to a copy of a catalogue's database, which goes when the block ends. Its tables may be damaged.
 
-    `pages`, by their numbers from 1, are put in: those of its log, or mended ones.
+    `pages`, by their numbers from 1, are put in: those of its log, or repaired ones.
 
     Raises CatalogueNotWritable when there is no room for it in the directory.
     """

@@ -57,7 +57,7 @@ def _point_again(root: Path) -> None:
     with only_one(root), storage_errors(root):
         trace = traced(root)
         if trace.place is None:
-            raise NotRepairable(str(damaged_pointer(root, trace.trouble or "it has changed")))
+            raise NotRepairable(str(damaged_pointer(root, trace.problem or "it has changed")))
         point_at(root, trace.place)
 
 

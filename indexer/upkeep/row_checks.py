@@ -41,7 +41,7 @@ _NUMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """What there is at one row: the record when it can be proven, the trouble when something is wrong with it.
+    """What there is at one row: the record when it can be proven, the problem when something is wrong with it.
 
     Both, when its vector was to be had from the index file alone. `id` is None where nothing names the item any more.
     """
@@ -49,7 +49,7 @@ class CheckedRow:
     row: int
     id: str | None
     record: Record | None
-    trouble: str | None
+    problem: str | None
     is_indexed_rightly: bool = True
 
 
@@ -101,7 +101,7 @@ def _examined(
             item = _judged(row, items.get(row), vector, data, spare, dim, classes, bit_repair)
             if item.record is None:
                 names = _names(connection) if names is None else names
-                yield CheckedRow(row, names.get(row, item.id), None, item.trouble)
+                yield CheckedRow(row, names.get(row, item.id), None, item.problem)
             else:
                 yield replace(item, is_indexed_rightly=spare is None or spare == item.record.vector.tobytes())
 
@@ -146,9 +146,9 @@ def _judged(
     id_ = None if columns[1] is None else _readable(columns[1])
     if data is None:
         return CheckedRow(row, id_, None, "its picture can't be read")
-    for candidate, trouble in ((vector, None), (spare, "its vector is damaged")):
+    for candidate, problem in ((vector, None), (spare, "its vector is damaged")):
         if candidate is not None and row_checksum((*columns, candidate, data)) == kept_digest:
-            return _proven(row, columns, candidate, data, trouble, dim, classes)
+            return _proven(row, columns, candidate, data, problem, dim, classes)
     if vector is None:
         return CheckedRow(row, id_, None, "its vector can't be read")
     whole: Any = bit_repair.repaired((*columns, vector, data), kept_digest or b"")
@@ -163,7 +163,7 @@ def _proven(
     columns: Sequence[Any],
     vector: bytes,
     data: bytes,
-    trouble: str | None,
+    problem: str | None,
     dim: int,
     classes: Sequence[str],
 ) -> CheckedRow:
@@ -184,7 +184,7 @@ def _proven(
         return CheckedRow(row, id_, None, str(error))
     if not is_shown(record.display):
         return CheckedRow(row, id_, None, "its picture is none that a page can show")
-    return CheckedRow(row, id_, record, trouble)
+    return CheckedRow(row, id_, record, problem)
 
 
 def _readable(id_: bytes) -> str:

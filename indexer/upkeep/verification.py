@@ -59,7 +59,7 @@ def verify(
     sweep_scratch(root)
     with storage_errors(root):
         trace = traced(root)
-    of_pointer = [] if trace.trouble is None else [Finding(CURRENT, trace.trouble, trace.place is not None)]
+    of_pointer = [] if trace.problem is None else [Finding(CURRENT, trace.problem, trace.place is not None)]
     if trace.place is None:
         inside = Verification(root, None, 0, ())
     else:
@@ -142,8 +142,8 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
         repaired = repaired_pages(directory, noted) if noted is not None and not log.content else []
     if repaired:
         _note(found, f"a bit is flipped in {_pages(number for number, _ in repaired)}")
-    elif log.trouble is not None:
-        found.append(Finding(LOG_FILE, log.trouble, is_derived=not log.missing))
+    elif log.problem is not None:
+        found.append(Finding(LOG_FILE, log.problem, is_derived=not log.missing))
     else:
         with closing(Store(directory, directory=directory)) as store:
             if _opens(store, bool(log.frames), found):
@@ -209,9 +209,9 @@ def _examined(
         except IndexFileDamaged as error:
             found.append(Finding(pointer.file, str(error), is_derived=True))
     items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
-    died = None if pointer is None else metadata_checks.removed_since(connection, pointer)
-    if pointer is not None and index is not None and died is not None:
-        alive = np.setdiff1d(index.rows, died)
+    removed = None if pointer is None else metadata_checks.removed_since(connection, pointer)
+    if pointer is not None and index is not None and removed is not None:
+        alive = np.setdiff1d(index.rows, removed)
         for row in np.setdiff1d(alive, present).tolist():
             _note(found, "it is in the index file and nowhere else: nothing names it any more", False, f"row {row}")
         if len(np.setdiff1d(present[present <= pointer.last_row], alive)):
@@ -243,8 +243,8 @@ def _rows(
         progress(0, count)
     for done, item in enumerate(kept, 1):
         present.append(item.row)
-        if item.trouble is not None:
-            _note(found, item.trouble, item.record is not None, item.id or f"row {item.row}")
+        if item.problem is not None:
+            _note(found, item.problem, item.record is not None, item.id or f"row {item.row}")
         if item.record is not None:
             items += 1
             names.update(item.record.attributes)
@@ -253,6 +253,6 @@ def _rows(
                 keep(item.record)
         if progress is not None:
             progress(done, count)
-    for problem in metadata_checks.troubles(connection, frozenset(names)):
+    for problem in metadata_checks.problems(connection, frozenset(names)):
         _note(found, problem)
     return items, np.array(present, np.int64), is_index_right

@@ -149,7 +149,7 @@ def published(connection: apsw.Connection) -> Pointer | None:
 
 
 def record_published(connection: apsw.Connection, pointer: Pointer) -> None:
-    """Make a written index file the published one; deaths that it knows of need no tombstone any more."""
+    """Make a written index file the published one; the removals that it knows of need no tombstone any more."""
     connection.execute("DELETE FROM generations")
     connection.execute(
         "INSERT INTO generations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, digest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",

@@ -1,4 +1,4 @@
-"""One state of a catalogue's vectors in memory: the published index, what came after it, what has died since."""
+"""One state of a catalogue's vectors in memory: the published index, what came after it, what was removed since."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from models.arrays import Vectors
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
 MOST_CHANGED = 0.1
-"""Share of the rows of a graph that may have died, or come after it, and it is as good as when it was measured."""
+"""Share of the rows of a graph that may be removed, or come after it, while it is as good as when it was measured."""
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _QUERIES_AT_ONCE = 256
@@ -48,9 +48,9 @@ class Part:
     def __len__(self) -> int:
         return len(self.index.rows) if self.alive is None else int(np.count_nonzero(self.alive))
 
-    def without(self, died: Rows) -> "Part":
-        """Return the part as it is after these rows have died."""
-        alive = ~np.isin(self.index.rows, died)
+    def without(self, removed: Rows) -> "Part":
+        """Return the part as it is after these rows are removed."""
+        alive = ~np.isin(self.index.rows, removed)
         if alive.all():
             return self
         return Part(self.index, alive if self.alive is None else self.alive & alive)
@@ -78,7 +78,7 @@ class Snapshot:
 
     @property
     def changed(self) -> int:
-        """How many rows are not in the index file, or in it and dead."""
+        """How many rows are not in the index file, or in it and removed."""
         return len(self.recent) + len(self.published.index.rows) - len(self.published)
 
     def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
@@ -185,16 +185,16 @@ def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection
 
 
 def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
-    born, vectors = rows.vectors_after(connection, old.last_row, dim)
-    died, last_tombstone = rows.tombstones_after(connection, old.last_tombstone)
+    added, vectors = rows.vectors_after(connection, old.last_row, dim)
+    removed, last_tombstone = rows.tombstones_after(connection, old.last_tombstone)
     published, recent = old.published, old.recent
-    if len(died):
-        published, recent = published.without(died), recent.without(died)
-    if len(born):
+    if len(removed):
+        published, recent = published.without(removed), recent.without(removed)
+    if len(added):
         kept = slice(None) if recent.alive is None else recent.alive
         recent = Part(
             Index.build(
-                np.concatenate([recent.index.rows[kept], born]),
+                np.concatenate([recent.index.rows[kept], added]),
                 np.concatenate([recent.index.vectors[kept], vectors]),
             )
         )
@@ -203,7 +203,7 @@ def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
         revision=revision_of(connection),
         published=published,
         recent=recent,
-        last_row=int(born.max(initial=old.last_row)),
+        last_row=int(added.max(initial=old.last_row)),
         last_tombstone=last_tombstone,
         _filtered={},
     )

@@ -105,7 +105,7 @@ class Connections:
             ips = ips_of(address)
         except OSError as error:
             raise Retryable(_unheard(address, f"the name can't be resolved, {error.strerror or error}")) from error
-        trouble: Exception | None = None
+        problem: Exception | None = None
         for ip in ips:
             connection = self._connection(address, ip)
             try:
@@ -116,12 +116,12 @@ class Connections:
                     f"({error.verify_message}). Have it put right, or trust its issuer on this machine."
                 ) from error
             except (HTTPError, OSError) as error:
-                trouble = error
+                problem = error
                 continue
             connection.timeout = self._limits.silence
             self._open[_key(address)] = connection
             return connection
-        raise Retryable(_unheard(address, f"no connection, {trouble}")) from trouble
+        raise Retryable(_unheard(address, f"no connection, {problem}")) from problem
 
     def _connection(self, address: Address, ip: str) -> HTTPConnection:
         if address.scheme == "http":
