@@ -93,8 +93,8 @@ class EngineState:
 
     def similar(self, item_id: str, query: Query = ANY) -> Matches:
         """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
-        vectors = self._catalogue.vectors([item_id])
-        return self._matches(vectors, self.item(item_id).label, _without(item_id, query))
+        label = self.item(item_id).label
+        return self._matches(self._catalogue.vectors([item_id]), label, _without(item_id, query))
 
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.

@@ -20,8 +20,8 @@ from models.datasets.fashion_mnist import CLASSES
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 from sample_shop.assortment.lines import LINES
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import FABRICS
+from sample_shop.drawing import palette
 from sample_shop.products import Product, products
 
 

@@ -11,7 +11,7 @@ from models.pictures.decoding import MAX_BYTES
 from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
-from search_api.http.app import current_engine, picture_url, reading
+from search_api.http.app import current_engine, picture_urls, reading
 from search_api.http.parameters import read_look, read_whole
 from search_api.http.problems import Problem
 from search_api.limits import DEFAULT_LIMIT
@@ -75,11 +75,12 @@ class Stop:
 
 @pages.app_context_processor
 def _names() -> dict[str, Any]:
+    url = picture_urls()
     return {
         "accept": ACCEPT,
         "model": current_engine().card,
         "max_megabytes": MAX_BYTES // 2**20,
-        "picture_url": lambda item: picture_url(item.id),
+        "picture_url": lambda item: url(item.id),
     }
 
 

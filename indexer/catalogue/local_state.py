@@ -1,13 +1,14 @@
 """One state of a local catalogue: a read transaction, and the vectors in memory that belong to it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import apsw
 import numpy as np
 
 from indexer.database import bulk_reads, rows
+from indexer.database.rows import Rows
 from indexer.filters import Condition, condition_of
 from indexer.records import DisplayCopy, Hit, Hits, Item, Page, VectorTable, Where
 from indexer.vectors.snapshot import Found, Snapshot
@@ -25,6 +26,8 @@ class LocalState:
     _snapshot: Snapshot
     _dim: int
     _classes: tuple[str, ...]
+    _rows: dict[str, int] = field(default_factory=dict)
+    """The rows of those items that were looked up in this state."""
 
     @property
     def version(self) -> str:
@@ -47,7 +50,9 @@ class LocalState:
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Return items in the order of their ids. Raises UnknownItem."""
-        return rows.items_by_id(self._connection, ids)
+        found = rows.rows_by_id(self._connection, ids)
+        self._rows.update((id_, row) for id_, (row, _) in found.items())
+        return [item for _, item in rows.in_order(ids, found)]
 
     def display(self, id_: str) -> DisplayCopy:
         """Return the picture of an item as pages show it. Raises UnknownItem."""
@@ -55,7 +60,9 @@ class LocalState:
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """Return the vectors of items in the order of their ids: float32 (n, dim), unit length. Raises UnknownItem."""
-        return rows.vectors_by_id(self._connection, ids, self._dim)
+        known = self._known_rows(ids)
+        in_memory = None if known is None else self._snapshot.vectors_of(known)
+        return rows.vectors_by_id(self._connection, ids, self._dim) if in_memory is None else in_memory
 
     def content_keys(self, ids: Collection[str]) -> Mapping[str, str]:
         """Return each item's `content_key`, by id, for those ids that are known."""
@@ -97,7 +104,9 @@ class LocalState:
         condition = self._condition(where)
         find = partial(rows.rows_where, self._connection)
         allowed = None if condition is None else self._snapshot.allowed(condition, find)
-        excluded = rows.rows_of(self._connection, exclude) if exclude else np.empty(0, np.int64)
+        excluded = self._known_rows(exclude)
+        if excluded is None:
+            excluded = rows.rows_of(self._connection, exclude)
         found = self._snapshot.nearest(queries, k, allowed, excluded, exact)
         items = rows.items_by_row(self._connection, {row for nearest in found for row in nearest.rows.tolist()})
         return [_best(k, items, nearest) for nearest in found]
@@ -105,6 +114,11 @@ class LocalState:
     def vector_table(self, where: Where | None = None) -> VectorTable:
         """Return every id and vector, and which items a filter allows. Raises InvalidFilter."""
         return bulk_reads.vector_table(self._connection, self._dim, self._condition(where))
+
+    def _known_rows(self, ids: Collection[str]) -> Rows | None:
+        """Return the rows of items that were all looked up before; None where one was not."""
+        known = [self._rows.get(id_, -1) for id_ in ids]
+        return None if -1 in known else np.array(known, np.int64)
 
     def _condition(self, where: Where | None) -> Condition | None:
         return condition_of(where, self._classes, rows.attribute_names(self._connection) if where else ())

@@ -110,12 +110,17 @@ def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, 
     return {row[0]: item_of(row) for row in found}
 
 
-def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
-    """Return the items with these ids, in their order. Raises UnknownItem."""
+def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
+    """Return the rows and the items of those ids that are known, by id."""
     found = connection.execute(
         f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return in_order(ids, {row[1]: item_of(row) for row in found})
+    return {row[1]: (row[0], item_of(row)) for row in found}
+
+
+def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
+    """Return the items with these ids, in their order. Raises UnknownItem."""
+    return [item for _, item in in_order(ids, rows_by_id(connection, ids))]
 
 
 def items_page(

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from models.pictures.decoding import MAX_BYTES
 from search_api.http import answers, openapi, requests, transfer
 from search_api.http.problems import Problem, problem_of, problem_response
-from search_api.http.security import secure
+from search_api.http.security import SecureHeaders
 from search_api.http.urls import ItemIdConverter, KeepEncodedSlashes, path_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
     cast("Any", app.json).ensure_ascii = False
     app.url_map.merge_slashes = False
     app.url_map.converters["item_id"] = ItemIdConverter
-    app.wsgi_app = KeepEncodedSlashes(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = SecureHeaders(KeepEncodedSlashes(app.wsgi_app))  # type: ignore[method-assign]
     app.register_blueprint(api)
 
     @app.errorhandler(Exception)
@@ -72,7 +72,7 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
         response.headers["Lookalike-Generation"] = str(reading.generation)
         if timings := g.get("timings"):
             response.headers["Server-Timing"] = ", ".join(f"{step};dur={ms:.3f}" for step, ms in timings.items())
-        return transfer.compress(request, secure(response))
+        return transfer.compress(request, response)
 
     engine = open_engine()
     app.extensions[ENGINE] = engine
@@ -98,9 +98,10 @@ def _wants_page() -> bool:
     return prefers_html and not request.path.startswith("/v1/")
 
 
-def picture_url(item_id: str) -> str:
-    """Return the path of an item's picture. Needs a request."""
-    return request.script_root + answers.picture_path(item_id)
+def picture_urls() -> answers.PictureUrl:
+    """Return what makes the path of an item's picture out of its id. Needs a request."""
+    root = request.script_root
+    return lambda item_id: root + answers.picture_path(item_id)
 
 
 @api.post("/v1/search")
@@ -120,7 +121,7 @@ def search() -> Response:
         with reading() as state:
             result = state.search(picture, question.query)
     g.timings = result.timings
-    return jsonify(answers.search_answer(result, source, picture_url, cutout=question.cutout))
+    return jsonify(answers.search_answer(result, source, picture_urls(), cutout=question.cutout))
 
 
 @api.get("/v1/items")
@@ -130,7 +131,8 @@ def items() -> Response:
 
     def page(state: "EngineState") -> answers.Json:
         found = state.browse(question.where, question.offset, question.limit)
-        listed = [answers.item_answer(item, picture_url) for item in found.items]
+        url = picture_urls()
+        listed = [answers.item_answer(item, url) for item in found.items]
         return {"items": listed, "total": found.total, "offset": question.offset, "limit": question.limit}
 
     return _unless_known(page)
@@ -140,7 +142,7 @@ def items() -> Response:
 def item(item_id: str) -> Response:
     """Answer one item."""
     requests.no_parameters(request)
-    return _unless_known(lambda state: answers.item_answer(state.item(item_id), picture_url))
+    return _unless_known(lambda state: answers.item_answer(state.item(item_id), picture_urls()))
 
 
 @api.get("/v1/items/<item_id:item_id>/image")
@@ -166,7 +168,7 @@ def similar(item_id: str) -> Response:
         matches = state.similar(item_id, query)
         g.timings = {"search": (time.perf_counter() - started) * 1000}
         look = current_engine().look_share if query.look is None else query.look
-        return {"item_id": item_id, **answers.hits_answer(matches, picture_url), "look": look}
+        return {"item_id": item_id, **answers.hits_answer(matches, picture_urls()), "look": look}
 
     return _unless_known(found)
 
