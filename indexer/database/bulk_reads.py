@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import apsw
 import numpy as np
@@ -69,8 +68,7 @@ def stored_items(connection: apsw.Connection, numbers: Rows) -> list[StoredItem]
         " WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row",
         (json.dumps(numbers.tolist()),),
     )
-    return [_stored(*row) for row in found]
-
-
-def _stored(row: int, id_: str, attributes: str, content: str, *display: Any) -> StoredItem:
-    return StoredItem(row, id_, json.loads(attributes), content, DisplayCopy(*display))
+    return [
+        StoredItem(row, id_, json.loads(attributes), content_key, DisplayCopy(*display))
+        for row, id_, attributes, content_key, *display in found
+    ]

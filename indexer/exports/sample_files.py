@@ -31,7 +31,9 @@ def write_sample(directory: Path | str, progress: Progress | None = None, sold: 
             raise ExportNotWritable(f"{directory} is there already. Name a folder that is new or empty.")
         with written_whole(directory.absolute()) as draft:
             draft.mkdir(parents=True)
-            _write_table(draft / TABLE, [_row(product) for product in sold])
+            _write_table(
+                draft / TABLE, [{ID: product.id, IMAGE: _image(product), **product.attributes} for product in sold]
+            )
             for number, product in enumerate(sold):
                 if progress is not None:
                     progress(number, len(sold))
@@ -44,10 +46,6 @@ def write_sample(directory: Path | str, progress: Progress | None = None, sold: 
         reason = error.strerror or error
         raise ExportNotWritable(f"{directory} can't be written ({reason}). Make room, or name another.") from error
     return len(sold)
-
-
-def _row(product: Product) -> Mapping[str, AttributeValue]:
-    return {ID: product.id, IMAGE: _image(product), **product.attributes}
 
 
 def _image(product: Product) -> str:
