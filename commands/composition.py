@@ -28,8 +28,7 @@ def prepare_engine(catalogue: Path, model: Path | None) -> "Callable[[], Engine]
     import models
     from indexer.catalogue.local import LocalCatalogue
     from indexer.database.locations import located
-    from models.bundle import read_bundle
-    from models.runtime import LiteRTEmbedder
+    from models.runtime import LiteRTEmbedder, read_bundle
     from search_api.engine import Engine
 
     bundle = read_bundle(models.PRETRAINED if model is None else model)

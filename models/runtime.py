@@ -8,6 +8,7 @@ import math
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities, Vectors
-from models.bundle import Bundle, read_bundle
-from models.card import RUNTIME_FILE, ModelCard
+from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
 from models.embedder import View
 from models.errors import BundleDamaged
 from models.native_output import silenced
@@ -33,6 +33,27 @@ _PARALLEL_FROM = 16
 _SHARE_TOLERANCE = 1e-3
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle as its files were when they were read: whatever becomes of them later, this makes the same embedder."""
+
+    directory: Path
+    card: ModelCard
+    graph: bytes
+    familiarity: bytes
+    confidence: bytes
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read the files of a bundle. Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld."""
+    card = read_card(directory)
+    names = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
+    try:
+        return Bundle(directory, card, *[(directory / name).read_bytes() for name in names])
+    except OSError as error:
+        raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
+
+
 class LiteRTEmbedder:
     """An `Embedder` over a bundle, given as its directory or as it was read before.
 
@@ -45,8 +66,6 @@ class LiteRTEmbedder:
         self._card = bundle.card
         self._preprocessing = preprocessing_named(self._card.preprocessing)
         self._graph = bundle.graph
-        self._known = bundle.known
-        self._confidence = bundle.confidence
         self._of_thread = threading.local()
         try:
             # The runtime announces its delegate once in a process's life, from C++.
@@ -58,6 +77,12 @@ class LiteRTEmbedder:
             raise BundleDamaged(
                 f"{bundle.directory / RUNTIME_FILE} is not the graph that its card describes: {error}"
             ) from error
+        directory, classes = bundle.directory, len(self._card.classes)
+        try:
+            self._known = Familiarity.load(directory / FAMILIARITY_FILE, classes, self._card.dim, bundle.familiarity)
+            self._confidence = MatchConfidence.load(directory / CONFIDENCE_FILE, classes, bundle.confidence)
+        except ValueError as error:
+            raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
 
     @property
     def card(self) -> ModelCard:

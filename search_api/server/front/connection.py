@@ -127,11 +127,10 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._discards = True  # nothing but HTTP/1.1 is spoken here, so the request is answered as any other
-            if self._answering is not None:
-                (self._pending[-1] if self._pending else self._answering).closes = True
         except httptools.HttpParserError:
-            if self._refusal is None:
-                self._refusal = refusals.BAD_REQUEST
+            self._refusal = self._refusal or refusals.BAD_REQUEST
+        if self._discards and self._refusal is not None and self._answering is None and not self._pending:
+            return  # the last answer has been sent
         receiving = self._receiving
         if receiving is not None and receiving.head is None and self._refusal is None:
             self._head_bytes = self._head_bytes + len(data) if receiving is before else len(data)
@@ -177,7 +176,9 @@ class Connection(asyncio.Protocol):
     # --- what the parser calls ---
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Begin a request, unless the last one has been answered."""
+        if self._discards:
+            return
         now = monotonic()
         self._receiving = Request(self._answered, now)
         self._headers: Headers = []
@@ -190,12 +191,16 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Take in a piece of the request's target."""
+        if self._receiving is None:
+            return
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header field, or one behind a chunked body, which nothing here needs."""
+        if self._receiving is None:
+            return
         self._fields += len(name) + len(value) + 4
-        if self._receiving is not None and self._receiving.head is None:
+        if self._receiving.head is None:
             self._headers.append((name.lower(), value))
         elif self._fields > self._host.limits.head:
             self._refusal = self._refusal or refusals.HEADERS_TOO_LARGE
@@ -233,7 +238,7 @@ class Connection(asyncio.Protocol):
         if request is None or self._refusal is not None:
             return
         self._receiving = None
-        request.closes = request.closes or not self._parser.should_keep_alive()
+        request.closes = self._parser.should_upgrade() or not self._parser.should_keep_alive()
         if self._answering is None and not self._pending and not self._write_paused:
             self._begin(request)
         else:
@@ -310,7 +315,11 @@ class Connection(asyncio.Protocol):
                     return refusals.UNKNOWN_EXPECTATION
             elif name == b"x-request-id":
                 given_id = value
-        if (host_field is None and version == "1.1") or (is_chunked and length is not None):
+        if (
+            version not in {"1.0", "1.1"}
+            or (host_field is None and version == "1.1")
+            or (is_chunked and length is not None)
+        ):
             return refusals.BAD_REQUEST
         if not target.startswith(b"/"):
             try:
