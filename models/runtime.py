@@ -20,6 +20,7 @@ from models.arrays import Images, Probabilities, Vectors
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
 from models.embedder import View
 from models.errors import BundleDamaged
+from models.match_confidence import MatchConfidence
 from models.native_output import silenced
 from models.ood_score import Familiarity
 from models.pictures.boxes import Box
