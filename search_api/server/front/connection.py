@@ -278,7 +278,7 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._write_paused else 0
 
     def abort(self) -> None:
-        """Cut the client off at once, with a reset: the system would go on offering what it has not taken for minutes."""
+        """Cut the client off with a reset: else the system would go on offering what it has not taken for minutes."""
         with suppress(OSError, AttributeError):
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
