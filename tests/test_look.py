@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import models
 from indexer.catalogue.local import Catalogue
 from indexer.records import DisplayCopy, Record
-from models.augmentations import LOOKS
+from models.augmentations import AUGMENTATIONS
 from models.card import CARD_FILE, read_card
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import as_views
@@ -249,7 +249,7 @@ def test_hits_scores_and_the_look_used_follow_what_was_asked(
 def test_the_look_finds_a_changed_copys_own_original_more_often_than_the_kind(
     embedder: LiteRTEmbedder, embedded: NDArray[np.float32], test_split: Split, name: str
 ) -> None:
-    changed = LOOKS[name](test_split.images[:500], np.random.default_rng(3))
+    changed = AUGMENTATIONS[name](test_split.images[:500], np.random.default_rng(3))
     queries = embedder.embed(as_views(changed))[0]
 
     def found(look: float) -> int:

@@ -15,8 +15,8 @@ from indexer.sources.json_rows import JsonStream
 from indexer.sources.tables import FORMATS, Table
 from indexer.sources.web.access import NO_ACCESS, WebAccess
 from models.datasets import fashion_mnist
-from models.datasets.download import Progress
 from models.pictures.decoding import Picture
+from models.progress import Progress
 
 FASHION_MNIST = "fashion-mnist"
 SAMPLE = "sample"

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import file_sha256
-from models.datasets.download import DownloadFailed, Progress, download
 from models.errors import DatasetDamaged, DatasetMissing
+from models.preprocessing.fashion_mnist_tile import SIDE
+from models.progress import Progress
 
 CLASSES: tuple[str, ...] = (
     "T-shirt/top",
@@ -30,9 +31,6 @@ CLASSES: tuple[str, ...] = (
     "Ankle boot",
 )
 """The ten classes; a label is an index into it."""
-
-SIDE = 28
-"""Height and width of an image in pixels."""
 
 DATA_DIR_VARIABLE = "LOOKALIKE_DATA_DIR"
 """The environment variable that names the data directory when no argument does."""
@@ -221,6 +219,8 @@ def _part_of(progress: Progress | None, before: int, total: int) -> Progress | N
 
 
 def _download(name: str, directory: Path, mirrors: Sequence[str], progress: Progress | None) -> None:
+    from models.datasets.download import DownloadFailed, download  # urllib3 is needed only where files are missing
+
     spec = FILES[name]
     urls = [mirror.rstrip("/") + "/" + name for mirror in mirrors]
     try:
