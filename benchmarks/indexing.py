@@ -56,12 +56,12 @@ def run(say: Say, quick: bool) -> Section:
 
 
 def _pipeline(split: fashion_mnist.Split, embedder: Embedder, new_directory: Callable[[], Path]) -> None:
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.pipeline import indexing
-    from indexer.sources import FashionMNIST
+    from indexer.sources.fashion_mnist import FashionMNIST
 
     card = embedder.card
-    with closing(Catalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:
+    with closing(LocalCatalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:
         report = indexing.index(FashionMNIST(split, "test"), embedder, catalogue)
         if report.added != len(split.images) or report.generation != 1:
             raise BenchmarkFailed(f"The pipeline did not index everything: {report}.")

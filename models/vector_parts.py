@@ -41,14 +41,11 @@ def weights_of_look(parts: Sequence[VectorPart], look: float) -> Mapping[str, fl
     return {LOOK: look}
 
 
-def weighted(vectors: Vectors, parts: Sequence[VectorPart], weights: Mapping[str, float]) -> Vectors:
-    """Return queries that find by the weighted mean of the parts' cosines instead of the model's own.
+def full_weights(parts: Sequence[VectorPart], weights: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the weight of every part, adding up to 1, that some weights, 0 to 1 by the parts' names, stand for.
 
-    `vectors` is float32 (n, dim), unit rows made of `parts`; `weights` are 0 to 1, by the parts' names. Parts that are
-    not named share what the named ones leave of 1, in the proportions of their own shares: nothing where the named
-    weights add up to 1 or more. Only proportions count: all weights are divided by their sum. The result has the shape
-    and type of `vectors`; its inner product with such a unit row is that mean, -1 to 1, and its rows are 1 or longer.
-    It equals `vectors` where the weights are the parts' shares.
+    Parts that are not named share what the named ones leave of 1, in the proportions of their own shares: nothing
+    where the named weights add up to 1 or more. Only proportions count: all are divided by their sum.
 
     Raises UnknownPart for a name that no part has, InvalidWeights for a weight outside 0 to 1 and where none is left
     that is positive.
@@ -60,21 +57,25 @@ def weighted(vectors: Vectors, parts: Sequence[VectorPart], weights: Mapping[str
             raise UnknownPart(f"The model's vectors have no part {name!r}: {has}. Weigh only what there is.")
         if not 0 <= weight <= 1:  # nor is NaN
             raise InvalidWeights(f"The weight of {name!r} must be between 0 and 1, not {weight}.")
-    others = [part.share for part in parts if part.name not in weights]
+    others = sum(part.share for part in parts if part.name not in weights)
     rest = max(0.0, 1 - sum(weights.values())) if others else 0.0
     total = sum(weights.values()) + rest
     if not total > 0:
         raise InvalidWeights("All weights are 0, so there is nothing to search by. Give one part at least some weight.")
-    factors = [
-        (weights[part.name] / part.share if part.name in weights else rest / sum(others)) / total for part in parts
-    ]
-    result: Vectors = vectors * np.repeat(np.array(factors, np.float32), [part.dim for part in parts])
-    return result
+    return {
+        part.name: (weights[part.name] if part.name in weights else rest * part.share / others) / total
+        for part in parts
+    }
 
 
-def with_look(vectors: Vectors, parts: Sequence[VectorPart], look: float) -> Vectors:
-    """Return queries that find by `(1 - look) * cosine of the kind + look * cosine of the look`, as `weighted` does.
+def weighted(vectors: Vectors, parts: Sequence[VectorPart], weights: Mapping[str, float]) -> Vectors:
+    """Return queries that find by the weighted mean of the parts' cosines instead of the model's own.
 
-    Raises UnknownPart where the look can't be told from the rest of the vector.
+    `vectors` is float32 (n, dim), unit rows made of `parts`; `weights` are what `full_weights` takes. The result has
+    the shape and type of `vectors`; its inner product with such a unit row is that mean, -1 to 1, and its rows are 1 or
+    longer. It equals `vectors` where the weights are the parts' shares. Raises what `full_weights` does.
     """
-    return weighted(vectors, parts, weights_of_look(parts, look))
+    full = full_weights(parts, weights)
+    factors = np.array([full[part.name] / part.share for part in parts], np.float32)
+    result: Vectors = vectors * np.repeat(factors, [part.dim for part in parts])
+    return result

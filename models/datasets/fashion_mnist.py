@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from models.card import file_sha256
 from models.errors import DatasetDamaged, DatasetMissing
-from models.preprocessing.fashion_mnist_tile import SIDE
 from models.progress import Progress
 
 CLASSES: tuple[str, ...] = (
@@ -31,6 +30,9 @@ CLASSES: tuple[str, ...] = (
     "Ankle boot",
 )
 """The ten classes; a label is an index into it."""
+
+SIDE = 28
+"""Height and width of an image in pixels."""
 
 DATA_DIR_VARIABLE = "LOOKALIKE_DATA_DIR"
 """The environment variable that names the data directory when no argument does."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.datasets.fashion_mnist import SIDE
 from models.embedder import View
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
@@ -15,9 +16,6 @@ from models.preprocessing.upscaled_tiles import shrink_back
 
 PREPROCESSING = "fashion-mnist-v2"
 """The name under which a model card asks for this conversion. Other results need another name."""
-
-SIDE = 28
-"""Height and width of a view, and of each of the data set's own images, in pixels."""
 
 THUMBNAIL = (51, 73)
 """Width and height of the product thumbnails that Fashion-MNIST was made from."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import Probabilities
+from models.files import written_whole
 from models.progress import Progress
 from models.training.distillation import soft_labels
 from models.training.photo_training_set import PhotographViews
@@ -69,9 +70,8 @@ def _kept_soft_labels(
     kept = directory / _SOFT_LABELS_FILE
     if not kept.exists():
         log("asking the teacher")
-        draft = directory / f"draft-{_SOFT_LABELS_FILE}"
-        np.save(draft, soft_labels(teacher.network, data.images))
-        draft.replace(kept)
+        with written_whole(kept, directory / f"draft-{_SOFT_LABELS_FILE}") as draft:
+            np.save(draft, soft_labels(teacher.network, data.images))
     labels: Probabilities = np.load(kept)
     return labels
 
