@@ -16,12 +16,12 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities, Vectors
-from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
+from models.card import CONFIDENCE_FILE, OOD_SCORE_FILE, RUNTIME_FILE, ModelCard, read_card
 from models.embedder import View
 from models.errors import BundleDamaged
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
-from models.ood_score import Familiarity
+from models.ood_score import OodScore
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.preprocessing import preprocessing_named
@@ -55,7 +55,7 @@ class LiteRTEmbedder:
             raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
         classes = len(self._card.classes)
         try:
-            self._known = Familiarity.load(bundle / FAMILIARITY_FILE, classes, self._card.dim)
+            self._known = OodScore.load(bundle / OOD_SCORE_FILE, classes, self._card.dim)
             self._confidence = MatchConfidence.load(bundle / CONFIDENCE_FILE, classes)
         except (ValueError, OSError) as error:
             raise BundleDamaged(f"What {bundle} knows of its own answers can't be read: {error}") from error
@@ -71,7 +71,7 @@ class LiteRTEmbedder:
         return self._bundle
 
     @property
-    def known(self) -> Familiarity:
+    def known(self) -> OodScore:
         """Where the vectors of known classes lie."""
         return self._known
 
