@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from commands.command_line import main
-    from indexer.catalogue.local import Catalogue
-    from indexer.pipeline.directory import index
+    from indexer.catalogue.local import LocalCatalogue as Catalogue
+    from indexer.directory import index
     from models import load
     from search_api.engine import Engine
 
 __all__ = ["Catalogue", "Engine", "index", "load", "main"]
 
 _HOMES = {
-    "Catalogue": "indexer.catalogue.local",
-    "Engine": "search_api.engine",
-    "index": "indexer.pipeline.directory",
-    "load": "models",
-    "main": "commands.command_line",
+    "Catalogue": ("indexer.catalogue.local", "LocalCatalogue"),
+    "Engine": ("search_api.engine", "Engine"),
+    "index": ("indexer.directory", "index"),
+    "load": ("models", "load"),
+    "main": ("commands.command_line", "main"),
 }
+"""The module of each name, and what it is called there."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module, its_name = _HOMES[name]
+    return getattr(import_module(module), its_name)
 
 
 def __dir__() -> list[str]:

@@ -14,8 +14,8 @@ from commands.terminal import ProgressBar, progress_bar
 if TYPE_CHECKING:
     from indexer.pipeline.failures import FailureReport
     from indexer.pipeline.run_report import IndexReport
-    from indexer.sources import NamedSource
     from indexer.sources.items import Failure
+    from indexer.sources.named_sources import NamedSource
     from indexer.sources.web.access import WebAccess
     from models.embedder import Embedder
 
@@ -88,14 +88,14 @@ def index(
     `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
     """
     import models
-    from indexer import sources
+    from indexer.sources.named_sources import open_source
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
     web = _web_access(hosts)
     try:
         with progress_bar("B") as progress:
-            items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
+            items = open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
     except (DatasetMissing, NotWritable):
         if or_sample is None:
             raise
@@ -121,7 +121,7 @@ def _bring_up_to_date(
     workers: int | None,
     choices: dict[str, bool],
 ) -> int:
-    from indexer.pipeline.directory import index_into
+    from indexer.directory import index_into
 
     with progress_bar("item") as progress, progress_bar("vector") as joining:
         indexed = index_into(
@@ -147,14 +147,14 @@ def _bring_up_to_date(
 def _foretell(
     items: "NamedSource", embedder: "Embedder", directory: Path, report_file: Path | None, choices: dict[str, bool]
 ) -> int:
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.errors import CatalogueMissing
     from indexer.pipeline import indexing
     from indexer.pipeline.failures import FailureReport
 
     with ExitStack() as stack:
         try:
-            catalogue = stack.enter_context(Catalogue.open(directory, embedder.card.fingerprint))
+            catalogue = stack.enter_context(LocalCatalogue.open(directory, embedder.card.fingerprint))
         except CatalogueMissing:
             catalogue = None
         failures = stack.enter_context(FailureReport(report_file)) if report_file else None

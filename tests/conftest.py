@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 import models
-from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
@@ -151,15 +151,15 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEm
     directory = tmp_path_factory.mktemp("small") / "catalogue"
     card = embedder.card
     some = Split(test_split.images[:SMALL], test_split.labels[:SMALL])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+        indexing.index(FashionMNIST(some, "test"), embedder, catalogue)
     return directory
 
 
 @pytest.fixture(scope="module")
 def engine(small_catalogue: Path, embedder: LiteRTEmbedder) -> Iterator[Engine]:
     """The engine over the small catalogue."""
-    with Catalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
         yield Engine(embedder, catalogue)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing
 
 DIM = 49
@@ -84,7 +84,7 @@ import json, os, sys
 sys.path.insert(0, "tests")
 import numpy as np
 from deadly_events import Death, kill_this_process
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
@@ -111,7 +111,7 @@ def write(directory, seed, log, deadly, event, nth):
         death.is_near = False
         say("done")
     begin("create", {})
-    catalogue = Catalogue.create(directory, "f", vectors.shape[1], CLASSES)
+    catalogue = LocalCatalogue.create(directory, "f", vectors.shape[1], CLASSES)
     end()
     for _ in range(3000):  # its moment comes long before
         kind = str(random.choice(["upsert", "delete", "publish", deadly], p=[0.5, 0.1, 0.15, 0.25]))
@@ -254,7 +254,7 @@ def _state(
 ) -> dict[str, int]:
     """Check that a catalogue holds one of the possible states, whole and searchable, and return it."""
     try:
-        catalogue = Catalogue.open(directory)
+        catalogue = LocalCatalogue.open(directory)
     except CatalogueMissing:
         assert not was_created
         return {}

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from catalogue_asserts import assert_same
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing
 from models.datasets.fashion_mnist import Split
 from models.pictures.png import encode_png
@@ -56,8 +56,8 @@ import models
 from deadly_events import Death
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
-from indexer.catalogue.local import Catalogue
-from indexer.sources import FashionMNIST
+from indexer.catalogue.local import LocalCatalogue
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.folder import Folder
 from models.datasets import fashion_mnist
 
@@ -77,7 +77,7 @@ def index(kind, directory, event, nth):
     embedder = models.load()
     card = embedder.card
     source = FashionMNIST(tiles, "test") if kind == "tiles" else Folder(Path(sys.argv[1]))
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(source, embedder, catalogue, lambda done, total: death.see("{COMMITTED}"), workers=1)
     death.see("{FINISHED}")
 
@@ -179,7 +179,7 @@ def _survives(runs: Runs, kind: str, tmp_path: Path) -> Counter[str]:
     random = np.random.default_rng(len(kind))
     struck: Counter[str] = Counter()
     runs.finish(kind, tmp_path / f"{kind}-whole")
-    with Catalogue.open(tmp_path / f"{kind}-whole") as whole:
+    with LocalCatalogue.open(tmp_path / f"{kind}-whole") as whole:
         for number in range(CATALOGUES[kind]):
             directory, before = tmp_path / f"{kind}-{number}", 0
             for event in _moments(random, number, KILLS_OF_EACH[kind]):
@@ -195,7 +195,7 @@ def _survives(runs: Runs, kind: str, tmp_path: Path) -> Counter[str]:
                     assert event not in PUBLISHING or after == len(whole)
                 before = after
             runs.finish(kind, directory)
-            with Catalogue.open(directory) as resumed:
+            with LocalCatalogue.open(directory) as resumed:
                 assert resumed.generation >= 1
                 assert_same(resumed, whole)
     return struck
@@ -220,7 +220,7 @@ def _group_lives(group: int) -> bool:
 
 def _items(directory: Path) -> int:
     try:
-        with Catalogue.open(directory) as catalogue:
+        with LocalCatalogue.open(directory) as catalogue:
             return len(catalogue)
     except CatalogueMissing:
         return 0

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
 from indexer.pipeline.indexing import IndexReport
-from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
 from indexer.sources.errors import UnknownSource
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.items import SourceItem
+from indexer.sources.named_sources import open_source
 from indexer.thumbnails import LONGEST_SIDE, display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import View, as_views
 from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 
@@ -33,21 +37,21 @@ def source(test_split: Split) -> FashionMNIST:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[LocalCatalogue]:
     card = embedder.card
-    with Catalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
         yield catalogue
 
 
 def test_every_item_arrives_as_the_model_sees_it(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     counted: list[tuple[int, int]] = []
     report = indexing.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
     assert report == IndexReport(added=SIZE, updated=0, unchanged=0, generation=1)
     assert counted == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
     ids = [f"test-{number:05}" for number in range(SIZE)]
-    vectors, probabilities = embedder.embed(test_split.images[:SIZE])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:SIZE]))
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
     assert [item.label for item in items] == [CLASSES[best] for best in probabilities.argmax(axis=1)]
@@ -58,7 +62,7 @@ def test_every_item_arrives_as_the_model_sees_it(
 
 
 def test_display_copies_are_the_product_pictures_exactly(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     indexing.index(source, embedder, catalogue)
     for number in (0, 300, SIZE - 1):
@@ -74,7 +78,7 @@ class CountingEmbedder(LiteRTEmbedder):
 
     embedded = 0
 
-    def embed(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def embed(self, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
         self.embedded += len(views)
         return super().embed(views)
 
@@ -86,11 +90,12 @@ class ChangedSource(FashionMNIST):
         for item in super().__iter__():
             if item.id == "test-00003":
                 changed = Picture(np.flip(item.picture.pixels, axis=1).copy())
-                yield replace(item, picture=changed, content=content_of(changed.pixels.tobytes(), item.attributes))
+                content_key = ContentKey.of(picture_checksum(changed.pixels.tobytes()), item.attributes)
+                yield replace(item, picture=changed, content_key=content_key)
             elif item.id == "test-00400":
                 attributes = {**item.attributes, "price": 5}
-                content = content_of(item.picture.pixels.tobytes(), attributes)
-                yield replace(item, attributes=attributes, content=content)
+                content_key = ContentKey.of(picture_checksum(item.picture.pixels.tobytes()), attributes)
+                yield replace(item, attributes=attributes, content_key=content_key)
             elif item.id == "test-00699":
                 yield replace(item, id="new")
             else:
@@ -98,7 +103,7 @@ class ChangedSource(FashionMNIST):
 
 
 def test_only_what_has_changed_is_embedded_again(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
 ) -> None:
     counting = CountingEmbedder(project / "models" / "pretrained" / "fashion-mnist")
     assert indexing.index(source, counting, catalogue) == IndexReport(SIZE, 0, 0, 1)
@@ -109,7 +114,7 @@ def test_only_what_has_changed_is_embedded_again(
     assert counting.embedded == SIZE + 2  # attributes alone cost no embedding
     assert catalogue.get(["test-00400"])[0].attributes["price"] == 5
     assert len(catalogue) == SIZE + 1
-    flipped, _ = embedder.embed(test_split.images[3:4, :, ::-1])
+    flipped, _ = embedder.embed(as_views(test_split.images[3:4, :, ::-1]))
     np.testing.assert_allclose(catalogue.vectors(["test-00003"]), flipped, atol=1e-5)
 
 
@@ -120,17 +125,17 @@ def test_a_run_that_was_killed_is_resumed_where_it_stood(
     code = """
 import os, sys
 import models
-from indexer import sources
+from indexer.sources import named_sources
 from indexer.pipeline import indexing
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 embedder = models.load()
 card = embedder.card
 def progress(done, total):
     if done == 768:
         print(done, flush=True)
         os.kill(os.getpid(), 9)
-catalogue = Catalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
-indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
+catalogue = LocalCatalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
+indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
     run = subprocess.run(
@@ -143,10 +148,13 @@ indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
     )
     assert (run.returncode, run.stdout) == (-signal.SIGKILL, "768\n"), run.stderr
     card = embedder.card
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         before = len(catalogue)
         assert before >= 768
-        assert set(catalogue.contents([f"test-{number:05}" for number in range(768)])) >= {"test-00000", "test-00767"}
+        assert set(catalogue.content_keys([f"test-{number:05}" for number in range(768)])) >= {
+            "test-00000",
+            "test-00767",
+        }
         report = indexing.index(open_source("fashion-mnist"), embedder, catalogue)
         assert report == IndexReport(added=10_000 - before, updated=0, unchanged=before, generation=1)
         assert sum(catalogue.counts().values()) == len(catalogue) == 10_000
@@ -155,7 +163,7 @@ indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
 def test_a_catalogue_of_another_model_is_left_alone(
     tmp_path: Path, source: FashionMNIST, embedder: LiteRTEmbedder
 ) -> None:
-    with Catalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
         with pytest.raises(ModelMismatch, match="another"):
             indexing.index(source, embedder, catalogue)
         assert len(catalogue) == 0
@@ -172,7 +180,7 @@ class FailingSource(FashionMNIST):
 
 
 def test_a_source_that_fails_loses_no_batch_before_the_failure(
-    catalogue: Catalogue, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     failing = FailingSource(Split(test_split.images[:SIZE], test_split.labels[:SIZE]), "test")
     with pytest.raises(ConnectionError, match="closed"):
@@ -186,21 +194,22 @@ def test_fashion_mnist_is_a_source_of_product_pictures(test_split: Split) -> Non
     assert len(source) == len(items) == len({item.id for item in items}) == 10_000
     assert (items[0].id, items[-1].id) == ("test-00000", "test-09999")
     np.testing.assert_array_equal(items[7].picture.pixels, 255 - test_split.images[7])
-    assert [item.content for item in source] == [item.content for item in items]
-    assert len({item.content for item in items}) > 9_990  # a handful of images occurs twice
+    assert [item.content_key for item in source] == [item.content_key for item in items]
+    assert len({item.content_key for item in items}) > 9_990  # a handful of images occurs twice
     with pytest.raises(UnknownSource, match="fashion-mnist"):
         open_source("imagenet")
 
 
 def test_content_tells_pictures_and_attributes_apart() -> None:
-    contents = [
-        content_of(b"picture", {"a": 1, "b": 2}),
-        content_of(b"picture", {"a": 1, "b": "2"}),
-        content_of(b"picturf", {"a": 1, "b": 2}),
-        content_of(b"picture", {}),
+    picture, another = picture_checksum(b"picture"), picture_checksum(b"picturf")
+    keys = [
+        ContentKey.of(picture, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {"a": 1, "b": "2"}),
+        ContentKey.of(another, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {}),
     ]
-    assert len(set(contents)) == 4
-    assert content_of(b"picture", {"b": 2, "a": 1}) == contents[0]
+    assert len(set(keys)) == len(set(map(str, keys))) == 4
+    assert ContentKey.of(picture, {"b": 2, "a": 1}) == keys[0]
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ import pytest
 from misbehaving_server import MisbehavingServer, misbehaving_server, port_without_answer
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
-from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
+from indexer.catalogue.local import LocalCatalogue
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing
 from indexer.pipeline.fetching import Fetching
-from indexer.pipeline.plan import Step, planned
+from indexer.pipeline.plan import Plan, planned
 from indexer.pipeline.run_report import IndexReport
 from indexer.sources import errors
 from indexer.sources.json_rows import JsonStream
@@ -477,7 +477,7 @@ def test_a_host_that_asks_for_rest_is_asked_by_nobody_until_then(server: Misbeha
 def test_a_host_that_fails_for_long_is_left_alone_until_the_end(
     server: MisbehavingServer, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = replace(QUICK, patience=PATIENCE, back_off=0.001)
+    limits = replace(QUICK, give_up_after=PATIENCE, back_off=0.001)
     passed, clock = [0.0], time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(passed))
     with pytest.raises(errors.AddressFailed):
@@ -607,18 +607,18 @@ def test_only_sound_validators_are_kept(fetch: Fetch) -> None:
 @pytest.mark.parametrize("validator", ["", '0123456789abcdef="a:b=c"'])
 def test_a_content_keeps_a_validator_whole(validator: str) -> None:
     attributes = {"price": 3}
-    content = joined(digest_of(b"picture"), attributes, validator)
-    assert validator_in(content) == validator
-    assert picture_digest_in(content) == digest_of(b"picture")
+    kept = str(ContentKey.of(picture_checksum(b"picture"), attributes, validator))
+    assert ContentKey.parse(kept).validator == validator
+    assert ContentKey.parse(kept).picture == picture_checksum(b"picture")
 
 
 # Indexing
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[LocalCatalogue]:
     card = embedder.card
-    with Catalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as made:
+    with LocalCatalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as made:
         yield made
 
 
@@ -629,12 +629,12 @@ def _source(server: MisbehavingServer, *rows: tuple[str, str], price: int = 1, l
 
 
 def test_a_second_run_asks_for_what_is_new_only(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "dated/blue.jpg"), ("c", "good/green.png")]
     first = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
     assert first == IndexReport(added=3, updated=0, unchanged=0, generation=1)
-    contents = catalogue.contents(["a", "b", "c"])
+    contents = catalogue.content_keys(["a", "b", "c"])
     with monkeypatch.context() as patched:
 
         def refuse(*_: object) -> None:
@@ -647,7 +647,7 @@ def test_a_second_run_asks_for_what_is_new_only(
         assert same == IndexReport(added=0, updated=0, unchanged=3, generation=1)
         assert sorted(server.answered) == [200, 304, 304]
         assert server.sent == len(server.pictures["green.png"])
-        assert catalogue.contents(["a", "b", "c"]) == contents
+        assert catalogue.content_keys(["a", "b", "c"]) == contents
         dearer = indexing.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
         assert (dearer.updated, catalogue.get(["a"])[0].attributes) == (3, {"price": 2})
     kept = catalogue.vectors(["a", "b"])
@@ -659,7 +659,7 @@ def test_a_second_run_asks_for_what_is_new_only(
 
 
 def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     (tmp_path / "red.png").write_bytes(server.pictures["red.png"])
     local = JsonStream(io.BytesIO(b'{"id": "local", "image": "red.png"}'), tmp_path)
@@ -670,24 +670,24 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
     assert catalogue.display("local") == catalogue.display("web")
     moved = JsonStream(io.BytesIO(b'{"id": "web", "image": "red.png", "price": 1}'), tmp_path)
     indexing.index(moved, embedder, catalogue, workers=1)
-    contents = catalogue.contents(["local", "web"])
-    assert validator_in(contents["web"]) == ""
-    assert picture_digest_in(contents["web"]) == picture_digest_in(contents["local"])
+    keys = {id_: ContentKey.parse(kept) for id_, kept in catalogue.content_keys(["local", "web"]).items()}
+    assert keys["web"].validator == ""
+    assert keys["web"].picture == keys["local"].picture
 
 
 def test_a_new_validator_of_the_same_picture_is_kept(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     row = ("a", "retagged/red.png")
     indexing.index(_source(server, row), embedder, catalogue, workers=1)
     vector = catalogue.vectors(["a"])
     report = indexing.index(_source(server, row), embedder, catalogue, workers=1)
-    assert (report.updated, validator_in(catalogue.contents(["a"])["a"])[-3:]) == (1, '"2"')
+    assert (report.updated, ContentKey.parse(catalogue.content_keys(["a"])["a"]).validator[-3:]) == (1, '"2"')
     np.testing.assert_array_equal(catalogue.vectors(["a"]), vector)
 
 
 def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     rows = [
         ("a", "good/red.png"),
@@ -715,7 +715,7 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
 
 
 def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     source = [("a", "good/red.png"), ("b", "good/blue.jpg"), ("c", "good/green.png")]
     failures: list[Any] = []
@@ -728,7 +728,7 @@ def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
 
 
 def test_a_preview_of_the_web_says_what_would_be_done(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "tagged/blue.jpg")]
     indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
@@ -739,7 +739,7 @@ def test_a_preview_of_the_web_says_what_would_be_done(
     assert catalogue.ids() == ["a", "b"]
 
 
-def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: Catalogue) -> None:
+def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: LocalCatalogue) -> None:
     rows = [(str(number), f"three-at-once/{number}/red.png") for number in range(20)]
     limits = replace(QUICK, at_once=3)
     assert indexing.preview(_source(server, *rows, limits=limits), catalogue).added == 20
@@ -760,7 +760,7 @@ def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monk
     rows = [{"id": id_, "image": "http://shop.example/a.png"} for id_ in "ab"]
     source = JsonStream(io.BytesIO("\n".join(map(json.dumps, rows)).encode()), Path(), access)
     with Fetching() as fetching:
-        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Step)]
+        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Plan)]
         assert asked.wait(PATIENCE)
         fetching.close()
         for future in begun:

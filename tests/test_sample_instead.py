@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.sample import SampleCatalogue
 from models.datasets.fashion_mnist import SPLIT_FILES, Split, data_directory
 from models.runtime import LiteRTEmbedder
@@ -63,7 +63,7 @@ def test_without_files_and_network_the_sample_is_indexed_and_the_page_says_so(
     assert "LOOKALIKE_DATA_DIR" in told
     assert not (tmp_path / "catalogues").exists()
 
-    with Catalogue.open(tmp_path / "shop", embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(tmp_path / "shop", embedder.card.fingerprint) as catalogue:
         client = create_app(lambda: Engine(embedder, catalogue)).test_client()
         assert SAID_ON_THE_PAGE in client.get("/").get_data(as_text=True)
         page = client.get("/items/sample-013").get_data(as_text=True)
@@ -119,9 +119,9 @@ def test_the_sample_takes_no_place_that_it_was_not_given(run: Run, nowhere: Path
 def test_a_catalogue_is_the_sample_when_all_in_it_is_drawn(
     drawn: int, photographed: int, is_sample: bool, tmp_path: Path, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
-    others = sources.FashionMNIST(test_split.first(photographed), "test")
+    others = FashionMNIST(test_split.first(photographed), "test")
     card = embedder.card
-    with Catalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)
         engine = Engine(embedder, catalogue)
         assert engine.is_sample() == is_sample

@@ -9,7 +9,7 @@ import apsw
 from indexer.database import bulk_reads, rows
 from indexer.database.store import BUSY_SECONDS, Store
 from indexer.errors import UnknownItem
-from indexer.filters import Condition, compile_where
+from indexer.filters import Condition, condition_of
 from indexer.records import Item, Where
 
 _BLOCK = 1000
@@ -18,7 +18,7 @@ _BLOCK = 1000
 class Items:
     """The items of a catalogue, read from its database alone: no index file is loaded, so it opens at once.
 
-    Raises what `Catalogue.open` raises; methods that delete raise what `Catalogue.delete` does.
+    Raises what `LocalCatalogue.open` raises; methods that delete raise what `Catalogue.delete` does.
     """
 
     def __init__(self, directory: Path | str, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -58,17 +58,17 @@ class Items:
         """
         wanted = dict.fromkeys(ids)
         with self._store.write() as connection:
-            known = rows.contents_of(connection, wanted)
+            known = rows.content_keys_of(connection, wanted)
             unknown = [id_ for id_ in wanted if id_ not in known]
             if unknown:
                 others = f" (nor {len(unknown) - 1} others of these)" if len(unknown) > 1 else ""
                 raise UnknownItem(f"No item has the id {unknown[0]!r}{others}. Nothing was deleted.")
-            return rows.bury(connection, wanted)
+            return rows.delete(connection, wanted)
 
     def delete_where(self, where: Where) -> int:
         """Take out all items that a filter allows, durably, and return how many they were. Raises InvalidFilter."""
         with self._store.write() as connection:
-            return rows.bury_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
+            return rows.delete_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
 
     def close(self) -> None:
         """Close the database."""
@@ -96,4 +96,4 @@ class Items:
             left = None if left is None else left - len(block)
 
     def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
-        return compile_where(where, self.classes, rows.attribute_names(connection) if where else ())
+        return condition_of(where, self.classes, rows.attribute_names(connection) if where else ())

@@ -1,7 +1,7 @@
 """The database file: a connection for each thread, and transactions."""
 
 import json
-import os
+import secrets
 import threading
 import weakref
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ import apsw
 
 from indexer.database import connections
 from indexer.database.locations import DATABASE_FILE, located
-from indexer.database.row_checksums import SEAL, digest
-from indexer.database.storage_errors import damaged, damaged_log, explained
+from indexer.database.row_checksums import SEAL, row_checksum
+from indexer.database.storage_errors import damaged, damaged_log, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
 FORMAT = 2
@@ -24,6 +25,10 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
+
+FIRST_REVISION_BITS = 48
+"""A catalogue's revisions begin at a random number, so that no two catalogues have one in common: a reader who has an
+answer of one must never take it for one of another that was made, or restored, in its place."""
 
 _SEALED = f"UPDATE catalogue SET digest = {SEAL}"
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
@@ -55,7 +60,7 @@ class Store:
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
         self.root = root
-        with explained(root):
+        with storage_errors(root):
             self.directory = located(root) if directory is None else directory
         self._is_at_root = directory is None
         self._path = self.directory / DATABASE_FILE
@@ -70,7 +75,7 @@ class Store:
 
         What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             connection = self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
@@ -79,27 +84,27 @@ class Store:
                 if _is_empty(connection):
                     connection.execute(SCHEMA.read_text(encoding="utf-8"))
                     connection.execute(
-                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
-                        (fingerprint, dim, classes),
+                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes, revision) VALUES (1, ?, ?, ?, ?)",
+                        (fingerprint, dim, classes, secrets.randbits(FIRST_REVISION_BITS)),
                     )
                     connection.execute(_SEALED)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
                     connection.execute("COMMIT")
             finally:
                 connections.close(self._path, connection)
-            sync_directory(self.directory)
-            sync_directory(self.directory.parent)
+            sync(self.directory)
+            sync(self.directory.parent)
 
     def check(self) -> None:
         """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read.
 
         One of an earlier format is brought to the present one, durably: else CatalogueNotWritable or CatalogueBusy.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
-            if trouble := connections.trouble_of_log(self._path):
-                raise damaged_log(self.root, trouble)
+            if problem := connections.log_problem(self._path):
+                raise damaged_log(self.root, problem)
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):
@@ -131,7 +136,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
-        with explained(self.directory):
+        with storage_errors(self.directory):
             connection = self._connection()
             connection.execute("BEGIN")
             try:
@@ -150,11 +155,11 @@ class Store:
         if not self._writer.acquire(timeout=self.busy_seconds):
             raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
         try:
-            with explained(self.directory):
+            with storage_errors(self.directory):
                 connection = self._connection()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    if self._is_at_root and located(self.root) != self.directory:
+                    if not self.is_current:
                         raise CatalogueReplaced(
                             f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
                             "with that model: --model DIR."
@@ -167,6 +172,17 @@ class Store:
                     _roll_back(connection)
         finally:
             self._writer.release()
+
+    def renumber(self) -> None:
+        """Let the revisions go on from another random number: for a copy that may become another catalogue."""
+        with self.write() as connection:
+            connection.execute("UPDATE catalogue SET revision = ?", (secrets.randbits(FIRST_REVISION_BITS),))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the root still points at this catalogue; not after a reindexing. Raises CatalogueDamaged."""
+        with storage_errors(self.root):
+            return not self._is_at_root or located(self.root) == self.directory
 
     def close(self) -> None:
         """Close every thread's connection. No thread may be inside `read` or `write`."""
@@ -201,7 +217,7 @@ class Store:
     def _opened(self, name: str, flags: int) -> apsw.Connection:
         connection = connections.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
-            connection.create_scalar_function("digest", digest, deterministic=True)
+            connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -213,15 +229,6 @@ class Store:
     def _signature(self) -> _Signature:
         database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
         return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

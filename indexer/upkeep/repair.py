@@ -3,20 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database.locations import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
-from indexer.database.page_checksums import note_pages
-from indexer.database.row_checks import ROWS_AT_ONCE
-from indexer.database.scratch import scratch
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueInUse, NotRepairable
-from indexer.pipeline.run_report import Progress
 from indexer.records import Record
 from indexer.upkeep.findings import Verification
 from indexer.upkeep.metadata_checks import AskIdentity
-from indexer.upkeep.places import only_one, point_at
-from indexer.upkeep.swap import switch
+from indexer.upkeep.page_checksums import note_pages
+from indexer.upkeep.row_checks import ROWS_AT_ONCE
+from indexer.upkeep.scratch import scratch
+from indexer.upkeep.swap import only_one, point_at, switch
 from indexer.upkeep.verification import verify
+from models.progress import Progress
 
 
 def repair(
@@ -48,17 +47,17 @@ def repair(
         for file in (*place.glob("generation-*.faiss"), place / PAGES_FILE):
             if file.is_file():
                 file.unlink()
-        with Catalogue.open(root) as catalogue:  # which builds what it doesn't find
+        with LocalCatalogue.open(root) as catalogue:  # which builds what it doesn't find
             catalogue.publish()
     note_pages(root)
     return before, verify(root, ask)
 
 
 def _point_again(root: Path) -> None:
-    with only_one(root), explained(root):
+    with only_one(root), storage_errors(root):
         trace = traced(root)
         if trace.place is None:
-            raise NotRepairable(str(damaged_pointer(root, trace.trouble or "it has changed")))
+            raise NotRepairable(str(damaged_pointer(root, trace.problem or "it has changed")))
         point_at(root, trace.place)
 
 
@@ -70,8 +69,8 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
             "else restore a backup, or index again into a new directory."
         )
     identity = before.identity
-    with explained(directory), scratch(directory, "repaired") as place:
-        with Catalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
+    with storage_errors(directory), scratch(directory, "repaired") as place:
+        with LocalCatalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
             batch = _Batches(catalogue.upsert)
             again = verify(root, ask, progress, batch.add)
             batch.flush()
@@ -79,7 +78,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
             raise CatalogueInUse(f"{directory} was written to while it was being repaired. Run the same command again.")
         (directory / PAGES_FILE).unlink(missing_ok=True)
         switch(place / DATABASE_FILE, directory, keep_as=KEPT_FILE)
-    with Catalogue.open(root) as catalogue:
+    with LocalCatalogue.open(root) as catalogue:
         catalogue.publish()
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.download import Progress
 from models.datasets.photographs import RIGHT_CLASSES, Photograph
 from models.embedder import View
 from models.ood_score import auroc, is_familiar
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from models.runtime import LiteRTEmbedder
@@ -72,7 +72,7 @@ def evaluate_photographs(
     for number, photograph in enumerate(photographs, 1):
         views.append(embedder.prepare(photograph.read()))
         progress(number, len(photographs))
-    vectors, probabilities = embedder.embed(np.stack([view.pixels for view in views]))
+    vectors, probabilities = embedder.embed(views)
     familiarity, classes = embedder.familiarity(vectors), embedder.card.classes
     verdicts = []
     for number, (photograph, view) in enumerate(zip(photographs, views, strict=True)):

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models
-from indexer import sources
-from indexer.catalogue.local import Catalogue
-from indexer.database.page_checksums import note_pages
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.pipeline.failures import REPORT_FILE, FailureReport
-from indexer.pipeline.run_report import IndexReport, OnFailure, Progress
+from indexer.pipeline.run_report import IndexReport, OnFailure
+from indexer.sources.named_sources import open_source
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
+from indexer.upkeep.page_checksums import note_pages
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from indexer.sources.items import Failure, Source
@@ -58,7 +59,7 @@ def index(
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
     with a sentence that says what to do.
     """
-    items = sources.open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)))
+    items = open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)))
     return index_into(
         Path(catalogue),
         items,
@@ -88,7 +89,7 @@ def index_into(
     """Do as `index` does with a source and a model that are open; `publishing` counts vectors that join a graph."""
     card = embedder.card
     with (
-        Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue,
+        LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue,
         FailureReport(report or directory / REPORT_FILE) as failures,
     ):
 
