@@ -37,7 +37,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "catalogue",
         "pipeline",
         "upkeep",
-        "exports",
+        "exports directory",
     ),
     "search_api": (
         "__init__ errors parameters results",
