@@ -82,11 +82,20 @@ class Underway:
     def end(self) -> Load:
         """End the load and return what became of it."""
         self._pipe.send("end")
-        return self._hear()
+        load = self._hear()
+        if load is None:
+            raise BenchmarkFailed(f"The load on {_name(self._server)} was ended before it had settled.")
+        return load
 
-    def _hear(self) -> Load:
+    def settle(self, seconds: float) -> None:
+        """Wait until the load says that it has begun. Raises BenchmarkFailed when it does not in time."""
+        if not self._pipe.poll(seconds):
+            raise BenchmarkFailed(f"{_name(self._server)} answered nothing within {seconds:.0f} s.")
+        self._hear()
+
+    def _hear(self) -> Load | None:
         try:
-            heard: Load | str = self._pipe.recv()
+            heard: Load | str | None = self._pipe.recv()
         except EOFError:
             raise BenchmarkFailed(f"The load on {_name(self._server)} ended by itself.") from None
         if isinstance(heard, str):
@@ -106,10 +115,7 @@ def underway(
     theirs.close()
     try:
         running = Underway(server, ours)
-        if not ours.poll(_PATIENCE_SECONDS + settling):
-            raise BenchmarkFailed(f"{_name(server)} answered nothing within {_PATIENCE_SECONDS:.0f} s.")
-        if (first := ours.recv()) != "settled":
-            raise BenchmarkFailed(str(first))
+        running.settle(_PATIENCE_SECONDS + settling)
         yield running
     finally:
         process.terminate()
@@ -225,7 +231,7 @@ class _Work:
                     self._pipe.send(f"{self._name} failed from the start: {dict(self._tally.failures)}.")
                     return
                 self._tally, started = _Tally(), time.perf_counter()
-                self._pipe.send("settled")
+                self._pipe.send(None)
             if started is not None and self._pipe.poll():
                 ended = time.perf_counter()
                 gap = max(self._tally.gap, ended - self._tally.last)
