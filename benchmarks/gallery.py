@@ -53,14 +53,14 @@ def build(directory: Path, say: Say) -> Gallery:
 
     Raises BenchmarkFailed when indexing fails, and what `models.datasets.fashion_mnist.load` raises.
     """
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
 
     images = fashion_mnist.load("test").images
     catalogue, arrays = directory / "catalogue", directory / "gallery.npz"
     say(f"indexing {len(images):,} items for both servers")
     command = [sys.executable, "-m", "lookalike", "index", "fashion-mnist", "--catalogue", str(catalogue)]
     run_quietly(command)
-    with Catalogue.open(catalogue) as opened:
+    with LocalCatalogue.open(catalogue) as opened:
         ids = [item.id for item in opened.browse(limit=len(images)).items]
         np.savez(arrays, ids=np.array(ids), vectors=opened.vectors(ids))
     step = len(images) // QUERIES

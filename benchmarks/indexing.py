@@ -1,6 +1,6 @@
 """Indexing 10,000 items durably, against the time that their vectors alone take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -12,8 +12,9 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
+from models.arrays import Images
 from models.datasets import fashion_mnist
-from models.embedder import Embedder, Views
+from models.embedder import Embedder, View, as_views
 
 TIMES_THE_RUNTIME = 2.5
 """What the project promises: at most so many times the bare runtime's time."""
@@ -33,7 +34,7 @@ def run(say: Say, quick: bool) -> Section:
         directory = Path(name)
         ways: dict[str, Callable[[], object]] = {
             PIPELINE: partial(_pipeline, split, embedder, (directory / str(number) for number in count()).__next__),
-            RUNTIME: partial(_embed, embedder, split.images),
+            RUNTIME: partial(_embed, embedder, as_views(split.images)),
             KERAS: _keras(split.images, directory / "vectors.npz"),
         }
         timed = {name: partial(seconds, way) for name, way in ways.items()}
@@ -55,23 +56,23 @@ def run(say: Say, quick: bool) -> Section:
 
 
 def _pipeline(split: fashion_mnist.Split, embedder: Embedder, new_directory: Callable[[], Path]) -> None:
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.pipeline import indexing
     from indexer.sources import FashionMNIST
 
     card = embedder.card
-    with closing(Catalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:
+    with closing(LocalCatalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:
         report = indexing.index(FashionMNIST(split, "test"), embedder, catalogue)
         if report.added != len(split.images) or report.generation != 1:
             raise BenchmarkFailed(f"The pipeline did not index everything: {report}.")
 
 
-def _embed(embedder: Embedder, images: Views) -> None:
-    for start in range(0, len(images), BATCH):
-        embedder.embed(images[start : start + BATCH])
+def _embed(embedder: Embedder, views: Sequence[View]) -> None:
+    for start in range(0, len(views), BATCH):
+        embedder.embed(views[start : start + BATCH])
 
 
-def _keras(images: Views, file: Path) -> Callable[[], None]:
+def _keras(images: Images, file: Path) -> Callable[[], None]:
     import keras
 
     model = keras.models.load_model(CLASSIFIER)

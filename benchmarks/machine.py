@@ -17,7 +17,8 @@ PACKAGES = (
     "apsw",
     "pillow",
     "flask",
-    "gunicorn",
+    "uvloop",
+    "httptools",
     "tensorflow",
     "keras",
 )

@@ -13,7 +13,7 @@ from PIL import Image
 
 import models
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, seconds
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import content_of
 from indexer.pipeline import indexing
 from indexer.pipeline.plan import BATCH
@@ -103,7 +103,7 @@ def decode_fully(data: bytes) -> Picture:
 
 def _index(source: Folder, embedder: Embedder, directory: Path) -> None:
     card = embedder.card
-    with closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue:
+    with closing(LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue:
         report = indexing.index(source, embedder, catalogue)
         if report.failed or not (report.added or report.unchanged):
             raise BenchmarkFailed(f"The pipeline did not index everything: {report}.")
@@ -111,7 +111,7 @@ def _index(source: Folder, embedder: Embedder, directory: Path) -> None:
 
 def _loop(source: Folder, embedder: Embedder, directory: Path, decoder: Decoder) -> None:
     card = embedder.card
-    with closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue:
+    with closing(LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue:
         for items in _batches(list(source)):
             catalogue.upsert(_records(items, embedder, decoder))
         catalogue.publish()
@@ -122,10 +122,10 @@ def _records(items: Sequence[SourceItem], embedder: Embedder, decoder: Decoder) 
     for item in items:
         data = item.picture.read()  # type: ignore[union-attr]  # a folder's pictures are files
         picture = decoder(data)
-        views.append(embedder.prepare(picture).pixels)
+        views.append(embedder.prepare(picture))
         displays.append(display_copy(picture))
         contents.append(content_of(data, item.attributes))
-    vectors, probabilities = embedder.embed(np.stack(views))
+    vectors, probabilities = embedder.embed(views)
     return [
         Record(
             item.id,

@@ -13,7 +13,7 @@ from PIL import Image
 import models
 from benchmarks.measuring import Figure, Say, Section, in_turns, less, median_seconds
 from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from models.datasets import fashion_mnist
 from sample_shop.products import products
@@ -33,7 +33,7 @@ def run(say: Say, quick: bool) -> Section:
     """Measure the garment found, the view made, the forward pass and the search among Fashion-MNIST's test items."""
     data = taken_on_a_floor()
     with tempfile.TemporaryDirectory() as directory, _engine(Path(directory), 500 if quick else _ITEMS, say) as engine:
-        ours = partial(_milliseconds, partial(engine.search, data, 12))
+        ours = partial(_milliseconds, partial(engine.search, data))
         theirs = partial(_milliseconds, partial(_decoded, data))
         rounds = in_turns({"ours": ours, "theirs": theirs}, 2 if quick else 12, say)
     comparison = less("bytes to answer", "ms", rounds["ours"], "plain decoding", rounds["theirs"])
@@ -69,7 +69,7 @@ def _engine(directory: Path, items: int, say: Say) -> Iterator[Engine]:
     say(f"indexing {items:,} items")
     embedder = models.load()
     card = embedder.card
-    with Catalogue.create(directory / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(sources.FashionMNIST(fashion_mnist.load("test").first(items), "test"), embedder, catalogue)
         yield Engine(embedder, catalogue)
 

@@ -13,10 +13,11 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import Comparison, Measured, Say, Section, in_turns, less, median_seconds
+from models.arrays import Images
 from models.card import RUNTIME_FILE, file_sha256, fingerprint_of, write_card
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
-from models.embedder import Views
+from models.embedder import as_views
 from models.errors import BundleDamaged
 from models.evaluation.classification_metrics import recognition
 from models.evaluation.retrieval_metrics import class_retrieval, looks
@@ -95,17 +96,18 @@ def _smaller(directory: Path, say: Say) -> Iterator[tuple[str, Path]]:
         yield name, bundle
 
 
-def _timed(embedder: LiteRTEmbedder, images: Views) -> Callable[[], float]:
-    embedder.embed(images)
-    return lambda: 1000 * median_seconds(partial(embedder.embed, images), _CALLS[len(images)])
+def _timed(embedder: LiteRTEmbedder, images: Images) -> Callable[[], float]:
+    embedder.embed(as_views(images))
+    return lambda: 1000 * median_seconds(partial(embedder.embed, as_views(images)), _CALLS[len(images)])
 
 
 def _quality(name: str, embedder: LiteRTEmbedder, shipped: LiteRTEmbedder, test: Split, say: Say) -> str:
     say(f"measuring {name}")
-    vectors, probabilities = embedder.embed(test.images)
-    least = float(np.einsum("nd,nd->n", vectors, shipped.embed(test.images)[0]).min())
+    views = as_views(test.images)
+    vectors, probabilities = embedder.embed(views)
+    least = float(np.einsum("nd,nd->n", vectors, shipped.embed(views)[0]).min())
     found, named = class_retrieval(vectors, test.labels), recognition(probabilities, test.labels)
-    seen = looks(lambda images: embedder.embed(images)[0], test.images)["mean"]
+    seen = looks(lambda images: embedder.embed(as_views(images))[0], test.images)["mean"]
     return (
         f"{name}: accuracy {named.accuracy:.4f}, P@10 {found.precision_at_10:.4f}, mAP@R {found.map_at_r:.4f}, "
         f"looks {seen:.4f}, calibration error {named.expected_calibration_error:.4f}; least cosine {least:.4f}."

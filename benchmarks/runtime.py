@@ -8,8 +8,9 @@ import numpy as np
 import models
 from benchmarks.gallery import CLASSIFIER
 from benchmarks.measuring import Comparison, Figure, Say, Section, in_turns, less, median_seconds
+from models.arrays import Images, Vectors
 from models.datasets import fashion_mnist
-from models.embedder import Vectors, Views
+from models.embedder import as_views
 
 AGREEMENT = 0.9999
 """The least cosine that is promised between a runtime's vector and Keras's of the same image."""
@@ -27,7 +28,7 @@ _CALLS = {
 }
 """Calls of each way and size in a round."""
 
-Way = Callable[[Views], Vectors]
+Way = Callable[[Images], Vectors]
 
 
 def run(say: Say, quick: bool) -> Section:
@@ -66,17 +67,17 @@ def _ways() -> dict[str, Way]:
     model = keras.models.load_model(CLASSIFIER)
     graph = tf.function(partial(model, training=False))
 
-    def as_input(views: Views) -> np.ndarray:
+    def as_input(views: Images) -> np.ndarray:
         return views[..., np.newaxis].astype(np.float32)
 
-    def predict(views: Views) -> Vectors:
+    def predict(views: Images) -> Vectors:
         vectors: Vectors = model.predict(as_input(views), batch_size=256, verbose=0)["vector"]
         return vectors
 
-    def call(views: Views) -> Vectors:
+    def call(views: Images) -> Vectors:
         output = graph(as_input(views))
         vectors: Vectors = output["vector"].numpy()
         output["probabilities"].numpy()
         return vectors
 
-    return {LITERT: lambda views: embedder.embed(views)[0], PREDICT: predict, FUNCTION: call}
+    return {LITERT: lambda images: embedder.embed(as_views(images))[0], PREDICT: predict, FUNCTION: call}

@@ -12,10 +12,10 @@ import numpy as np
 from benchmarks.measuring import BenchmarkFailed, Comparison, Figure, Say, Section, in_turns, less, seconds
 from benchmarks.processes import ENVIRONMENT, ROOT
 from benchmarks.variations import QUERIES, query_vectors, vectors
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from indexer.vectors.hnsw import LEAST_RECALL
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 SIZES = (100_000, 1_000_000)
 QUICK_SIZES = (20_000,)
@@ -46,7 +46,7 @@ def run(say: Say, quick: bool, sizes: Sequence[int] | None = None) -> Section:
             del items
             say(f"{size:,} items: publishing")
             publishing, peak = _published(directory)
-            with Catalogue.open(directory) as catalogue:
+            with LocalCatalogue.open(directory) as catalogue:
                 recall = catalogue.recall
                 if recall is None:
                     raise BenchmarkFailed(f"No graph over {size:,} items found enough: every search stays exact.")
@@ -68,7 +68,7 @@ def run(say: Say, quick: bool, sizes: Sequence[int] | None = None) -> Section:
 
 
 def _fill(directory: Path, items: Vectors) -> None:
-    with Catalogue.create(directory, "benchmark", items.shape[1], _CLASSES) as catalogue:
+    with LocalCatalogue.create(directory, "benchmark", items.shape[1], _CLASSES) as catalogue:
         for batch in _records(items):
             catalogue.upsert(batch)
 
@@ -83,8 +83,8 @@ def _records(items: Vectors) -> Iterator[list[Record]]:
 
 _PUBLISH = """
 import resource, sys, time
-from indexer.catalogue.local import Catalogue
-with Catalogue.open(sys.argv[1]) as catalogue:
+from indexer.catalogue.local import LocalCatalogue
+with LocalCatalogue.open(sys.argv[1]) as catalogue:
     started = time.perf_counter()
     catalogue.publish(exact_up_to=1000)
     print(time.perf_counter() - started, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -101,7 +101,7 @@ def _published(directory: Path) -> tuple[float, int]:
     return float(took), int(peak)
 
 
-def _recall(catalogue: Catalogue) -> float:
+def _recall(catalogue: LocalCatalogue) -> float:
     queries = query_vectors()
     best = catalogue.search(queries, K, exact=True)
     found = catalogue.search(queries, K)
@@ -111,7 +111,7 @@ def _recall(catalogue: Catalogue) -> float:
     return sum(near) / len(near)
 
 
-def _timed(catalogue: Catalogue, size: int, rounds: int, say: Say) -> Iterator[Comparison]:
+def _timed(catalogue: LocalCatalogue, size: int, rounds: int, say: Say) -> Iterator[Comparison]:
     """Yield the median and the 95th percentile of single queries, in the whole catalogue's search."""
     queries = query_vectors()[: QUERIES // 4]
 

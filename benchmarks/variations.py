@@ -12,9 +12,10 @@ import numpy as np
 
 import models
 from benchmarks.measuring import Say
+from models.arrays import Images, Vectors
 from models.augmentations import flip, for_some, scale, shift, tone
 from models.datasets import fashion_mnist
-from models.embedder import Embedder, Vectors, Views
+from models.embedder import Embedder, as_views
 
 QUERIES = 400
 
@@ -55,13 +56,13 @@ def query_vectors() -> Vectors:
 
 
 @cache
-def _images() -> Views:
+def _images() -> Images:
     splits = [fashion_mnist.load("train"), fashion_mnist.load("test")]
     order = np.random.default_rng(0).permutation(sum(len(split.images) for split in splits))
     return np.concatenate([split.images for split in splits])[order]
 
 
-def _varied(images: Views, round_: int) -> Views:
+def _varied(images: Images, round_: int) -> Images:
     """Return images changed as the round's number says, each in its own way; round 0 leaves them."""
     if round_ == 0:
         return images
@@ -72,6 +73,6 @@ def _varied(images: Views, round_: int) -> Views:
     return for_some(flip, 0.5, images, rng)
 
 
-def _embedded(embedder: Embedder, images: Views) -> Vectors:
+def _embedded(embedder: Embedder, images: Images) -> Vectors:
     starts = range(0, len(images), _BATCH)
-    return np.concatenate([embedder.embed(images[start : start + _BATCH])[0] for start in starts])
+    return np.concatenate([embedder.embed(as_views(images[start : start + _BATCH]))[0] for start in starts])

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 def open_engine(catalogue: Path, model: Path | None) -> "Engine":
     """Compose the product: an embedder, the catalogue made with it, and the engine over both."""
     import models
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from search_api.engine import Engine
 
     embedder = models.load(model)
-    return Engine(embedder, Catalogue.open(catalogue, embedder.card.fingerprint))
+    return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint))

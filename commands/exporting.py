@@ -10,10 +10,13 @@ from commands.composition import open_engine
 from commands.options import catalogue_option, look_option, model_option, where_option
 from commands.searching import where_of
 from commands.terminal import progress_bar
+from search_api.limits import DEFAULT_NEIGHBOURS, MAX_K
 
 
 @click.command("export-similar", epilog="Example: lookalike export-similar -k 20 --out similar.parquet")
-@click.option("-k", type=click.IntRange(1, 100), default=20, show_default=True, help="How many for each item.")
+@click.option(
+    "-k", type=click.IntRange(1, MAX_K), default=DEFAULT_NEIGHBOURS, show_default=True, help="How many for each item."
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -34,9 +37,10 @@ def export_similar(
     the catalogue has its rows. A file of that name is replaced when the new one is whole.
     """
     from indexer.exports.neighbour_files import require_format, write_neighbours
+    from search_api.query import Query
 
     require_format(out)
     with closing(open_engine(catalogue, model)) as engine, progress_bar("item") as progress:
-        neighbourhoods = engine.neighbours(k, where_of(conditions), look)
+        neighbourhoods = engine.neighbours(Query(k, where_of(conditions), look))
         rows = write_neighbours(neighbourhoods, out, progress)
     click.echo(f"{out}: {rows} rows, for {len(neighbourhoods)} items.")

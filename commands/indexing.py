@@ -121,14 +121,14 @@ def _bring_up_to_date(
     workers: int | None,
     choices: dict[str, bool],
 ) -> int:
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.database.page_checksums import note_pages
     from indexer.pipeline import indexing
     from indexer.pipeline.failures import REPORT_FILE, FailureReport
 
     card = embedder.card
     with (
-        closing(Catalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
+        closing(LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
         FailureReport(report_file or directory / REPORT_FILE) as failures,
         progress_bar("item") as progress,
         progress_bar("vector") as joining,
@@ -160,14 +160,14 @@ def _bring_up_to_date(
 def _foretell(
     items: "NamedSource", embedder: "Embedder", directory: Path, report_file: Path | None, choices: dict[str, bool]
 ) -> int:
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.errors import CatalogueMissing
     from indexer.pipeline import indexing
     from indexer.pipeline.failures import FailureReport
 
     with ExitStack() as stack:
         try:
-            catalogue = stack.enter_context(Catalogue.open(directory, embedder.card.fingerprint))
+            catalogue = stack.enter_context(LocalCatalogue.open(directory, embedder.card.fingerprint))
         except CatalogueMissing:
             catalogue = None
         failures = stack.enter_context(FailureReport(report_file)) if report_file else None

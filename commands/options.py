@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from search_api.limits import DEFAULT_K, MAX_K
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -46,7 +48,7 @@ look_option = click.option(
     "--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."
 )
 query_options = together(
-    click.option("-k", type=click.IntRange(1, 100), default=12, show_default=True, help="How many items."),
+    click.option("-k", type=click.IntRange(1, MAX_K), default=DEFAULT_K, show_default=True, help="How many items."),
     where_option,
     look_option,
     catalogue_option,

@@ -29,10 +29,11 @@ def search(
     """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
     from models.pictures.boxes import Box
     from search_api.http.answers import search_answer
+    from search_api.query import Query
 
     part = None if box is None else Box.parse(box)
     with closing(open_engine(catalogue, model)) as engine:
-        result = engine.search(image.read(), k, where_of(conditions), look, part)
+        result = engine.search(image.read(), Query(k, where_of(conditions), look), part)
     if as_json:
         print_json(search_answer(result))
     else:
@@ -53,9 +54,10 @@ def similar(
 ) -> None:
     """Find the items that look like the item ID; never the item itself."""
     from search_api.http.answers import hit_answer
+    from search_api.query import Query
 
     with closing(open_engine(catalogue, model)) as engine:
-        hits = engine.similar(item_id, k, where_of(conditions), look)
+        hits = engine.similar(item_id, Query(k, where_of(conditions), look))
     if as_json:
         print_json([hit_answer(hit) for hit in hits])
     else:

@@ -11,6 +11,8 @@ from commands.options import catalogue_option, json_option, model_option
 from commands.terminal import print_json, print_others
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
 
@@ -21,22 +23,61 @@ if TYPE_CHECKING:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port, 0 for any free one."
 )
-@click.option("--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Threads of a process.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
-def serve(catalogue: Path, model: Path | None, host: str, port: int, threads: int, workers: int) -> None:
-    """Serve the page and the API until Ctrl-C."""
-    from search_api.server import gunicorn_server
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; 2 where there are two cores.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 128),
+    default=2,
+    show_default=True,
+    help="Threads of a worker, beside the one that decodes pictures.",
+)
+@click.option("--prefix", default="", metavar="PATH", help="Path under which clients see the pages, like /vs.")
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="NETWORK",
+    help="Address or network of proxies whose X-Forwarded headers are believed. May be repeated.",
+)
+@click.option("--access-log", metavar="FILE", help="Write a line of JSON for each answer to FILE, or to stderr: -")
+@click.option("--reuse-port", is_flag=True, help="Let several servers share the port, to exchange them without a gap.")
+def serve(
+    catalogue: Path,
+    model: Path | None,
+    host: str,
+    port: int,
+    workers: int | None,
+    threads: int,
+    prefix: str,
+    trusted_proxies: tuple[str, ...],
+    access_log: str | None,
+    reuse_port: bool,
+) -> None:
+    """Serve the page and the API until Ctrl-C. SIGHUP loads catalogue and model anew."""
+    from search_api.server import serving
 
-    def make_app() -> "Flask":
-        # In the worker, after the fork: FAISS, SQLite and the runtime must not be loaded before.
+    def prepare() -> "Callable[[], Flask]":
+        # In the process that workers are forked from: what is imported here is shared by all.
         import webui.app
 
-        return webui.app.create_app(lambda: open_engine(catalogue, model))
+        return lambda: webui.app.create_app(lambda: open_engine(catalogue, model))
 
     def tell(address: str) -> None:
-        click.echo(f"Lookalike is ready on {address} (Ctrl-C stops it)", err=True)
+        click.echo(f"Lookalike is ready on {address}{serving_prefix} (Ctrl-C stops it)", err=True)
 
-    gunicorn_server.serve(make_app, host, port, threads=threads, workers=workers, on_ready=tell)
+    serving_prefix = prefix.rstrip("/")
+    serving.serve(
+        prepare,
+        host,
+        port,
+        threads=threads,
+        workers=workers,
+        on_ready=tell,
+        reuse_port=reuse_port,
+        prefix=prefix,
+        trusted_proxies=trusted_proxies,
+        access_log=access_log,
+    )
 
 
 @click.command(epilog="Example: lookalike info --json")

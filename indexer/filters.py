@@ -1,102 +1,78 @@
-"""Filters: a `where` mapping as one parameterised SQL condition over the table `items`."""
+"""Filters: a `where` mapping as a tree of conditions, which every kind of catalogue compiles for itself."""
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from indexer.errors import InvalidFilter
-from indexer.records import Where
+from indexer.records import AttributeValue, Where
 
-_BOUNDS = {"gte": ">=", "lte": "<="}
 LARGEST_INTEGER = 2**63 - 1
+
+Comparison: TypeAlias = Literal["gte", "lte"]
+_COMPARISONS: tuple[Comparison, ...] = ("gte", "lte")
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """SQL to put after WHERE, and its parameters in order."""
+class LabelIn:
+    """Holds for items whose predicted class is one of these."""
 
-    sql: str
-    parameters: tuple[str | int | float | None, ...]
+    labels: tuple[str, ...]
 
 
-def compile_where(where: Where | None, labels: Sequence[str], attribute_names: Collection[str]) -> Condition | None:
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Holds for items whose attribute equals one of these values as Python's `==` says.
+
+    1, 1.0 and True are equal, 1 and "1" are not; None equals an attribute that is null or absent.
+    """
+
+    name: str
+    values: tuple[AttributeValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """Holds for items whose attribute is of the bounds' kind, numbers or strings, and within all of them.
+
+    Strings are in the order of their code points.
+    """
+
+    name: str
+    bounds: tuple[tuple[Comparison, int | float | str], ...]
+
+    @property
+    def of_strings(self) -> bool:
+        """Whether the bounds are strings, not numbers."""
+        return isinstance(self.bounds[0][1], str)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Holds where all of these do."""
+
+    conditions: tuple["Condition", ...]
+
+
+Condition: TypeAlias = LabelIn | OneOf | InRange | AllOf
+"""A node of the tree. Equal conditions are equal and hash alike, so that what they allow can be remembered."""
+
+
+def condition_of(where: Where | None, labels: Sequence[str], attribute_names: Collection[str]) -> Condition | None:
     """Return the condition that holds for exactly the items a filter asks for; None when it asks for all.
 
-    A value or a list holds where Python's `==` does (1, 1.0 and True are equal, 1 and "1" are not); None holds for
-    an attribute that is null or absent. A range holds for values of its bounds' kind only, numbers or strings, the
-    latter in order of their code points.
-
-    Raises InvalidFilter for an unknown field or class, and for a value that no attribute can have.
+    `labels` are the model's classes, `attribute_names` those that any item ever had. Raises InvalidFilter for an
+    unknown field or class, and for a value that no attribute can have.
     """
     if where is None:
         return None
     if not isinstance(where, Mapping):
         raise InvalidFilter('A filter maps fields to values, such as {"label": "Dress"}.')
-    conditions = [_field(name, wanted, labels, attribute_names) for name, wanted in where.items()]
-    if not conditions:
-        return None
-    return Condition(
-        " AND ".join(f"({condition.sql})" for condition in conditions),
-        tuple(parameter for condition in conditions for parameter in condition.parameters),
-    )
-
-
-def _field(name: Any, wanted: Any, labels: Sequence[str], attribute_names: Collection[str]) -> Condition:
-    if name == "label":
-        values = wanted if _is_list(wanted) else [wanted]
-        for value in values:
-            if value not in labels:
-                raise InvalidFilter(f"There is no class {value!r}. The classes are: {', '.join(labels)}.")
-        return _one_of("label", [], values)
-    if name not in attribute_names:
-        known = ", ".join(["label", *sorted(attribute_names)])
-        raise InvalidFilter(f"No item has a field {name!r} to filter by. There are: {known}.")
-    column, path = "(attributes ->> ?)", f'$."{name}"'
-    if isinstance(wanted, Mapping):
-        return _range(column, path, name, wanted)
-    return _one_of(column, [path], [_value(name, value) for value in (wanted if _is_list(wanted) else [wanted])])
-
-
-def _one_of(column: str, path: list[str], values: Sequence[Any]) -> Condition:
-    sql = f"{column} IN (SELECT value FROM json_each(?))"
-    parameters = [*path, json.dumps([value for value in values if value is not None])]
-    if None in values:
-        sql += f" OR {column} IS NULL"
-        parameters += path
-    return Condition(sql, tuple(parameters))
-
-
-def _range(column: str, path: str, name: str, wanted: Mapping[Any, Any]) -> Condition:
-    if not wanted or not wanted.keys() <= _BOUNDS.keys():
-        raise InvalidFilter(f'A range of {name!r} has the bounds "gte" and "lte", one or both, and nothing else.')
-    values = [_value(name, value) for value in wanted.values()]
-    are_strings = {isinstance(value, str) for value in values}
-    if None in values or len(are_strings) > 1 or any(isinstance(value, bool) for value in wanted.values()):
-        raise InvalidFilter(f"The bounds of {name!r} are numbers, or both are strings.")
-    kinds = "('text')" if True in are_strings else "('integer', 'real')"
-    comparisons = [f"{column} {_BOUNDS[bound]} ?" for bound in wanted]
-    kind_of_value = f"typeof({column}) IN {kinds}"
-    return Condition(
-        " AND ".join([kind_of_value, *comparisons]),
-        (path, *(part for value in values for part in (path, value))),
-    )
-
-
-def _value(name: str, value: Any) -> str | int | float | None:
-    """Check one value; what JSON keeps as true or false SQL reads as 1 or 0."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        if is_text(value):
-            return value
-    elif isinstance(value, int):
-        if abs(value) <= LARGEST_INTEGER:
-            return value
-    elif isinstance(value, float) and math.isfinite(value):
-        return value
-    raise InvalidFilter(f"{value!r} is nothing that {name!r} can be: a string, a finite number, true, false or null.")
+    conditions = tuple(_field(name, wanted, labels, attribute_names) for name, wanted in where.items())
+    if len(conditions) > 1:
+        return AllOf(conditions)
+    return conditions[0] if conditions else None
 
 
 def is_text(value: str) -> bool:
@@ -108,5 +84,46 @@ def is_text(value: str) -> bool:
     return True
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+def _field(name: Any, wanted: Any, labels: Sequence[str], attribute_names: Collection[str]) -> Condition:
+    values = wanted if isinstance(wanted, Sequence) and not isinstance(wanted, str | bytes) else [wanted]
+    if name == "label":
+        for value in values:
+            if value not in labels:
+                raise InvalidFilter(f"There is no class {value!r}. The classes are: {', '.join(labels)}.")
+        return LabelIn(tuple(values))
+    if name not in attribute_names:
+        known = ", ".join(["label", *sorted(attribute_names)])
+        raise InvalidFilter(f"No item has a field {name!r} to filter by. There are: {known}.")
+    if isinstance(wanted, Mapping):
+        return _range(name, wanted)
+    return OneOf(name, tuple(_value(name, value) for value in values))
+
+
+def _range(name: str, wanted: Mapping[Any, Any]) -> InRange:
+    if not wanted or not wanted.keys() <= set(_COMPARISONS):
+        raise InvalidFilter(f'A range of {name!r} has the bounds "gte" and "lte", one or both, and nothing else.')
+    bounds: list[tuple[Comparison, int | float | str]] = []
+    for comparison in _COMPARISONS:
+        if comparison in wanted:
+            bound = _value(name, wanted[comparison])
+            if bound is None or isinstance(bound, bool):
+                raise InvalidFilter(f"The bounds of {name!r} are numbers, or both are strings.")
+            bounds.append((comparison, bound))
+    if len({isinstance(bound, str) for _, bound in bounds}) > 1:
+        raise InvalidFilter(f"The bounds of {name!r} are numbers, or both are strings.")
+    return InRange(name, tuple(bounds))
+
+
+def _value(name: str, value: Any) -> AttributeValue:
+    """Return a value that an attribute can have, as it is."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if is_text(value):
+            return value
+    elif isinstance(value, int):
+        if abs(value) <= LARGEST_INTEGER:
+            return value
+    elif isinstance(value, float) and math.isfinite(value):
+        return value
+    raise InvalidFilter(f"{value!r} is nothing that {name!r} can be: a string, a finite number, true, false or null.")

@@ -89,6 +89,19 @@ class Hits(list[Hit]):
         self.exact = exact
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorTable:
+    """Every live item of one state of a catalogue, in order of id.
+
+    `vectors` is float32 (n, dim), rows of unit length; `allowed` the positions that a filter allows, int64 (m,),
+    ascending, or None for all.
+    """
+
+    ids: Sequence[str]
+    vectors: NDArray[np.float32]
+    allowed: NDArray[np.int64] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of the items that a filter allows, in order of id, and how many there are in all."""

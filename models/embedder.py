@@ -1,45 +1,49 @@
-"""What makes vectors out of pictures: the array types, the view, and the protocol every embedder keeps."""
+"""What makes vectors out of pictures: the view, and the protocol that every embedder keeps."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Images, Probabilities, Vectors
+from models.card import ModelCard
+
 if TYPE_CHECKING:
-    from models.card import ModelCard
     from models.pictures.boxes import Box
     from models.pictures.decoding import Picture
-
-Views: TypeAlias = NDArray[np.uint8]
-"""(n, height, width) or (n, height, width, 3), as the card's input says."""
-
-Vectors: TypeAlias = NDArray[np.float32]
-"""(n, dim), every row of L2 norm 1, so that an inner product is a cosine."""
-
-Probabilities: TypeAlias = NDArray[np.float32]
-"""(n, classes), rows sum to 1, columns in the card's order of classes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One picture as the model sees it.
+    """One picture as the model sees it: all that `Embedder.embed` is given of it.
 
-    `pixels` is uint8 in the shape of one row of `Views`; `notes` are sentences for a person about the steps taken
-    and any doubt about them. `cutout`, uint8 (height, width, 4), is the photograph made smaller, opaque where the
-    garment was found; None for a picture that was taken as it is.
+    `pixels` is uint8 in the card's `input_shape`. A model that needs more than pixels has its preprocessing put that
+    into a field of its own here. `notes` and `cutout` are only shown: sentences for a person about the steps taken and
+    any doubt about them, and, uint8 (height, width, 4), the photograph made smaller, opaque where the garment was
+    found; None for a picture that was taken as it is.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
     cutout: NDArray[np.uint8] | None = None
 
+    def without_display(self) -> "View":
+        """Return the view without what is only shown: light to send to another process."""
+        return replace(self, notes=(), cutout=None)
+
+
+def as_views(images: Images) -> list[View]:
+    """Return images that are as a model sees them already, uint8 (n, ...), as n views."""
+    return [View(image) for image in images]
+
 
 class Embedder(Protocol):
     """A model ready to answer. Safe to call from several threads at once."""
 
     @property
-    def card(self) -> "ModelCard": ...
+    def card(self) -> ModelCard: ...
 
     def prepare(self, picture: "Picture", box: "Box | None" = None) -> View:
         """Return the model's own input made from a picture, the same for queries and for catalogue items.
@@ -48,10 +52,10 @@ class Embedder(Protocol):
         """
         ...
 
-    def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
+    def embed(self, views: Sequence[View]) -> tuple[Vectors, Probabilities]:
         """Return unit vectors and class probabilities of `n >= 0` views from one forward pass.
 
-        Raises ValueError when the shape or dtype is not the card's.
+        Raises ValueError when the shape or dtype of a view's pixels is not the card's.
         """
         ...
 

@@ -93,6 +93,18 @@ class CheckpointMismatch(LookalikeError):
     code = "checkpoint-mismatch"
 
 
+class UnknownPart(LookalikeError, ValueError):
+    """A weight was given for a part that the model's vectors do not have."""
+
+    code = "unknown-part"
+
+
+class InvalidWeights(LookalikeError, ValueError):
+    """The weights of a vector's parts are not between 0 and 1, or all of them are 0."""
+
+    code = "invalid-weights"
+
+
 class UnknownKind(LookalikeError):
     """A folder of photographs is named like no kind of garment for which the right classes are known."""
 

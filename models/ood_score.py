@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.embedder import Vectors
+from models.arrays import Vectors
 from models.npz import read_arrays, write_arrays
 
 ACCEPTED = 0.95

@@ -7,6 +7,7 @@ when first needed.
 import math
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from models.arrays import Images, Probabilities, Vectors
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
-from models.embedder import Probabilities, Vectors, View, Views
-from models.errors import BundleDamaged, BundleTooNew
+from models.embedder import View
+from models.errors import BundleDamaged
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
 from models.ood_score import Familiarity
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
-from models.preprocessing import fashion_mnist_tile
+from models.preprocessing import preprocessing_named
 
 _BATCH_SIZES = (256, 16, 1)
 _PARALLEL_FROM = 16
@@ -40,16 +42,13 @@ class LiteRTEmbedder:
     def __init__(self, bundle: Path) -> None:
         self._bundle = bundle
         self._card = read_card(bundle)
-        if self._card.preprocessing != fashion_mnist_tile.PREPROCESSING:
-            raise BundleTooNew(
-                f"{bundle} needs the preprocessing {self._card.preprocessing!r}, which this version does not have. "
-                "Upgrade lookalike."
-            )
+        self._preprocessing = preprocessing_named(self._card.preprocessing)
         self._graph = (bundle / RUNTIME_FILE).read_bytes()
         self._of_thread = threading.local()
         try:
             # The runtime announces its delegate once in a process's life, from C++.
             with silenced():
+                self._check_views()
                 self._interpreter(1)
                 self._check_parts()
         except (ValueError, RuntimeError, KeyError) as error:
@@ -82,18 +81,18 @@ class LiteRTEmbedder:
         return len(self._graph)
 
     def prepare(self, picture: Picture, box: Box | None = None) -> View:
-        """Return the 28x28 view of a picture, or of what its box holds, by Fashion-MNIST's own conversion."""
-        return fashion_mnist_tile.prepare(picture, box)
+        """Return the view of a picture, or of what its box holds, by the preprocessing that the card names."""
+        return self._preprocessing.prepare(picture, box)
 
-    def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
-        """Return vectors float32 (n, dim) of unit norm and probabilities float32 (n, classes).
+    def embed(self, views: Sequence[View]) -> tuple[Vectors, Probabilities]:
+        """Return vectors float32 (n, dim) of unit norm and probabilities float32 (n, classes) of n >= 0 views.
 
-        `views` is uint8 (n, *card.input_shape), n >= 0; anything else raises ValueError.
+        Raises ValueError unless the pixels of each are uint8 of the card's `input_shape`.
         """
-        if views.dtype != np.uint8 or views.shape[1:] != self._card.input_shape:
-            raise ValueError(
-                f"views are {views.dtype} {views.shape}, not uint8 (n, {', '.join(map(str, self._card.input_shape))})"
-            )
+        shape = self._card.input_shape
+        for view in views:
+            if view.pixels.shape != shape or view.pixels.dtype != np.uint8:
+                raise ValueError(f"a view's pixels are {view.pixels.dtype} {view.pixels.shape}, not uint8 {shape}")
         n = len(views)
         vectors = np.empty((n, self._card.dim), np.float32)
         probabilities = np.empty((n, len(self._card.classes)), np.float32)
@@ -101,7 +100,8 @@ class LiteRTEmbedder:
         while start < n:
             size = next(size for size in _BATCH_SIZES if size <= n - start)
             rows = slice(start, start + size)
-            vectors[rows], probabilities[rows] = self._interpreter(size).run(views[rows])
+            pixels = np.stack([view.pixels for view in views[rows]])
+            vectors[rows], probabilities[rows] = self._interpreter(size).run(pixels)
             start += size
         return vectors, probabilities
 
@@ -112,6 +112,11 @@ class LiteRTEmbedder:
     def confidence(self, predicted: NDArray[np.integer], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the chance of the same class, float32 (n, k), for queries of predicted classes (n,)."""
         return self._confidence.of(predicted, cosines)
+
+    def _check_views(self) -> None:
+        """Raise ValueError when the card's preprocessing makes no views of the shape that the card says."""
+        if self._preprocessing.view_shape != self._card.input_shape:
+            raise ValueError(f"{self._preprocessing.name} makes views of the shape {self._preprocessing.view_shape}")
 
     def _check_parts(self) -> None:
         """Raise ValueError when the parts of a vector don't have the shares that the card says."""
@@ -150,8 +155,8 @@ class _FixedBatch:
         if dims != [(size, card.dim), (size, len(card.classes))]:
             raise ValueError(f"its outputs have the shapes {dims}")
 
-    def run(self, views: Views) -> tuple[Vectors, Probabilities]:
+    def run(self, pixels: Images) -> tuple[Vectors, Probabilities]:
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input, views.reshape(self._shape).astype(np.float32))
+        interpreter.set_tensor(self._input, pixels.reshape(self._shape).astype(np.float32))
         interpreter.invoke()
         return interpreter.get_tensor(self._vector), interpreter.get_tensor(self._probabilities)

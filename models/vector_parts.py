@@ -4,12 +4,13 @@ Each part is a unit vector of its own, multiplied by the root of its share and s
 product of two whole vectors is the sum of the parts' cosines, each times its share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.embedder import Vectors
+from models.arrays import Vectors
+from models.errors import InvalidWeights, UnknownPart
 
 LOOK = "look"
 """The name of the part that says how an item looks; all others together say what kind of thing it is."""
@@ -30,17 +31,59 @@ def look_share(parts: Sequence[VectorPart]) -> float | None:
     return shares.get(LOOK) if len(shares) > 1 else None
 
 
-def with_look(vectors: Vectors, parts: Sequence[VectorPart], look: float) -> Vectors:
-    """Return queries that find by `(1 - look) * cosine of the kind + look * cosine of the look`.
+def weights_of_look(parts: Sequence[VectorPart], look: float) -> Mapping[str, float]:
+    """Return the weights that a look, 0 (same kind) to 1 (same look), stands for: all other parts share the rest.
 
-    `vectors` is float32 (n, dim), unit rows made of `parts`; `look` is 0 to 1. The result has the same shape and
-    type, and its inner product with such a unit row is that weighted cosine, -1 to 1. Its rows are of length
-    `sqrt((1 - look)**2 / (1 - share) + look**2 / share) >= 1`, and equal `vectors` where `look` is the share itself.
-    Raises ValueError where there is no look among the parts.
+    Raises UnknownPart where the look can't be told from the rest of the vector.
     """
-    share = look_share(parts)
-    if share is None:
-        raise ValueError("These vectors have no part that is the look.")
-    factors = [look / share if part.name == LOOK else (1 - look) / (1 - share) for part in parts]
-    weighted: Vectors = vectors * np.repeat(np.array(factors, np.float32), [part.dim for part in parts])
-    return weighted
+    if look_share(parts) is None:
+        raise UnknownPart("The model's vectors have no part that is the look beside others. Search without look.")
+    return {LOOK: look}
+
+
+def full_weights(parts: Sequence[VectorPart], weights: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the weight of every part, adding up to 1, that some weights, 0 to 1 by the parts' names, stand for.
+
+    Parts that are not named share what the named ones leave of 1, in the proportions of their own shares: nothing
+    where the named weights add up to 1 or more. Only proportions count: all are divided by their sum.
+
+    Raises UnknownPart for a name that no part has, InvalidWeights for a weight outside 0 to 1 and where none is left
+    that is positive.
+    """
+    named = {part.name for part in parts}
+    for name, weight in weights.items():
+        if name not in named:
+            has = f"it has {', '.join(part.name for part in parts)}" if parts else "its vectors are undivided"
+            raise UnknownPart(f"The model's vectors have no part {name!r}: {has}. Weigh only what there is.")
+        if not 0 <= weight <= 1:  # nor is NaN
+            raise InvalidWeights(f"The weight of {name!r} must be between 0 and 1, not {weight}.")
+    others = sum(part.share for part in parts if part.name not in weights)
+    rest = max(0.0, 1 - sum(weights.values())) if others else 0.0
+    total = sum(weights.values()) + rest
+    if not total > 0:
+        raise InvalidWeights("All weights are 0, so there is nothing to search by. Give one part at least some weight.")
+    return {
+        part.name: (weights[part.name] if part.name in weights else rest * part.share / others) / total
+        for part in parts
+    }
+
+
+def weighted(vectors: Vectors, parts: Sequence[VectorPart], weights: Mapping[str, float]) -> Vectors:
+    """Return queries that find by the weighted mean of the parts' cosines instead of the model's own.
+
+    `vectors` is float32 (n, dim), unit rows made of `parts`; `weights` are what `full_weights` takes. The result has
+    the shape and type of `vectors`; its inner product with such a unit row is that mean, -1 to 1, and its rows are 1 or
+    longer. It equals `vectors` where the weights are the parts' shares. Raises what `full_weights` does.
+    """
+    full = full_weights(parts, weights)
+    factors = np.array([full[part.name] / part.share for part in parts], np.float32)
+    result: Vectors = vectors * np.repeat(factors, [part.dim for part in parts])
+    return result
+
+
+def with_look(vectors: Vectors, parts: Sequence[VectorPart], look: float) -> Vectors:
+    """Return queries that find by `(1 - look) * cosine of the kind + look * cosine of the look`, as `weighted` does.
+
+    Raises UnknownPart where the look can't be told from the rest of the vector.
+    """
+    return weighted(vectors, parts, weights_of_look(parts, look))

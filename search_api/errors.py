@@ -87,7 +87,19 @@ class InvalidAddress(LookalikeError):
     code = "invalid-address"
 
 
+class InvalidPrefix(LookalikeError):
+    """What is given as the prefix of paths is none."""
+
+    code = "invalid-prefix"
+
+
 class ServerFailed(LookalikeError):
     """A server process could not start, or can't go on."""
 
     code = "server-failed"
+
+
+class LogNotWritable(LookalikeError):
+    """The access log can't be opened for writing."""
+
+    code = "log-not-writable"

@@ -1,6 +1,6 @@
 """What the engine answers: records that command line, API and pages only translate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,11 +51,13 @@ class Matches(list[Match]):
 class SearchResult:
     """The answer to one query.
 
-    `predictions` holds every class, best first, and their probabilities sum to 1; `familiarity` is the share of
+    `predictions` holds every class, best first, and their probabilities sum to 1; of an item, only what is stored: the
+    best class; `familiarity` is the share of
     pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
     `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
-    `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint and
-    `generation` the catalogue's; `took_ms` is the whole time in milliseconds.
+    `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint, `generation`
+    that of the catalogue's index and `state` the version of the catalogue's state; `timings` are the milliseconds of
+    each step: decode, embed, search.
     """
 
     predictions: tuple[Prediction, ...]
@@ -66,7 +68,13 @@ class SearchResult:
     notes: tuple[str, ...]
     model: str
     generation: int
-    took_ms: float
+    state: str
+    timings: Mapping[str, float]
+
+    @property
+    def took_ms(self) -> float:
+        """The milliseconds of all steps together."""
+        return sum(self.timings.values())
 
     @property
     def familiar(self) -> bool:
@@ -76,7 +84,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What is being served: the model's card, the catalogue's number of items and its generation.
+    """What is being served: the model's card, the catalogue's number of items, its generation and its state.
 
     `recall` is the share of the ten nearest that searches through a graph find, 0 to 1; None while all are exact.
     """
@@ -85,3 +93,4 @@ class EngineInfo:
     items: int
     generation: int
     recall: float | None
+    state: str

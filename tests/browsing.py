@@ -13,7 +13,7 @@ from find_chromium import find_chromium
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from models.datasets.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
@@ -47,7 +47,7 @@ def site(
     directory = tmp_path_factory.mktemp("site") / "catalogue"
     card = embedder.card
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
     command = [sys.executable, "-m", "lookalike", "serve", "--port", "0", "--catalogue", str(directory)]
     with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as server:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 
 
-def assert_same(one: Catalogue, other: Catalogue) -> None:
+def assert_same(one: LocalCatalogue, other: LocalCatalogue) -> None:
     """Hold two catalogues to be the same, item for item, picture for picture and vector for vector."""
     ids = one.ids()
     assert other.ids() == ids

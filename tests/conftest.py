@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import models
 from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.datasets import fashion_mnist
@@ -121,7 +121,7 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEm
     directory = tmp_path_factory.mktemp("small") / "catalogue"
     card = embedder.card
     some = Split(test_split.images[:SMALL], test_split.labels[:SMALL])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
     return directory
 
@@ -129,7 +129,7 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEm
 @pytest.fixture(scope="module")
 def engine(small_catalogue: Path, embedder: LiteRTEmbedder) -> Iterator[Engine]:
     """The engine over the small catalogue."""
-    with Catalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
         yield Engine(embedder, catalogue)
 
 

@@ -53,7 +53,7 @@ def test_no_module_has_two_jobs_worth_of_lines(project: Path) -> None:
     [
         ("import lookalike", {"numpy", "flask", "faiss", "PIL"}),
         ("import indexer.pipeline.worker_main", {"faiss", "apsw", "ai_edge_litert", "flask", "click"}),
-        ("import search_api.server.gunicorn_server", {"numpy", "faiss", "apsw", "ai_edge_litert", "PIL"}),
+        ("import search_api.server.serving", {"numpy", "faiss", "apsw", "ai_edge_litert", "PIL"}),
         (
             "import models, indexer.pipeline.indexing, search_api.engine, webui.app",
             {"tensorflow", "keras", "matplotlib", "urllib3"},

@@ -19,9 +19,10 @@ from benchmarks.obvious_server import create_app
 from benchmarks.processes import Server, memory_of, serving
 from benchmarks.queries import Client, get, search
 from benchmarks.report import section_lines
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from models.datasets.fashion_mnist import Split
 from search_api.engine import Engine
+from search_api.query import Query
 
 
 def _run(project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -133,14 +134,14 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path
 
 
 def test_the_obvious_way_finds_what_the_engine_finds(small_catalogue: Path, engine: Engine, test_split: Split) -> None:
-    with Catalogue.open(small_catalogue) as catalogue:
+    with LocalCatalogue.open(small_catalogue) as catalogue:
         ids = [item.id for item in catalogue.browse(limit=1000).items]
         vectors = catalogue.vectors(ids)
     obvious = create_app(keras.models.load_model(CLASSIFIER), np.array(ids), vectors).test_client()
     for image in test_split.images[1000:1004]:
         picture = png_file(image)
         answer = obvious.post("/search", data={"k": "5", "image": (io.BytesIO(picture), "query.png")}).get_json()
-        result = engine.search(picture, k=5)
+        result = engine.search(picture, Query(k=5))
         assert answer["label"] == result.predictions[0].label
         assert [hit["id"] for hit in answer["hits"]] == [hit.item.id for hit in result.hits]
         assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in result.hits], abs=1e-4)

@@ -20,6 +20,7 @@ from models.pictures.boxes import Box
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
+from search_api.query import Query
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_what_lies_beyond_the_box_is_not_cut_out(engine: Engine, two: bytes) -> 
 def test_a_form_and_a_bare_picture_take_the_box_that_the_engine_takes(
     client: FlaskClient, engine: Engine, two: bytes
 ) -> None:
-    expected = engine.search(two, k=5, box=Box.parse(TROUSERS))
+    expected = engine.search(two, Query(k=5), box=Box.parse(TROUSERS))
     form = post(client, two, box=TROUSERS, k=5).json
     bare = client.post(f"/v1/search?k=5&box={TROUSERS}", data=two, content_type="image/jpeg").json
     for answer in (form, bare):

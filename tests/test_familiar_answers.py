@@ -11,14 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.evaluation.ood_images import noise
 from models.match_confidence import GOOD_MATCH
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.http.app import create_app
+from search_api.query import Query
 from search_api.results import Match, Matches
 from webui.app import create_app as create_site
 
@@ -46,9 +48,11 @@ def strange() -> bytes:
 def bags(embedder: LiteRTEmbedder, test_split: Split, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine over thirty bags and nothing else."""
     images = test_split.images[test_split.labels == CLASSES.index("Bag")][:30]
-    vectors, probabilities = embedder.embed(images)
+    vectors, probabilities = embedder.embed(as_views(images))
     card = embedder.card
-    with Catalogue.create(tmp_path_factory.mktemp("bags") / "c", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(
+        tmp_path_factory.mktemp("bags") / "c", card.fingerprint, card.dim, card.classes
+    ) as catalogue:
         catalogue.upsert(
             [
                 Record(
@@ -87,7 +91,7 @@ def test_an_item_is_as_familiar_as_its_picture(engine: Engine, plain: bytes) -> 
 def test_confidence_is_what_the_model_says_of_class_and_cosine(
     engine: Engine, embedder: LiteRTEmbedder, plain: bytes
 ) -> None:
-    result = engine.search(plain, k=50)
+    result = engine.search(plain, Query(k=50))
     predicted = CLASSES.index(result.predictions[0].label)
     scores = np.array([[match.score for match in result.hits]], np.float32)
     expected = embedder.confidence(np.array([predicted]), scores)[0]
@@ -98,8 +102,8 @@ def test_confidence_is_what_the_model_says_of_class_and_cosine(
 
 @pytest.mark.parametrize("look", [0, 0.5, 1])
 def test_confidence_does_not_change_with_the_look(look: float, engine: Engine) -> None:
-    plain = {match.item.id: match.confidence for match in engine.similar("test-00041", k=100)}
-    weighted = engine.similar("test-00041", k=100, look=look)
+    plain = {match.item.id: match.confidence for match in engine.similar("test-00041", Query(k=100))}
+    weighted = engine.similar("test-00041", Query(k=100, look=look))
     both = [match for match in weighted if match.item.id in plain]
     assert len(both) > 30
     for match in both:
@@ -107,13 +111,13 @@ def test_confidence_does_not_change_with_the_look(look: float, engine: Engine) -
 
 
 def test_nothing_among_bags_is_a_good_match_for_trousers(bags: Engine, trouser: bytes) -> None:
-    result = bags.search(trouser, k=5)
+    result = bags.search(trouser, Query(k=5))
     assert result.predictions[0].label == "Trouser"
     assert result.familiar
     assert result.hits.no_good_match
     assert len(result.hits) == 5, "the nearest there are"
     assert all(match.confidence < GOOD_MATCH for match in result.hits)
-    assert not bags.similar("bag-00", k=5).no_good_match
+    assert not bags.similar("bag-00", Query(k=5)).no_good_match
 
 
 def test_no_good_match_is_told_by_the_best(bags: Engine) -> None:

@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import BackupUnusable, CatalogueExists, CatalogueInUse, CatalogueMissing
 from indexer.upkeep.backup import back_up, restore
@@ -29,7 +29,7 @@ def catalogue(small_catalogue: Path, tmp_path: Path) -> Path:
 
 def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
         items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
         return {
@@ -55,7 +55,7 @@ def test_what_is_restored_is_what_was_backed_up(catalogue: Path, tmp_path: Path)
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["backup"]
     assert restore(tmp_path / "to" / "backup", tmp_path / "restored") == 300
     assert contents(tmp_path / "restored") == contents(catalogue)
-    with Catalogue.open(tmp_path / "restored") as restored:
+    with LocalCatalogue.open(tmp_path / "restored") as restored:
         assert (tmp_path / "restored" / f"generation-{restored.generation:06}.faiss").is_file()
         restored.delete(["test-00000"])
     assert verify(tmp_path / "restored").is_sound
@@ -66,10 +66,10 @@ def test_a_backup_is_of_one_moment_while_another_process_writes(catalogue: Path,
     """The writer keeps the number of the last round in every item; a mixture of two rounds would show."""
     code = """
         import sys
-        from indexer.catalogue.local import Catalogue
+        from indexer.catalogue.local import LocalCatalogue
         from indexer.records import AttributeUpdate
 
-        catalogue = Catalogue.open(sys.argv[1])
+        catalogue = LocalCatalogue.open(sys.argv[1])
         ids = catalogue.ids()
         for round in range(10**6):
             catalogue.upsert([AttributeUpdate(id_, {"round": round}, f"{round}") for id_ in ids])
@@ -178,11 +178,14 @@ def test_a_catalogue_is_replaced_by_force_only_and_not_while_it_is_open(
 ) -> None:
     before = contents(catalogue)
     back_up(catalogue, tmp_path / "backup")
-    with Catalogue.open(catalogue) as changed:
+    with LocalCatalogue.open(catalogue) as changed:
         changed.delete(["test-00003"])
     with pytest.raises(CatalogueExists, match="--force"):
         restore(tmp_path / "backup", catalogue)
-    code = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    code = (
+        "import sys; from indexer.catalogue.local import LocalCatalogue;"
+        " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
+    )
     with started(code, catalogue, project=project) as other:
         assert other.stdout is not None
         other.stdout.readline()
@@ -200,9 +203,9 @@ def test_a_log_left_by_a_killed_writer_is_backed_up_and_never_replayed_on_what_i
 ) -> None:
     code = """
         import os, sys
-        from indexer.catalogue.local import Catalogue
+        from indexer.catalogue.local import LocalCatalogue
 
-        catalogue = Catalogue.open(sys.argv[1])
+        catalogue = LocalCatalogue.open(sys.argv[1])
         catalogue.delete(catalogue.ids()[:100])
         os.kill(os.getpid(), 9)
     """

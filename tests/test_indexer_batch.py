@@ -21,14 +21,13 @@ import pytest
 from catalogue_asserts import assert_same
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import content_of, digest_of, is_same_picture
 from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.pipeline import indexing, plan, pool, worker_main
 from indexer.pipeline.failures import FailureReport
 from indexer.pipeline.pool import Workers
 from indexer.pipeline.run_report import IndexReport
-from indexer.pipeline.worker_main import PREPROCESSING
 from indexer.records import AttributeUpdate
 from indexer.sources.errors import SourceChanged
 from indexer.sources.folder import Folder
@@ -39,6 +38,7 @@ from indexer.sources.tables import Table
 from indexer.thumbnails import display_copy
 from models.datasets import fashion_mnist
 from models.pictures.decoding import decode
+from models.preprocessing import FASHION_MNIST
 from models.runtime import LiteRTEmbedder
 
 index = partial(indexing.index, workers=1)
@@ -80,13 +80,13 @@ def tiles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callable[..., Catalogue]]:
+def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callable[..., LocalCatalogue]]:
     """Open catalogues by name, made where there are none."""
-    opened: list[Catalogue] = []
+    opened: list[LocalCatalogue] = []
 
-    def open_(name: str = "catalogue") -> Catalogue:
+    def open_(name: str = "catalogue") -> LocalCatalogue:
         card = embedder.card
-        opened.append(Catalogue.create(tmp_path / name, card.fingerprint, card.dim, card.classes))
+        opened.append(LocalCatalogue.create(tmp_path / name, card.fingerprint, card.dim, card.classes))
         return opened[-1]
 
     yield open_
@@ -95,7 +95,7 @@ def open_catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Callabl
 
 
 @pytest.fixture
-def catalogue(open_catalogue: Callable[..., Catalogue]) -> Catalogue:
+def catalogue(open_catalogue: Callable[..., LocalCatalogue]) -> LocalCatalogue:
     return open_catalogue()
 
 
@@ -118,7 +118,7 @@ def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_photographs_arrive_as_one_process_would_make_them(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     counted: list[tuple[int, int]] = []
     source = Folder(folder)
@@ -127,7 +127,7 @@ def test_photographs_arrive_as_one_process_would_make_them(
     assert counted == [(8, 30), (16, 30), (24, 30), (30, 30)]
     ids = [item.id for item in source if isinstance(item, SourceItem)]
     pictures = [decode((folder / id_).read_bytes()) for id_ in ids]
-    vectors, probabilities = embedder.embed(np.stack([embedder.prepare(picture).pixels for picture in pictures]))
+    vectors, probabilities = embedder.embed([embedder.prepare(picture) for picture in pictures])
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
     assert [item.label for item in items] == [embedder.card.classes[best] for best in probabilities.argmax(axis=1)]
@@ -137,7 +137,7 @@ def test_photographs_arrive_as_one_process_would_make_them(
 
 
 def test_a_second_run_decodes_nothing_and_starts_no_process(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     indexing.index(Folder(folder), embedder, catalogue)
     nothing_is_decoded()
@@ -145,7 +145,7 @@ def test_a_second_run_decodes_nothing_and_starts_no_process(
 
 
 def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
-    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     first, second = open_catalogue("first"), open_catalogue("second")
     indexing.index(Folder(folder), embedder, first, workers=1)
@@ -154,7 +154,7 @@ def test_the_same_source_twice_gives_the_same_catalogue_whatever_the_workers(
 
 
 def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     ids = catalogue.ids()
@@ -172,7 +172,7 @@ def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
 
 
 def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     before = catalogue.vectors(["item-1", "item-4"])
@@ -192,7 +192,7 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
 
 
 def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     old = [AttributeUpdate(id_, {"price": 1}, f"{number:064x}") for number, id_ in enumerate(catalogue.ids())]
@@ -202,7 +202,7 @@ def test_a_catalogue_with_contents_of_the_old_form_is_indexed_again(
 
 
 def test_attributes_of_an_item_that_is_not_there_change_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     with pytest.raises(UnknownItem, match="'none'"):
@@ -220,7 +220,7 @@ def test_content_tells_the_picture_from_the_attributes() -> None:
 
 
 def test_what_fails_is_told_in_order_and_stops_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     kept = catalogue.vectors(["item-1"])
@@ -250,7 +250,7 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
 
 
 def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
-    folder: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, small_batches: None
+    folder: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, small_batches: None
 ) -> None:
     ids = [item.id for item in Folder(folder) if isinstance(item, SourceItem)]
     (folder / ids[12]).write_text("no picture")
@@ -266,7 +266,7 @@ def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(
 
 
 def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
@@ -281,7 +281,7 @@ def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
 
 @pytest.mark.parametrize("line", [b'{"image": "0.png"}', b"no json", b'{"id": 7.5, "image": "0.png"}'])
 def test_prune_is_held_back_when_the_source_was_not_read_wholly(
-    line: bytes, tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    line: bytes, tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     stream = b'{"id": "item-1", "image": "1.png", "price": 11}\n' + line
@@ -293,7 +293,7 @@ def test_prune_is_held_back_when_the_source_was_not_read_wholly(
 
 
 def test_nothing_is_pruned_when_the_source_breaks_off(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     table = Table(tiles)
@@ -304,7 +304,7 @@ def test_nothing_is_pruned_when_the_source_breaks_off(
 
 
 def test_a_preview_foresees_and_changes_nothing(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, nothing_is_decoded: Callable[[], None]
 ) -> None:
     assert indexing.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
     index(Table(tiles), embedder, catalogue)
@@ -359,7 +359,7 @@ def _mixed(tiles: Path) -> Sequence[SourceItem]:
 
 
 def test_a_picture_that_kills_its_worker_fails_alone(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "BATCH", 4)
     failures: list[Failure] = []
@@ -375,7 +375,7 @@ def test_a_picture_that_kills_its_worker_fails_alone(
 
 
 def test_a_picture_on_which_the_decoder_hangs_fails_and_the_run_goes_on(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "BATCH", 4)
     sound = [SourceItem(f"item-{n}", PictureFile(tiles.parent / f"{n}.png")) for n in range(6)]
@@ -405,7 +405,7 @@ class DeadlyOnce:
 
 
 def test_a_picture_whose_worker_the_system_ended_is_tried_again(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     source = [SourceItem(f"item-{n}", DeadlyOnce(tiles.parent / f"{n}.png")) for n in range(2)]
     assert index(source, embedder, catalogue) == IndexReport(2, 0, 0, 1)
@@ -414,7 +414,7 @@ def test_a_picture_whose_worker_the_system_ended_is_tried_again(
 def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(tiles: Path) -> None:
     paths = [tiles.parent / f"{n}.png" for n in range(6)]
     pictures = [Deadly() if n == 5 else PictureFile(paths[n % 6]) for n in range(24)]
-    with Workers(PREPROCESSING, 2) as pool, ThreadPoolExecutor(8) as threads:
+    with Workers(FASHION_MNIST, 2) as pool, ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(pool.prepared, picture) for picture in pictures]
         for n, (picture, future) in enumerate(zip(pictures, asked, strict=True)):
             if isinstance(picture, Deadly):
@@ -426,7 +426,7 @@ def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(
 
 
 def test_whoever_waits_for_workers_that_are_closed_is_let_go(tiles: Path) -> None:
-    pool = Workers(PREPROCESSING, 1)
+    pool = Workers(FASHION_MNIST, 1)
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(pool.result, pool.begin(Hanging())) for _ in range(2)]
         pool.close()
@@ -442,13 +442,13 @@ def test_no_worker_hears_of_ctrl_c(tiles: Path, project: Path) -> None:
     code = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from indexer.pipeline.worker_main import PREPROCESSING
+from models.preprocessing import FASHION_MNIST
 from indexer.sources.picture_files import PictureFile
 from indexer.pipeline.pool import Workers
 
 if __name__ == "__main__":
     picture = PictureFile(Path(sys.argv[1]))
-    with Workers(PREPROCESSING, 2) as pool:
+    with Workers(FASHION_MNIST, 2) as pool:
         for _ in range(2):
             for task in [pool.begin(picture) for _ in range(20)]:
                 pool.result(task)
@@ -468,7 +468,7 @@ def dies_at_once(*_: object) -> None:
 
 
 def test_workers_that_can_not_live_end_the_run_with_a_named_error(
-    tiles: Path, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "work", dies_at_once)
     with pytest.raises(WorkersLost, match="--workers 1"):
@@ -487,7 +487,7 @@ from pathlib import Path
 import models
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.sources.folder import Folder
 
 if __name__ == "__main__":
@@ -498,7 +498,7 @@ if __name__ == "__main__":
     def progress(done, total):
         print(done, *(child.pid for child in multiprocessing.active_children()), flush=True)
 
-    with Catalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(sys.argv[2], card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(Folder(Path(sys.argv[1])), embedder, catalogue, progress)
 """
 
@@ -523,7 +523,7 @@ def _lives(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see that workers have ended")
 def test_runs_that_are_killed_and_resumed_end_as_one_that_was_not(
-    folder: Path, open_catalogue: Callable[..., Catalogue], embedder: LiteRTEmbedder, project: Path, tmp_path: Path
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], embedder: LiteRTEmbedder, project: Path, tmp_path: Path
 ) -> None:
     """Each run is killed a moment after a batch, so in the midst of what comes next; its workers end by themselves."""
     done = 0
@@ -561,12 +561,12 @@ def test_a_worker_that_hangs_ends_even_when_its_run_was_killed(project: Path) ->
 import sys
 sys.path.insert(0, "tests")
 from test_indexer_batch import Hanging
-from indexer.pipeline.worker_main import PREPROCESSING
+from models.preprocessing import FASHION_MNIST
 from indexer.pipeline.pool import Workers
 import multiprocessing, time
 
 if __name__ == "__main__":
-    workers = Workers(PREPROCESSING, 1, decoding_seconds=4)
+    workers = Workers(FASHION_MNIST, 1, decoding_seconds=4)
     pool.begin(Hanging())
     while not multiprocessing.active_children():
         time.sleep(0.01)
@@ -592,7 +592,7 @@ def _seconds_worked(process: int) -> float:
 
 
 def test_ctrl_c_ends_a_run_and_its_workers_without_a_word_from_them(
-    folder: Path, open_catalogue: Callable[..., Catalogue], project: Path, tmp_path: Path
+    folder: Path, open_catalogue: Callable[..., LocalCatalogue], project: Path, tmp_path: Path
 ) -> None:
     with _run(folder, tmp_path / "interrupted", project) as run:
         assert run.stdout is not None

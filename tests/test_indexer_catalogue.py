@@ -8,7 +8,7 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import (
     CatalogueBusy,
     CatalogueDamaged,
@@ -48,13 +48,13 @@ def records(test_split: Split) -> list[Record]:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, records: Sequence[Record]) -> Iterator[Catalogue]:
-    with Catalogue.create(tmp_path / "catalogue", FINGERPRINT, DIM, CLASSES) as catalogue:
+def catalogue(tmp_path: Path, records: Sequence[Record]) -> Iterator[LocalCatalogue]:
+    with LocalCatalogue.create(tmp_path / "catalogue", FINGERPRINT, DIM, CLASSES) as catalogue:
         catalogue.upsert(records)
         yield catalogue
 
 
-def test_gives_back_what_was_put_in(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_gives_back_what_was_put_in(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     chosen = [records[7], records[3], records[7]]
     assert catalogue.get([record.id for record in chosen]) == [
         Item(r.id, r.label, r.probability, r.attributes, PictureInfo("image/png", 28, 28)) for r in chosen
@@ -64,15 +64,15 @@ def test_gives_back_what_was_put_in(catalogue: Catalogue, records: Sequence[Reco
     assert catalogue.contents([records[3].id, "nothing"]) == {records[3].id: "content of 3"}
 
 
-def test_remembers_model_classes_and_items_when_opened_again(tmp_path: Path, catalogue: Catalogue) -> None:
-    with Catalogue.open(tmp_path / "catalogue", FINGERPRINT) as again:
+def test_remembers_model_classes_and_items_when_opened_again(tmp_path: Path, catalogue: LocalCatalogue) -> None:
+    with LocalCatalogue.open(tmp_path / "catalogue", FINGERPRINT) as again:
         assert (again.fingerprint, again.dim, again.classes) == (FINGERPRINT, DIM, CLASSES)
         assert len(again) == len(catalogue) == 300
-    with Catalogue.create(tmp_path / "catalogue", FINGERPRINT, DIM, CLASSES) as again:
+    with LocalCatalogue.create(tmp_path / "catalogue", FINGERPRINT, DIM, CLASSES) as again:
         assert len(again) == 300
 
 
-def test_an_id_that_exists_is_replaced(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_an_id_that_exists_is_replaced(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     changed = replace(records[5], vector=records[9].vector, probability=0.75, attributes={}, content="new")
     catalogue.upsert([replace(changed, probability=0.25), changed])
     assert catalogue.get([changed.id])[0].probability == 0.75
@@ -82,7 +82,7 @@ def test_an_id_that_exists_is_replaced(catalogue: Catalogue, records: Sequence[R
     assert len(catalogue) == 300
 
 
-def test_deleted_items_are_gone(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_deleted_items_are_gone(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     gone = records[5].id
     assert catalogue.delete([gone, "never was", gone]) == 1
     assert catalogue.delete([gone]) == 0
@@ -94,7 +94,7 @@ def test_deleted_items_are_gone(catalogue: Catalogue, records: Sequence[Record])
 
 
 @pytest.mark.parametrize("id_", ["", "test-99999", "test-00001\0", "\ud800", "' OR 1=1 --", "x" * 10_000])
-def test_strange_ids_are_unknown_items(catalogue: Catalogue, id_: str) -> None:
+def test_strange_ids_are_unknown_items(catalogue: LocalCatalogue, id_: str) -> None:
     with pytest.raises(UnknownItem):
         catalogue.get([id_])
     with pytest.raises(UnknownItem):
@@ -104,14 +104,14 @@ def test_strange_ids_are_unknown_items(catalogue: Catalogue, id_: str) -> None:
     assert catalogue.delete([id_]) == 0
 
 
-def test_counts_every_class_in_the_models_order(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_counts_every_class_in_the_models_order(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     labels = [record.label for record in records]
     assert list(catalogue.counts().items()) == [(label, labels.count(label)) for label in CLASSES]
     catalogue.delete([record.id for record in records if record.label == "Bag"])
     assert catalogue.counts()["Bag"] == 0
 
 
-def test_browses_in_order_of_id(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_browses_in_order_of_id(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     bags = sorted(record.id for record in records if record.label == "Bag")
     page = catalogue.browse({"label": "Bag"}, offset=3, limit=5)
     assert [item.id for item in page.items] == bags[3:8]
@@ -124,7 +124,7 @@ def test_browses_in_order_of_id(catalogue: Catalogue, records: Sequence[Record])
 
 
 def test_an_empty_catalogue_answers_with_nothing(tmp_path: Path, records: Sequence[Record]) -> None:
-    with Catalogue.create(tmp_path / "new" / "catalogue", FINGERPRINT, DIM, CLASSES) as empty:
+    with LocalCatalogue.create(tmp_path / "new" / "catalogue", FINGERPRINT, DIM, CLASSES) as empty:
         for generation in (0, 1):
             assert empty.generation == generation
             assert len(empty) == 0
@@ -156,7 +156,7 @@ def _bad(record: Record) -> dict[str, Record]:
 
 @pytest.mark.parametrize("says", list(_bad(Record("x", "Bag", 1, np.empty(1, np.float32), None))))  # type: ignore[arg-type]
 def test_an_unsound_record_is_refused_with_all_that_came_along(
-    catalogue: Catalogue, records: Sequence[Record], says: str
+    catalogue: LocalCatalogue, records: Sequence[Record], says: str
 ) -> None:
     sound = replace(records[0], id="sound")
     with pytest.raises(ValueError, match=f"(?i){says}"):
@@ -178,12 +178,12 @@ def test_an_unsound_record_is_refused_with_all_that_came_along(
         np.full((1, DIM), -np.inf, np.float32),
     ],
 )
-def test_queries_of_another_shape_type_or_length_are_refused(catalogue: Catalogue, queries: np.ndarray) -> None:
+def test_queries_of_another_shape_type_or_length_are_refused(catalogue: LocalCatalogue, queries: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"[Qq]ueries"):
         catalogue.search(queries, 3)
 
 
-def test_k_below_one_is_refused_and_a_huge_k_gives_all(catalogue: Catalogue, records: Sequence[Record]) -> None:
+def test_k_below_one_is_refused_and_a_huge_k_gives_all(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     query = records[0].vector[np.newaxis]
     with pytest.raises(ValueError, match="at least 1"):
         catalogue.search(query, 0)
@@ -194,9 +194,9 @@ def test_no_catalogue_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     for place in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
         with pytest.raises(CatalogueMissing, match=r"no catalogue in .*lookalike index"):
-            Catalogue.open(place)
+            LocalCatalogue.open(place)
     with pytest.raises(CatalogueNotWritable):
-        Catalogue.create(tmp_path / "file", FINGERPRINT, DIM, CLASSES)
+        LocalCatalogue.create(tmp_path / "file", FINGERPRINT, DIM, CLASSES)
 
 
 def test_a_creation_that_was_killed_is_no_catalogue_until_completed(tmp_path: Path) -> None:
@@ -204,35 +204,35 @@ def test_a_creation_that_was_killed_is_no_catalogue_until_completed(tmp_path: Pa
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
     with pytest.raises(CatalogueMissing, match="never finished"):
-        Catalogue.open(tmp_path)
-    with Catalogue.create(tmp_path, FINGERPRINT, DIM, CLASSES) as catalogue:
+        LocalCatalogue.open(tmp_path)
+    with LocalCatalogue.create(tmp_path, FINGERPRINT, DIM, CLASSES) as catalogue:
         assert len(catalogue) == 0
 
 
-def test_another_models_catalogue_is_refused_with_both_names(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_another_models_catalogue_is_refused_with_both_names(tmp_path: Path, catalogue: LocalCatalogue) -> None:
     other = "b2" * 32
     for open_it in (
-        lambda: Catalogue.open(catalogue.directory, other),
-        lambda: Catalogue.create(catalogue.directory, other, DIM, CLASSES),
+        lambda: LocalCatalogue.open(catalogue.directory, other),
+        lambda: LocalCatalogue.create(catalogue.directory, other, DIM, CLASSES),
     ):
         with pytest.raises(ModelMismatch, match=f"{FINGERPRINT[:12]}.*{other[:12]}.*lookalike reindex"):
             open_it()
 
 
-def test_a_later_format_is_refused(catalogue: Catalogue) -> None:
+def test_a_later_format_is_refused(catalogue: LocalCatalogue) -> None:
     catalogue.close()
     connection = apsw.Connection(str(catalogue.directory / "catalogue.sqlite"))
     connection.pragma("user_version", 99)
     connection.close()
     with pytest.raises(CatalogueTooNew, match=r"99.*Upgrade"):
-        Catalogue.open(catalogue.directory)
+        LocalCatalogue.open(catalogue.directory)
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     connection = apsw.Connection(str(tmp_path / "catalogue.sqlite"))
     connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
-    for open_it in (Catalogue.open, lambda place: Catalogue.create(place, FINGERPRINT, DIM, CLASSES)):
+    for open_it in (LocalCatalogue.open, lambda place: LocalCatalogue.create(place, FINGERPRINT, DIM, CLASSES)):
         with pytest.raises(CatalogueDamaged, match="another program"):
             open_it(tmp_path)
 
@@ -241,11 +241,11 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "catalogue.sqlite").write_bytes(content)
     with pytest.raises(CatalogueDamaged, match=r"lookalike verify.*backup"):
-        Catalogue.open(tmp_path)
+        LocalCatalogue.open(tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_database_is_said_to_be_damaged(catalogue: Catalogue, share: float) -> None:
+def test_a_truncated_database_is_said_to_be_damaged(catalogue: LocalCatalogue, share: float) -> None:
     catalogue.publish()
     catalogue.close()
     path = catalogue.directory / "catalogue.sqlite"
@@ -256,28 +256,28 @@ def test_a_truncated_database_is_said_to_be_damaged(catalogue: Catalogue, share:
 
 
 def _read_everything(directory: Path) -> None:
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         ids = [item.id for item in catalogue.browse(limit=1000).items]
         for id_ in ids:
             catalogue.display(id_)
         catalogue.vectors(ids)
 
 
-def test_a_vector_that_was_garbled_in_the_database_is_said_to_be_damaged(catalogue: Catalogue) -> None:
+def test_a_vector_that_was_garbled_in_the_database_is_said_to_be_damaged(catalogue: LocalCatalogue) -> None:
     catalogue.close()
     connection = apsw.Connection(str(catalogue.directory / "catalogue.sqlite"))
     connection.execute("UPDATE vectors SET vector = zeroblob(?) WHERE row = 7", (4 * DIM,))
     connection.close()
     with pytest.raises(CatalogueDamaged, match="vector"):
-        Catalogue.open(catalogue.directory)
+        LocalCatalogue.open(catalogue.directory)
 
 
 def test_a_writer_that_waits_too_long_says_busy_and_readers_never_wait(
-    catalogue: Catalogue, records: Sequence[Record]
+    catalogue: LocalCatalogue, records: Sequence[Record]
 ) -> None:
     other = apsw.Connection(str(catalogue.directory / "catalogue.sqlite"))
     other.execute("BEGIN IMMEDIATE")
-    with Catalogue.open(catalogue.directory, busy_seconds=0.05) as hurried:
+    with LocalCatalogue.open(catalogue.directory, busy_seconds=0.05) as hurried:
         with pytest.raises(CatalogueBusy, match="Try again"):
             hurried.upsert(records[:1])
         with pytest.raises(CatalogueBusy, match="Try again"):
@@ -288,7 +288,7 @@ def test_a_writer_that_waits_too_long_says_busy_and_readers_never_wait(
     other.close()
 
 
-def test_a_closed_catalogue_says_so(catalogue: Catalogue) -> None:
+def test_a_closed_catalogue_says_so(catalogue: LocalCatalogue) -> None:
     catalogue.close()
     with pytest.raises(ValueError, match="closed"):
         catalogue.get([])

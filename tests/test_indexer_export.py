@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import lookalike
 from indexer.catalogue import neighbours
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.neighbours import Neighbourhoods
 from indexer.database.bulk_reads import Gallery
 from indexer.errors import ExportFormatUnknown, ExportNotWritable, InvalidFilter
@@ -33,6 +33,7 @@ from models.datasets.fashion_mnist import CLASSES, Split
 from models.pictures.decoding import Picture
 from search_api.engine import Engine
 from search_api.errors import KOutOfRange, LookOutOfRange
+from search_api.query import Query
 
 Row = tuple[str, int, str, float]
 
@@ -57,7 +58,7 @@ def _similar(engine: Engine, ids: Sequence[str], *arguments: Any) -> list[Row]:
     return [
         (id_, rank, hit.item.id, hit.score)
         for id_ in ids
-        for rank, hit in enumerate(engine.similar(id_, *arguments), 1)
+        for rank, hit in enumerate(engine.similar(id_, Query(*arguments)), 1)
     ]
 
 
@@ -69,7 +70,7 @@ def ids() -> list[str]:
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.jsonl", "T.CSV"])
 def test_every_format_has_exactly_what_similar_finds(name: str, engine: Engine, ids: list[str], tmp_path: Path) -> None:
     path = tmp_path / name
-    assert write_neighbours(engine.neighbours(7), path) == 2100
+    assert write_neighbours(engine.neighbours(Query(7)), path) == 2100
     path = path.rename(path.with_suffix(path.suffix.lower()))
     assert _rows(path) == _similar(engine, ids, 7)
 
@@ -87,7 +88,7 @@ def test_every_format_has_exactly_what_similar_finds(name: str, engine: Engine, 
 def test_filter_and_look_count_as_for_similar(
     where: Where | None, look: float | None, engine: Engine, ids: list[str], tmp_path: Path
 ) -> None:
-    write_neighbours(engine.neighbours(5, where, look), tmp_path / "t.csv")
+    write_neighbours(engine.neighbours(Query(5, where, look)), tmp_path / "t.csv")
     assert _rows(tmp_path / "t.csv") == _similar(engine, ids, 5, where, look)
 
 
@@ -96,7 +97,7 @@ def test_blocks_make_no_difference(
 ) -> None:
     monkeypatch.setattr(neighbours, "_ITEMS_AT_ONCE", 37)
     told: list[tuple[int, int]] = []
-    write_neighbours(engine.neighbours(3), tmp_path / "t.parquet", lambda *progress: told.append(progress))
+    write_neighbours(engine.neighbours(Query(3)), tmp_path / "t.parquet", lambda *progress: told.append(progress))
     assert _rows(tmp_path / "t.parquet") == _similar(engine, ids, 3)
     assert told == [(min(done, 300), 300) for done in range(0, 37 * 9 + 1, 37)]
 
@@ -108,10 +109,10 @@ def test_twins_are_ranked_by_id_and_nobody_finds_itself(
     pictures = [0] * 40 + [1] * 20 + [2]
     record = Record("", CLASSES[0], 1.0, vectors[0], display_copy(Picture(test_split.images[0])))
     order = np.random.default_rng(5).permutation(len(pictures)).tolist()
-    with Catalogue.create(tmp_path / "c", "f", 49, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path / "c", "f", 49, CLASSES) as catalogue:
         catalogue.upsert([replace(record, id=f"i{n:02}", vector=vectors[pictures[n]]) for n in order])
         catalogue.publish()
-        found = list(Neighbourhoods(catalogue.gallery(), 5, lambda queries: queries))
+        found = list(Neighbourhoods(catalogue.vector_table(), 5, lambda queries: queries))
         by_search = [
             (f"i{n:02}", rank, hit.item.id, hit.score)
             for n in range(len(pictures))
@@ -151,17 +152,17 @@ def test_fewer_rows_where_there_are_fewer_items() -> None:
 
 def test_wrong_questions_are_refused_at_once(engine: Engine) -> None:
     with pytest.raises(KOutOfRange):
-        engine.neighbours(101)
+        engine.neighbours(Query(101))
     with pytest.raises(LookOutOfRange):
-        engine.neighbours(look=1.5)
+        engine.neighbours(Query(look=1.5))
     with pytest.raises(InvalidFilter):
-        engine.neighbours(where={"colour": "red"})
+        engine.neighbours(Query(where={"colour": "red"}))
 
 
 def test_an_unknown_format_is_named_with_those_there_are(engine: Engine, tmp_path: Path) -> None:
     for name in ("table", "table.xlsx", ".csv"):
         with pytest.raises(ExportFormatUnknown, match=r"\.parquet, \.csv, \.jsonl"):
-            write_neighbours(engine.neighbours(3), tmp_path / name)
+            write_neighbours(engine.neighbours(Query(3)), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -171,8 +172,8 @@ def test_parquet_without_pyarrow_says_what_to_install(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ParquetUnavailable, match=r"Writing .*pip install 'lookalike\[parquet\]'"):
-        write_neighbours(engine.neighbours(3), tmp_path / "t.parquet")
-    assert write_neighbours(engine.neighbours(3), tmp_path / "t.csv") == 900
+        write_neighbours(engine.neighbours(Query(3)), tmp_path / "t.parquet")
+    assert write_neighbours(engine.neighbours(Query(3)), tmp_path / "t.csv") == 900
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.jsonl"])
@@ -185,7 +186,7 @@ def test_an_interrupted_export_leaves_what_was_there(name: str, engine: Engine, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_neighbours(engine.neighbours(3), path, interrupt)
+        write_neighbours(engine.neighbours(Query(3)), path, interrupt)
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert path.read_text() == "yesterday's"
 
@@ -199,7 +200,7 @@ def test_a_full_disk_leaves_what_was_there(name: str, engine: Engine, tmp_path: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         with pytest.raises(ExportNotWritable, match=str(path)):
-            write_neighbours(engine.neighbours(20), path)
+            write_neighbours(engine.neighbours(Query(20)), path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
@@ -209,7 +210,7 @@ def test_a_full_disk_leaves_what_was_there(name: str, engine: Engine, tmp_path: 
 
 def test_a_directory_that_is_not_there_is_named(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(ExportNotWritable, match=r"none/t\.csv.*No such file"):
-        write_neighbours(engine.neighbours(3), tmp_path / "none" / "t.csv")
+        write_neighbours(engine.neighbours(Query(3)), tmp_path / "none" / "t.csv")
 
 
 def test_a_killed_export_leaves_what_was_there(small_catalogue: Path, project: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import InvalidFilter
 from indexer.records import AttributeValue, DisplayCopy, Record
 from indexer.typed_filters import parse_conditions
@@ -26,7 +26,7 @@ ATTRIBUTES: list[dict[str, AttributeValue]] = [
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> Iterator[Catalogue]:
+def catalogue(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> Iterator[LocalCatalogue]:
     """Items named by their place in ATTRIBUTES, half of them behind the published index."""
     blocks = test_split.images[:7].reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, DIM).astype(np.float32)
     vectors = blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
@@ -34,14 +34,14 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> It
         Record(str(n), CLASSES[n % 2], 1.0, vector, DisplayCopy(b"", "image/png", 28, 28), attributes)
         for n, (vector, attributes) in enumerate(zip(vectors, ATTRIBUTES, strict=True))
     ]
-    with Catalogue.create(tmp_path_factory.mktemp("filters"), "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path_factory.mktemp("filters"), "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(records[:4])
         catalogue.publish()
         catalogue.upsert(records[4:])
         yield catalogue
 
 
-def _found(catalogue: Catalogue, where: Any) -> list[int]:
+def _found(catalogue: LocalCatalogue, where: Any) -> list[int]:
     """Return the places of the items that a filter allows; search and browse must agree."""
     page = catalogue.browse(where)
     ids = [item.id for item in page.items]
@@ -83,12 +83,12 @@ SOUND: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
 
 @pytest.mark.parametrize(("where", "allows"), SOUND, ids=[str(where)[:40] for where, _ in SOUND])
 def test_a_filter_allows_what_python_s_own_comparison_would(
-    catalogue: Catalogue, where: dict[str, Any], allows: Callable[[dict[str, Any]], bool]
+    catalogue: LocalCatalogue, where: dict[str, Any], allows: Callable[[dict[str, Any]], bool]
 ) -> None:
     assert _found(catalogue, where) == [n for n, attributes in enumerate(ATTRIBUTES) if allows(attributes)]
 
 
-def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: Catalogue) -> None:
+def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatalogue) -> None:
     assert _found(catalogue, {"label": CLASSES[1]}) == [1, 3, 5]
     assert _found(catalogue, {"label": [CLASSES[0], CLASSES[5]]}) == [0, 2, 4, 6]
     assert _found(catalogue, {"label": CLASSES[1], "price": {"gte": 0}}) == [1, 3]
@@ -117,16 +117,16 @@ def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: Catalogue)
         ({'price") OR 1=1 --': 1}, "no item has a field"),
     ],
 )
-def test_an_impossible_filter_is_refused_with_a_reason(catalogue: Catalogue, where: Any, says: str) -> None:
+def test_an_impossible_filter_is_refused_with_a_reason(catalogue: LocalCatalogue, where: Any, says: str) -> None:
     with pytest.raises(InvalidFilter, match=f"(?i){says}"):
         catalogue.browse(where)
     with pytest.raises(InvalidFilter, match=f"(?i){says}"):
         catalogue.search(catalogue.vectors(["0"]), 3, where)
 
 
-def test_a_filter_sees_what_was_written_since_it_was_last_used(tmp_path: Path, catalogue: Catalogue) -> None:
+def test_a_filter_sees_what_was_written_since_it_was_last_used(tmp_path: Path, catalogue: LocalCatalogue) -> None:
     vectors = catalogue.vectors(["0", "1"])
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as other:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as other:
         picture = DisplayCopy(b"", "image/png", 28, 28)
         other.upsert([Record("a", "Bag", 1.0, vectors[0], picture, {"price": 1})])
         assert _ids(other, vectors) == ["a"]
@@ -136,7 +136,7 @@ def test_a_filter_sees_what_was_written_since_it_was_last_used(tmp_path: Path, c
         assert _ids(other, vectors) == ["b"]
 
 
-def _ids(catalogue: Catalogue, vectors: np.ndarray) -> list[str]:
+def _ids(catalogue: LocalCatalogue, vectors: np.ndarray) -> list[str]:
     return sorted(hit.item.id for hit in catalogue.search(vectors[:1], 10, {"price": 1})[0])
 
 

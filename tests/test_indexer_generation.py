@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Hit, Record
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
@@ -25,9 +25,9 @@ def vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, vectors: NDArray[np.float32]) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, vectors: NDArray[np.float32]) -> Iterator[LocalCatalogue]:
     """A published catalogue, with some rows after its index file and some that died."""
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([_record(number, vector) for number, vector in enumerate(vectors[:150])])
         catalogue.delete(["3", "70"])
         catalogue.publish()
@@ -45,11 +45,13 @@ def _published_file(directory: Path) -> Path:
     return path
 
 
-def _answers(catalogue: Catalogue, vectors: NDArray[np.float32]) -> list[list[Hit]]:
+def _answers(catalogue: LocalCatalogue, vectors: NDArray[np.float32]) -> list[list[Hit]]:
     return catalogue.search(vectors[:QUERIES], 20)
 
 
-def test_every_flipped_bit_is_noticed_and_the_file_rebuilt(catalogue: Catalogue, vectors: NDArray[np.float32]) -> None:
+def test_every_flipped_bit_is_noticed_and_the_file_rebuilt(
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
+) -> None:
     expected = _answers(catalogue, vectors)
     random = np.random.default_rng(0)
     size = _published_file(catalogue.directory).stat().st_size
@@ -61,14 +63,16 @@ def test_every_flipped_bit_is_noticed_and_the_file_rebuilt(catalogue: Catalogue,
         content[place] ^= 1 << int(random.integers(8))
         path.write_bytes(content)
         damaged_number = catalogue.generation
-        with Catalogue.open(catalogue.directory) as opened:
+        with LocalCatalogue.open(catalogue.directory) as opened:
             assert _answers(opened, vectors) == expected
             assert opened.generation == damaged_number + 1
         assert not path.exists()
 
 
 @pytest.mark.parametrize("content", ["nothing", "empty", "half", "one byte less", "one byte more", "a directory"])
-def test_a_file_of_another_length_is_rebuilt(catalogue: Catalogue, vectors: NDArray[np.float32], content: str) -> None:
+def test_a_file_of_another_length_is_rebuilt(
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32], content: str
+) -> None:
     expected = _answers(catalogue, vectors)
     path = _published_file(catalogue.directory)
     whole = path.read_bytes()
@@ -84,20 +88,20 @@ def test_a_file_of_another_length_is_rebuilt(catalogue: Catalogue, vectors: NDAr
             path.write_bytes(whole + b"\0")
         case "a directory":
             path.mkdir()
-    with Catalogue.open(catalogue.directory) as opened:
+    with LocalCatalogue.open(catalogue.directory) as opened:
         assert _answers(opened, vectors) == expected
         assert opened.generation == 2
     assert _published_file(catalogue.directory).stat().st_size != len(whole)  # it has the new rows too
-    with Catalogue.open(catalogue.directory) as again:
+    with LocalCatalogue.open(catalogue.directory) as again:
         assert again.generation == 2
         assert _answers(again, vectors) == expected
 
 
 def test_damage_to_a_file_that_others_publish_is_noticed_on_pick_up(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     expected = _answers(catalogue, vectors)
-    with Catalogue.open(catalogue.directory) as reader:
+    with LocalCatalogue.open(catalogue.directory) as reader:
         catalogue.publish()
         path = _published_file(catalogue.directory)
         content = bytearray(path.read_bytes())
@@ -109,14 +113,14 @@ def test_damage_to_a_file_that_others_publish_is_noticed_on_pick_up(
 
 
 def test_an_unwritable_directory_with_a_damaged_file_is_served_from_the_database(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     """The publisher's lock can't be had because a directory is in its place: true for root as well."""
     expected = _answers(catalogue, vectors)
     _published_file(catalogue.directory).write_bytes(b"garbage")
     (catalogue.directory / index_file.LOCK_FILE).unlink()
     (catalogue.directory / index_file.LOCK_FILE).mkdir()
-    with Catalogue.open(catalogue.directory) as opened:
+    with LocalCatalogue.open(catalogue.directory) as opened:
         assert _answers(opened, vectors) == expected
         opened.upsert([_record(500, vectors[0])])
         opened.delete(["0"])
@@ -128,7 +132,7 @@ def test_an_unwritable_directory_with_a_damaged_file_is_served_from_the_database
 
 
 def test_one_index_file_is_kept_and_leftovers_of_killed_publishers_are_swept(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     for leftover in ("generation-000007.faiss", "generation-000002.faiss.tmp"):
         (catalogue.directory / leftover).write_bytes(b"half")
@@ -138,7 +142,7 @@ def test_one_index_file_is_kept_and_leftovers_of_killed_publishers_are_swept(
     assert names == ["generation-000002.faiss", "generation-notes.txt"]
 
 
-def test_publishing_without_a_change_is_nothing_new(catalogue: Catalogue) -> None:
+def test_publishing_without_a_change_is_nothing_new(catalogue: LocalCatalogue) -> None:
     assert [catalogue.publish(), catalogue.publish(), catalogue.publish()] == [2, 2, 2]
     catalogue.delete(["9"])
     assert catalogue.publish() == 3

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.neighbours import Neighbourhoods
 from indexer.database import rows
 from indexer.database.store import Store
@@ -32,6 +32,7 @@ from models.datasets.fashion_mnist import CLASSES, Split
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.http.answers import info_answer
+from search_api.query import Query
 
 DIM = 49
 ITEMS = 4000
@@ -53,16 +54,16 @@ def some(vectors: NDArray[np.float32], numbers: range) -> list[Record]:
 def published(tmp_path_factory: pytest.TempPathFactory, vectors: NDArray[np.float32]) -> Path:
     """A published catalogue of the first images, searched through a graph. Only for copying."""
     directory = tmp_path_factory.mktemp("hnsw") / "catalogue"
-    with Catalogue.create(directory, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(directory, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(ITEMS)))
         catalogue.publish(exact_up_to=THRESHOLD)
     return directory
 
 
 @pytest.fixture
-def catalogue(published: Path, tmp_path: Path) -> Iterator[Catalogue]:
+def catalogue(published: Path, tmp_path: Path) -> Iterator[LocalCatalogue]:
     """A catalogue of its own for each test."""
-    with Catalogue.open(shutil.copytree(published, tmp_path / "catalogue")) as catalogue:
+    with LocalCatalogue.open(shutil.copytree(published, tmp_path / "catalogue")) as catalogue:
         yield catalogue
 
 
@@ -70,7 +71,7 @@ def ids(hits: Sequence[Hit]) -> list[str]:
     return [hit.item.id for hit in hits]
 
 
-def share_found(catalogue: Catalogue, queries: NDArray[np.float32], k: int) -> float:
+def share_found(catalogue: LocalCatalogue, queries: NDArray[np.float32], k: int) -> float:
     """Return the recall@k of a catalogue's searches, which must not be exact, by the scores of what they find."""
     exact, found = catalogue.search(queries, k, exact=True), catalogue.search(queries, k)
     assert all(hits.exact for hits in exact)
@@ -81,18 +82,18 @@ def share_found(catalogue: Catalogue, queries: NDArray[np.float32], k: int) -> f
 
 
 def test_beyond_the_threshold_a_graph_is_published_with_the_recall_it_has(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     assert catalogue.recall is not None
     assert catalogue.recall >= hnsw.LEAST_RECALL
     assert share_found(catalogue, vectors[QUERIES], 10) >= 0.98
-    with Catalogue.open(catalogue.directory) as opened:
+    with LocalCatalogue.open(catalogue.directory) as opened:
         assert opened.recall == catalogue.recall
         assert opened.search(vectors[QUERIES], 10) == catalogue.search(vectors[QUERIES], 10)
 
 
 def test_up_to_the_threshold_every_search_is_exact(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(THRESHOLD)))
         catalogue.publish(exact_up_to=THRESHOLD)
         assert catalogue.recall is None
@@ -105,7 +106,7 @@ def test_up_to_the_threshold_every_search_is_exact(tmp_path: Path, vectors: NDAr
 def test_a_catalogue_that_was_exact_gets_its_graph_without_a_change(
     tmp_path: Path, vectors: NDArray[np.float32]
 ) -> None:
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         assert catalogue.publish() == 1
         assert catalogue.recall is None
@@ -113,7 +114,7 @@ def test_a_catalogue_that_was_exact_gets_its_graph_without_a_change(
         assert catalogue.recall is not None
 
 
-def test_scores_are_the_same_through_the_graph(catalogue: Catalogue, vectors: NDArray[np.float32]) -> None:
+def test_scores_are_the_same_through_the_graph(catalogue: LocalCatalogue, vectors: NDArray[np.float32]) -> None:
     for query, hits in zip(vectors[QUERIES], catalogue.search(vectors[QUERIES], 10), strict=True):
         found = vectors[[int(id_) for id_ in ids(hits)]].astype(np.float64)
         assert [hit.score for hit in hits] == (found @ query.astype(np.float64)).astype(np.float32).tolist()
@@ -122,7 +123,7 @@ def test_scores_are_the_same_through_the_graph(catalogue: Catalogue, vectors: ND
 
 @pytest.mark.parametrize("where", [{"parity": 1}, {"hundred": 7}, {"hundred": {"gte": 1}}, {"label": "Bag"}])
 def test_filters_are_exact_be_they_narrow_or_wide(
-    catalogue: Catalogue, vectors: NDArray[np.float32], where: dict[str, object]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32], where: dict[str, object]
 ) -> None:
     allowed = np.array([int(item.id) for item in catalogue.browse(where, limit=ITEMS).items])
     for query, hits in zip(vectors[QUERIES], catalogue.search(vectors[QUERIES], 60, where), strict=True):
@@ -134,7 +135,7 @@ def test_filters_are_exact_be_they_narrow_or_wide(
 
 @pytest.mark.parametrize("k", [1, 7, 30, 3000, ITEMS])
 def test_neither_the_dead_nor_the_excluded_take_up_a_place(
-    catalogue: Catalogue, vectors: NDArray[np.float32], k: int
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32], k: int
 ) -> None:
     queries = vectors[QUERIES][:20]
     nearest = [ids(hits)[0] for hits in catalogue.search(queries, 1, exact=True)]
@@ -147,7 +148,7 @@ def test_neither_the_dead_nor_the_excluded_take_up_a_place(
 
 
 def test_what_is_new_is_found_at_once_and_what_was_replaced_only_as_it_is_now(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     catalogue.upsert(some(vectors, range(9000, 9100)))
     catalogue.upsert([record(3, vectors[9200])])
@@ -159,7 +160,7 @@ def test_what_is_new_is_found_at_once_and_what_was_replaced_only_as_it_is_now(
 
 
 def test_queries_that_weigh_the_parts_anew_are_answered_exactly(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     """The graph joins what is near by the usual weights, and its recall holds for no others."""
     weights = np.repeat(np.array([0.3, 1.2], np.float32), [25, 24])
@@ -171,7 +172,9 @@ def test_queries_that_weigh_the_parts_anew_are_answered_exactly(
         np.testing.assert_array_equal([hit.score for hit in hits], scores)
 
 
-def test_a_graph_is_built_anew_when_a_tenth_has_changed(catalogue: Catalogue, vectors: NDArray[np.float32]) -> None:
+def test_a_graph_is_built_anew_when_a_tenth_has_changed(
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
+) -> None:
     catalogue.upsert(some(vectors, range(ITEMS, ITEMS + 300)))
     catalogue.delete([f"{number:05}" for number in range(100)])
     assert catalogue.publish(exact_up_to=THRESHOLD) == 1
@@ -182,7 +185,9 @@ def test_a_graph_is_built_anew_when_a_tenth_has_changed(catalogue: Catalogue, ve
     assert share_found(catalogue, vectors[QUERIES], 10) >= 0.98
 
 
-def test_a_graph_of_which_too_much_is_dead_is_not_searched(catalogue: Catalogue, vectors: NDArray[np.float32]) -> None:
+def test_a_graph_of_which_too_much_is_dead_is_not_searched(
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
+) -> None:
     catalogue.delete([f"{number:05}" for number in range(401)])
     assert catalogue.search(vectors[:1], 10)[0].exact
     assert len(catalogue.search(vectors[:1], 10)[0]) == 10
@@ -192,7 +197,7 @@ def test_a_graph_that_finds_too_little_is_refused_once_and_searches_stay_exact(
     tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hnsw, "LEAST_RECALL", 1.01)
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         assert catalogue.publish(exact_up_to=THRESHOLD) == 1
         assert catalogue.recall is None
@@ -242,7 +247,7 @@ def test_recall_is_the_share_of_the_nearest_others_that_are_found(vectors: NDArr
 
 
 def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is_built_again(
-    catalogue: Catalogue, vectors: NDArray[np.float32]
+    catalogue: LocalCatalogue, vectors: NDArray[np.float32]
 ) -> None:
     expected = catalogue.search(vectors[QUERIES], 10, exact=True)
     (path,) = catalogue.directory.glob("generation-*.faiss")
@@ -259,7 +264,7 @@ def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is
             index_file.load(catalogue.directory, pointer, DIM)
         content[place] ^= bit
     path.write_bytes(content[:-1])
-    with Catalogue.open(catalogue.directory) as opened:
+    with LocalCatalogue.open(catalogue.directory) as opened:
         assert opened.search(vectors[QUERIES], 10) == expected
         assert (opened.generation, opened.recall) == (2, None)
         assert opened.publish(exact_up_to=THRESHOLD) == 3
@@ -267,7 +272,9 @@ def test_any_flipped_bit_of_a_graph_is_noticed_and_answers_are_exact_until_it_is
 
 
 @pytest.mark.parametrize("damage", [{"kind": "gnsw breadth=64"}, {"kind": b"flat"}, {"kind": 7}, {"size": None}])
-def test_whatever_a_flipped_bit_makes_of_the_kind_it_is_noticed(catalogue: Catalogue, damage: dict[str, Any]) -> None:
+def test_whatever_a_flipped_bit_makes_of_the_kind_it_is_noticed(
+    catalogue: LocalCatalogue, damage: dict[str, Any]
+) -> None:
     with apsw.Connection(str(catalogue.directory / "catalogue.sqlite")) as connection:
         pointer = index_file.published(connection)
     connection.close()
@@ -282,7 +289,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder,
     directory = tmp_path_factory.mktemp("embedded") / "catalogue"
     card = embedder.card
     items = Split(test_split.images[:2000], test_split.labels[:2000])
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(FashionMNIST(items, "test"), embedder, catalogue)
         assert catalogue.recall is None
         catalogue.publish(exact_up_to=THRESHOLD)
@@ -301,11 +308,11 @@ def test_a_damaged_graph_is_found_and_repaired_as_the_number_of_items_asks_for(
     path.write_bytes(content)
     (finding,) = verify(directory).findings
     assert (finding.file, finding.is_derived) == (path.name, True)
-    monkeypatch.setattr(Catalogue, "publish", partialmethod(Catalogue.publish, exact_up_to=rule))
+    monkeypatch.setattr(LocalCatalogue, "publish", partialmethod(LocalCatalogue.publish, exact_up_to=rule))
     _, after = repair(directory)
     assert after.findings == ()
     assert after.items == 2000
-    with Catalogue.open(directory) as repaired:
+    with LocalCatalogue.open(directory) as repaired:
         assert (repaired.recall is not None) == has_graph
 
 
@@ -328,12 +335,12 @@ def test_the_table_of_neighbours_is_exact_however_little_a_graph_finds(
 ) -> None:
     monkeypatch.setattr(hnsw, "LEAST_RECALL", 0)
     monkeypatch.setattr(hnsw, "_BREADTHS", (1,))
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         catalogue.publish(exact_up_to=THRESHOLD)
         nearest, reached = catalogue.search(vectors[:200], 6, exact=True), catalogue.search(vectors[:200], 6)
         assert sum(ids(hits) != ids(exact) for hits, exact in zip(reached, nearest, strict=True)) > 20
-        found = next(iter(Neighbourhoods(catalogue.gallery(), 5, lambda queries: queries)))
+        found = next(iter(Neighbourhoods(catalogue.vector_table(), 5, lambda queries: queries)))
     expected = [
         (f"{number:05}", hit.item.id, hit.score)
         for number, hits in enumerate(nearest)
@@ -345,16 +352,16 @@ def test_the_table_of_neighbours_is_exact_however_little_a_graph_finds(
 def test_answers_tell_that_a_graph_was_searched(
     embedded: Path, tmp_path: Path, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
-    with Catalogue.open(shutil.copytree(embedded, tmp_path / "catalogue")) as catalogue:
+    with LocalCatalogue.open(shutil.copytree(embedded, tmp_path / "catalogue")) as catalogue:
         engine = Engine(embedder, catalogue)
-        assert not engine.search_view(test_split.images[3000], k=10).hits.exact
-        assert engine.search_view(test_split.images[3000], k=10, where={"label": "Dress"}).hits.exact
+        assert not engine.search_view(test_split.images[3000], Query(k=10)).hits.exact
+        assert engine.search_view(test_split.images[3000], Query(k=10, where={"label": "Dress"})).hits.exact
         for look in (0, 0.5, 1):
-            assert engine.search_view(test_split.images[3000], k=10, look=look).hits.exact
-            assert engine.similar("test-00300", k=9, look=look).exact
-        assert not engine.similar("test-00300", k=9).exact
+            assert engine.search_view(test_split.images[3000], Query(k=10, look=look)).hits.exact
+            assert engine.similar("test-00300", Query(k=9, look=look)).exact
+        assert not engine.similar("test-00300", Query(k=9)).exact
         assert info_answer(engine.info())["recall"] == catalogue.recall
         assert catalogue.recall is not None
         assert catalogue.recall >= hnsw.LEAST_RECALL
-    with Catalogue.create(tmp_path / "small", catalogue.fingerprint, catalogue.dim, CLASSES) as small:
+    with LocalCatalogue.create(tmp_path / "small", catalogue.fingerprint, catalogue.dim, CLASSES) as small:
         assert info_answer(Engine(embedder, small).info())["recall"] is None

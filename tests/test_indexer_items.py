@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import lookalike
 from indexer.catalogue import item_list
 from indexer.catalogue.item_list import Items
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing, InvalidFilter, UnknownItem
 from search_api.engine import Engine
 from search_api.http.answers import item_answer
@@ -109,11 +109,11 @@ def test_listing_imports_neither_faiss_nor_the_runtime(directory: Path, project:
 
 
 def test_deletion_is_there_for_everybody_and_stays(kept: Items, directory: Path) -> None:
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         near = [hit.item.id for hit in catalogue.search(catalogue.vectors(["test-00007"]), 3)[0]]
         assert kept.delete([near[1], near[1]]) == 1
         assert near[1] not in [hit.item.id for hit in catalogue.search(catalogue.vectors(["test-00007"]), 300)[0]]
-    with Catalogue.open(directory) as again, pytest.raises(UnknownItem):
+    with LocalCatalogue.open(directory) as again, pytest.raises(UnknownItem):
         again.get([near[1]])
 
 

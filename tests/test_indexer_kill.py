@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing
 
 DIM = 49
@@ -34,7 +34,7 @@ LONGEST_FIRST_LIFE_SECONDS = 0.02  # so that some are killed while they create t
 WRITERS = """
 import json, os, sys
 import numpy as np
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
@@ -46,7 +46,7 @@ def write(directory, seed, log):
     def say(*words):
         os.write(log, json.dumps(words).encode() + b"\\n")
     say("create", {})
-    catalogue = Catalogue.create(directory, "f", vectors.shape[1], CLASSES)
+    catalogue = LocalCatalogue.create(directory, "f", vectors.shape[1], CLASSES)
     say("done")
     while True:
         kind = str(random.choice(["upsert", "delete", "publish"], p=[0.6, 0.15, 0.25]))
@@ -178,7 +178,7 @@ def _state(
 ) -> dict[str, int]:
     """Check that a catalogue holds one of the possible states, whole and searchable, and return it."""
     try:
-        catalogue = Catalogue.open(directory)
+        catalogue = LocalCatalogue.open(directory)
     except CatalogueMissing:
         assert not was_created
         return {}

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from catalogue_asserts import assert_same
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing
 from models.datasets.fashion_mnist import Split
 from models.pictures.png import encode_png
@@ -37,7 +37,7 @@ from pathlib import Path
 import models
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.sources import FashionMNIST
 from indexer.sources.folder import Folder
 from models.datasets import fashion_mnist
@@ -51,7 +51,7 @@ def index(kind, directory):
     embedder = models.load()
     card = embedder.card
     source = FashionMNIST(tiles, "test") if kind == "tiles" else Folder(Path(sys.argv[1]))
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(source, embedder, catalogue, workers=1)
 
 print("ready", flush=True)
@@ -145,7 +145,7 @@ def _survives(runs: Runs, kind: str, tmp_path: Path) -> Struck:
     runs.start(kind, tmp_path / f"{kind}-whole")
     assert runs.ended_with() == 0
     lasts = time.monotonic() - started
-    with Catalogue.open(tmp_path / f"{kind}-whole") as whole:
+    with LocalCatalogue.open(tmp_path / f"{kind}-whole") as whole:
         while struck.kills < KILLS[kind]:
             directory, before = tmp_path / f"{kind}-{struck.finished}", 0
             while _is_killed(runs, kind, directory, float(random.uniform(0, lasts)), group=bool(random.integers(2))):
@@ -159,7 +159,7 @@ def _survives(runs: Runs, kind: str, tmp_path: Path) -> Struck:
                     assert runs.ended_with() == 0
                     break
             struck.finished += 1
-            with Catalogue.open(directory) as resumed:
+            with LocalCatalogue.open(directory) as resumed:
                 assert resumed.generation >= 1
                 assert_same(resumed, whole)
     return struck
@@ -192,7 +192,7 @@ def _group_lives(group: int) -> bool:
 
 def _items(directory: Path) -> int:
     try:
-        with Catalogue.open(directory) as catalogue:
+        with LocalCatalogue.open(directory) as catalogue:
             return len(catalogue)
     except CatalogueMissing:
         return 0

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
 from indexer.pipeline.indexing import IndexReport
@@ -21,6 +21,7 @@ from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
 from indexer.sources.errors import UnknownSource
 from indexer.thumbnails import LONGEST_SIDE, display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import View, as_views
 from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 
@@ -33,21 +34,21 @@ def source(test_split: Split) -> FashionMNIST:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[LocalCatalogue]:
     card = embedder.card
-    with Catalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
         yield catalogue
 
 
 def test_every_item_arrives_as_the_model_sees_it(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     counted: list[tuple[int, int]] = []
     report = indexing.index(source, embedder, catalogue, lambda done, total: counted.append((done, total)))
     assert report == IndexReport(added=SIZE, updated=0, unchanged=0, generation=1)
     assert counted == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
     ids = [f"test-{number:05}" for number in range(SIZE)]
-    vectors, probabilities = embedder.embed(test_split.images[:SIZE])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:SIZE]))
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
     assert [item.label for item in items] == [CLASSES[best] for best in probabilities.argmax(axis=1)]
@@ -58,7 +59,7 @@ def test_every_item_arrives_as_the_model_sees_it(
 
 
 def test_display_copies_are_the_product_pictures_exactly(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     indexing.index(source, embedder, catalogue)
     for number in (0, 300, SIZE - 1):
@@ -74,7 +75,7 @@ class CountingEmbedder(LiteRTEmbedder):
 
     embedded = 0
 
-    def embed(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def embed(self, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
         self.embedded += len(views)
         return super().embed(views)
 
@@ -98,7 +99,7 @@ class ChangedSource(FashionMNIST):
 
 
 def test_only_what_has_changed_is_embedded_again(
-    catalogue: Catalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
+    catalogue: LocalCatalogue, source: FashionMNIST, embedder: LiteRTEmbedder, project: Path, test_split: Split
 ) -> None:
     counting = CountingEmbedder(project / "models" / "pretrained" / "fashion-mnist")
     assert indexing.index(source, counting, catalogue) == IndexReport(SIZE, 0, 0, 1)
@@ -109,7 +110,7 @@ def test_only_what_has_changed_is_embedded_again(
     assert counting.embedded == SIZE + 2  # attributes alone cost no embedding
     assert catalogue.get(["test-00400"])[0].attributes["price"] == 5
     assert len(catalogue) == SIZE + 1
-    flipped, _ = embedder.embed(test_split.images[3:4, :, ::-1])
+    flipped, _ = embedder.embed(as_views(test_split.images[3:4, :, ::-1]))
     np.testing.assert_allclose(catalogue.vectors(["test-00003"]), flipped, atol=1e-5)
 
 
@@ -122,14 +123,14 @@ import os, sys
 import models
 from indexer import sources
 from indexer.pipeline import indexing
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 embedder = models.load()
 card = embedder.card
 def progress(done, total):
     if done == 768:
         print(done, flush=True)
         os.kill(os.getpid(), 9)
-catalogue = Catalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
+catalogue = LocalCatalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
 indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
@@ -143,7 +144,7 @@ indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
     )
     assert (run.returncode, run.stdout) == (-signal.SIGKILL, "768\n"), run.stderr
     card = embedder.card
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         before = len(catalogue)
         assert before >= 768
         assert set(catalogue.contents([f"test-{number:05}" for number in range(768)])) >= {"test-00000", "test-00767"}
@@ -155,7 +156,7 @@ indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
 def test_a_catalogue_of_another_model_is_left_alone(
     tmp_path: Path, source: FashionMNIST, embedder: LiteRTEmbedder
 ) -> None:
-    with Catalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path, "another", embedder.card.dim, embedder.card.classes) as catalogue:
         with pytest.raises(ModelMismatch, match="another"):
             indexing.index(source, embedder, catalogue)
         assert len(catalogue) == 0
@@ -172,7 +173,7 @@ class FailingSource(FashionMNIST):
 
 
 def test_a_source_that_fails_loses_no_batch_before_the_failure(
-    catalogue: Catalogue, embedder: LiteRTEmbedder, test_split: Split
+    catalogue: LocalCatalogue, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
     failing = FailingSource(Split(test_split.images[:SIZE], test_split.labels[:SIZE]), "test")
     with pytest.raises(ConnectionError, match="closed"):

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import lookalike
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database import wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
 from indexer.database.page_checksums import note_pages
@@ -54,9 +54,9 @@ KILLED_REINDEX = """
 
 KILLED_WRITER = """
     import os, sys
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
 
-    catalogue = Catalogue.open(sys.argv[1])
+    catalogue = LocalCatalogue.open(sys.argv[1])
     for number in range(5):
         catalogue.delete([f"test-{number:05}"])
     os.kill(os.getpid(), 9)
@@ -77,7 +77,10 @@ KILLED_REPAIR = """
     repair(sys.argv[1], progress=die)
 """
 
-HOLD = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+HOLD = (
+    "import sys; from indexer.catalogue.local import LocalCatalogue;"
+    " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +106,7 @@ def plain(small_catalogue: Path, tmp_path: Path) -> Path:
 
 def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
         items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
         return {
@@ -114,10 +117,9 @@ def contents(directory: Path) -> dict[str, Any]:
 
 def assert_made_by(directory: Path, embedder: LiteRTEmbedder) -> None:
     """Each vector is what the model makes of its own item's picture, and each item finds itself."""
-    with Catalogue.open(directory, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as catalogue:
         ids = catalogue.ids()
-        views = [embedder.prepare(decode(catalogue.display(id_).data)).pixels for id_ in ids]
-        vectors, _ = embedder.embed(np.stack(views))
+        vectors, _ = embedder.embed([embedder.prepare(decode(catalogue.display(id_).data)) for id_ in ids])
         np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-6)
         assert [hits[0].item.id for hits in catalogue.search(vectors, 1)] == ids
 
@@ -183,7 +185,7 @@ def test_it_is_sound_after_kills_and_after_going_back(
     assert_sound(plain)
     assert 0 < reindex(plain, other).embedded < 300
     assert_sound(plain)
-    with Catalogue.open(plain) as catalogue:
+    with LocalCatalogue.open(plain) as catalogue:
         catalogue.delete(["test-00001", "test-00299"])
     assert_sound(plain)
     assert reindex(plain, embedder).embedded == 0
@@ -353,7 +355,7 @@ def test_rows_of_an_unfinished_reindexing_are_never_taken_for_those_of_a_restore
 ) -> None:
     """Even if a kill has kept `restore` from deleting it."""
     back_up(plain, tmp_path / "all")
-    with Catalogue.open(plain) as catalogue:
+    with LocalCatalogue.open(plain) as catalogue:
         catalogue.delete(catalogue.ids()[:10])
         vectors, kept = catalogue.vectors(catalogue.ids()), [catalogue.display(id_) for id_ in catalogue.ids()]
     assert len(vectors) == len(kept) == 290
@@ -366,9 +368,9 @@ def test_rows_of_an_unfinished_reindexing_are_never_taken_for_those_of_a_restore
     execute(plain, "UPDATE displays SET data = (SELECT data FROM displays WHERE row = 200) WHERE row BETWEEN 20 AND 30")
     shutil.copytree(tmp_path / "unfinished", unfinished)
     assert reindex(plain, other).embedded == 300
-    with Catalogue.open(plain, other.card.fingerprint) as catalogue:
-        seen = other.prepare(decode(catalogue.display("test-00199").data)).pixels
-        expected, _ = other.embed(np.stack([seen, seen]))
+    with LocalCatalogue.open(plain, other.card.fingerprint) as catalogue:
+        seen = other.prepare(decode(catalogue.display("test-00199").data))
+        expected, _ = other.embed([seen, seen])
         np.testing.assert_allclose(catalogue.vectors(["other-20", "other-30"]), expected, atol=1e-6)
         assert len(catalogue) == 300
         assert {"test-00000", "test-00009"} <= {hit.item.id for hit in catalogue.search(expected[:1], 300)[0]}
@@ -397,7 +399,7 @@ def test_a_log_that_sqlite_would_cut_short_is_not_opened(interrupted: Path, tmp_
         flip(log, int(random.integers(32 + frames // 2 * 4120)), int(random.integers(8)))
         before = log.read_bytes()
         with pytest.raises(CatalogueDamaged, match="lookalike verify --repair"):
-            Catalogue.open(directory)
+            LocalCatalogue.open(directory)
         assert log.read_bytes() == before
         found, after = repair(directory)
         assert not found.is_sound
@@ -420,10 +422,10 @@ def test_what_a_power_failure_leaves_half_written_at_the_end_of_a_log_is_opened(
 
 
 def test_a_log_is_left_alone_while_others_have_the_catalogue_open(directory: Path) -> None:
-    with held_open(directory), Catalogue.open(directory) as first:
+    with held_open(directory), LocalCatalogue.open(directory) as first:
         assert first.delete(["test-00000"]) == 1
         flip(located(directory) / LOG, 5000, 1)  # which nobody reads again: all of it is in memory
-        with Catalogue.open(directory) as second:
+        with LocalCatalogue.open(directory) as second:
             assert len(second) == 299
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ import lookalike
 import models
 from indexer import sources
 from indexer.catalogue.item_list import Items
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database.locations import CURRENT, located
 from indexer.errors import (
     CatalogueBusy,
@@ -44,8 +44,9 @@ from indexer.thumbnails import display_copy
 from indexer.upkeep import reindexing
 from indexer.upkeep.drop_previous import drop_previous
 from indexer.upkeep.reindexing import reindex
+from models.arrays import Probabilities, Vectors
 from models.datasets.fashion_mnist import Split
-from models.embedder import Probabilities, Vectors, Views
+from models.embedder import View
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 
@@ -86,9 +87,9 @@ def _state(root: Path) -> tuple[list[Any], ...]:
         )
 
 
-def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSource) -> Catalogue:
+def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSource) -> LocalCatalogue:
     card = embedder.card
-    catalogue = Catalogue.create(directory, card.fingerprint, card.dim, card.classes)
+    catalogue = LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)
     indexing.index(source, embedder, catalogue)
     return catalogue
 
@@ -102,7 +103,7 @@ def test_it_is_as_if_indexed_with_the_other_model(
     assert (done.items, done.embedded, done.previous) == (300, 300, directory)
     assert told[:3] == [(0, 300), (256, 300), (300, 300)]
     with (
-        Catalogue.open(directory, other.card.fingerprint) as again,
+        LocalCatalogue.open(directory, other.card.fingerprint) as again,
         _indexed(tmp_path / "anew", other, source) as anew,
     ):
         ids = again.ids()
@@ -133,7 +134,7 @@ def test_there_must_be_a_catalogue(tmp_path: Path, other: LiteRTEmbedder) -> Non
 def test_who_has_the_old_one_open_reads_on_and_writes_no_more(
     directory: Path, embedder: LiteRTEmbedder, other: LiteRTEmbedder
 ) -> None:
-    with Catalogue.open(directory, embedder.card.fingerprint) as old:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as old:
         query = old.vectors(["test-00007"])
         before = old.search(query, 20)
         reindex(directory, other)
@@ -145,12 +146,12 @@ def test_who_has_the_old_one_open_reads_on_and_writes_no_more(
         np.testing.assert_array_equal(found[0][1], query)
         with pytest.raises(CatalogueReplaced, match=r"reindexed.*--model"):
             old.delete(["test-00007"])
-        with Catalogue.open(directory) as new:
+        with LocalCatalogue.open(directory) as new:
             assert new.fingerprint == other.card.fingerprint
             assert new.delete(["test-00007"]) == 1
         assert len(old) == 300
         with pytest.raises(ModelMismatch, match=f"lookalike reindex --catalogue {directory} "):
-            Catalogue.open(directory, embedder.card.fingerprint)
+            LocalCatalogue.open(directory, embedder.card.fingerprint)
 
 
 def test_what_is_written_meanwhile_is_carried_over(
@@ -158,7 +159,7 @@ def test_what_is_written_meanwhile_is_carried_over(
 ) -> None:
     monkeypatch.setattr(reindexing, "BATCH", SMALL_BATCH)
     pixels = np.invert(test_split.images[400])
-    vector, probabilities = embedder.embed(embedder.prepare(Picture(pixels)).pixels[np.newaxis])
+    vector, probabilities = embedder.embed([embedder.prepare(Picture(pixels))])
     label = embedder.card.classes[int(probabilities[0].argmax())]
     new = Record("new", label, 0.5, vector[0], display_copy(Picture(pixels)), {"shelf": 3}, "its content")
     wrote: list[int] = []
@@ -166,7 +167,7 @@ def test_what_is_written_meanwhile_is_carried_over(
     def write(done: int, _total: int) -> None:
         if done in (32, 160, 300) and done not in wrote:
             wrote.append(done)
-            with Catalogue.open(directory, embedder.card.fingerprint) as old:
+            with LocalCatalogue.open(directory, embedder.card.fingerprint) as old:
                 if done == 32:  # one that is done, one that is not, one that is new
                     old.delete(["test-00001", "test-00299"])
                     old.upsert([replace(new, id="test-00002"), replace(new, id="test-00290"), new])
@@ -178,12 +179,11 @@ def test_what_is_written_meanwhile_is_carried_over(
 
     done = reindex(directory, other, write)
     assert wrote[:2] == [32, 160]
-    with Catalogue.open(directory, other.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, other.card.fingerprint) as catalogue:
         gone = {"test-00001", "test-00299"} | ({"test-00150"} if 300 in wrote else set())
         assert set(catalogue.ids()) == {f"test-{n:05}" for n in range(300)} - gone | {"new"}
         assert len(catalogue) == done.items
-        seen = other.prepare(Picture(pixels)).pixels
-        vector, _ = other.embed(np.stack([seen] * 3))
+        vector, _ = other.embed([other.prepare(Picture(pixels))] * 3)
         np.testing.assert_array_equal(catalogue.vectors(["test-00002", "test-00290", "new"]), vector)
         assert catalogue.get(["new"])[0].attributes == {"shelf": 3}
         assert catalogue.contents(["test-00290"]) == {"test-00290": "its content"}
@@ -204,7 +204,7 @@ class KindOnly(LiteRTEmbedder):
         )
         self._whole = LiteRTEmbedder(bundle)
 
-    def embed(self, views: Views) -> tuple[Vectors, Probabilities]:
+    def embed(self, views: Sequence[View]) -> tuple[Vectors, Probabilities]:
         vectors, probabilities = self._whole.embed(views)
         kind = vectors[:, :64]
         return kind / np.linalg.norm(kind, axis=1, keepdims=True), probabilities
@@ -212,11 +212,11 @@ class KindOnly(LiteRTEmbedder):
 
 def test_the_other_model_may_have_other_classes_and_dimensions(directory: Path) -> None:
     embedder = KindOnly(models.PRETRAINED)
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         catalogue.delete(["test-00000"])
         counts = catalogue.counts()
     reindex(directory, embedder)
-    with Catalogue.open(directory, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as catalogue:
         assert catalogue.dim == 64
         assert catalogue.counts() == {label.upper(): count for label, count in counts.items()}
         assert [hit.item.id for hit in catalogue.search(catalogue.vectors(["test-00007"]), 1)[0]] == ["test-00007"]
@@ -233,11 +233,11 @@ def test_larger_pictures_are_embedded_from_the_copies_that_are_kept(
     _indexed(tmp_path / "c", embedder, sources.open_source(str(folder))).close()
     done = reindex(tmp_path / "c", other, workers=1)
     assert done.embedded == 3
-    with Catalogue.open(tmp_path / "c") as catalogue:
+    with LocalCatalogue.open(tmp_path / "c") as catalogue:
         ids = catalogue.ids()
         copies = [catalogue.display(id_) for id_ in ids]
         assert [max(copy.width, copy.height) for copy in copies] == [120, 320, 512]
-        vectors, _ = other.embed(np.stack([other.prepare(decode(copy.data)).pixels for copy in copies]))
+        vectors, _ = other.embed([other.prepare(decode(copy.data)) for copy in copies])
         np.testing.assert_array_equal(catalogue.vectors(ids), vectors)
 
 
@@ -246,7 +246,7 @@ def test_a_kept_picture_that_can_not_be_embedded_keeps_the_old_catalogue(
 ) -> None:
     jpeg = io.BytesIO()
     Image.new("RGB", (200, 200), "red").save(jpeg, "JPEG")
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         vector = catalogue.vectors(["test-00000"])[0]
         broken = Record("broken", "Bag", 1.0, vector, DisplayCopy(b"no picture", "image/png", 28, 28))
         cut = DisplayCopy(jpeg.getvalue()[:500], "image/jpeg", 200, 200)
@@ -255,7 +255,7 @@ def test_a_kept_picture_that_can_not_be_embedded_keeps_the_old_catalogue(
         with pytest.raises(ReindexIncomplete, match=r"^2 items .*broken: .*items delete") as refused:
             reindex(directory, other, workers=1)
     assert "stays as it is" in str(refused.value)
-    with Catalogue.open(directory, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as catalogue:
         assert len(catalogue) == 302
         catalogue.delete(["broken", "cut"])
     done = reindex(directory, other)
@@ -322,7 +322,7 @@ def test_a_kill_at_any_step_leaves_one_whole_catalogue_and_the_next_run_ends_wel
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     is_switched = kill[1:] in {("replace", 2, "after"), ("point_at", 1, "after")}
     assert _state(directory) == (expected if is_switched else before)
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         assert catalogue.fingerprint == (other if is_switched else embedder).card.fingerprint
         assert catalogue.search(catalogue.vectors(["test-00007"]), 1)[0][0].item.id == "test-00007"
     monkeypatch.setattr(reindexing, "BATCH", SMALL_BATCH)
@@ -393,19 +393,19 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
 def test_going_back_embeds_only_what_has_changed_since(
     directory: Path, embedder: LiteRTEmbedder, other: LiteRTEmbedder
 ) -> None:
-    with Catalogue.open(directory) as first:
+    with LocalCatalogue.open(directory) as first:
         vectors = first.vectors(first.ids())
         first.delete(["test-00299"])  # the last row: its number must not be given again
         first.publish()
     reindex(directory, other)
-    with Catalogue.open(directory) as second:
+    with LocalCatalogue.open(directory) as second:
         kept = second.display("test-00020")
         added = Record("added", "Bag", 1.0, second.vectors(["test-00020"])[0], kept, {"shelf": 1})
         second.upsert([added])
         second.delete(["test-00010"])
     back = reindex(directory, embedder)
     assert (back.items, back.embedded, back.previous) == (299, 1, directory / f"model-{other.card.fingerprint[:16]}")
-    with Catalogue.open(directory, embedder.card.fingerprint) as again:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as again:
         assert again.ids() == ["added", *(f"test-{n:05}" for n in range(299) if n != 10)]
         np.testing.assert_array_equal(again.vectors(["test-00298"])[0], vectors[298])
         assert [hit.item.id for hit in again.search(again.vectors(["added"]), 2)[0]] == ["added", "test-00020"]
@@ -415,9 +415,9 @@ def test_going_back_embeds_only_what_has_changed_since(
 
 
 def test_an_old_reader_sees_it_go_back(directory: Path, embedder: LiteRTEmbedder, other: LiteRTEmbedder) -> None:
-    with Catalogue.open(directory, embedder.card.fingerprint) as reader:
+    with LocalCatalogue.open(directory, embedder.card.fingerprint) as reader:
         reindex(directory, other)
-        with Catalogue.open(directory) as second:
+        with LocalCatalogue.open(directory) as second:
             second.delete(["test-00010"])
         assert len(reader) == 300
         reindex(directory, embedder)
@@ -428,7 +428,7 @@ def test_an_old_reader_sees_it_go_back(directory: Path, embedder: LiteRTEmbedder
 def test_the_old_one_is_deleted_only_when_nobody_has_it_open(directory: Path, other: LiteRTEmbedder) -> None:
     assert drop_previous(directory) == []
     (directory / "failures.jsonl").touch()
-    with Catalogue.open(directory) as old:
+    with LocalCatalogue.open(directory) as old:
         reindex(directory, other)
         with pytest.raises(CatalogueBusy, match="in use"):
             drop_previous(directory)
@@ -438,7 +438,7 @@ def test_the_old_one_is_deleted_only_when_nobody_has_it_open(directory: Path, ot
     assert sorted(file.name for file in directory.iterdir()) == sorted(
         [CURRENT, "failures.jsonl", "reindex.lock", f"model-{other.card.fingerprint[:16]}"]
     )
-    with Catalogue.open(directory, other.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, other.card.fingerprint) as catalogue:
         assert len(catalogue) == 300
 
 
@@ -456,7 +456,7 @@ def test_one_at_a_time(directory: Path, other: LiteRTEmbedder) -> None:
 )
 def test_a_damaged_pointer_is_named_and_nothing_is_guessed(said: str, directory: Path) -> None:
     (directory / CURRENT).write_bytes(said.encode("utf-8", "surrogateescape"))
-    for open_it in (Catalogue.open, Items):
+    for open_it in (LocalCatalogue.open, Items):
         with pytest.raises(CatalogueDamaged, match=r"current does not say .*--repair.*model-\*"):
             open_it(directory)
 
@@ -527,7 +527,7 @@ def test_a_running_server_answers_from_the_old_one(
         return [(answer["model"], [hit["item"]["id"] for hit in answer["hits"]]) for answer in found]
 
     address = serve("--catalogue", directory)
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         hits = catalogue.search(catalogue.vectors(["test-00007"]), 5, exclude=["test-00007"])[0]
     of_old = (embedder.card.fingerprint, [hit.item.id for hit in hits])
     reindex(directory, other)

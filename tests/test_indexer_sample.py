@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.items import SourceItem
 from indexer.sources.sample import SampleCatalogue
@@ -169,7 +169,7 @@ def test_a_second_run_draws_nothing(
     items: list[SourceItem], embedder: LiteRTEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = embedder.card
-    with Catalogue.create(tmp_path / "sample", card.fingerprint, card.dim, card.classes) as shop:
+    with LocalCatalogue.create(tmp_path / "sample", card.fingerprint, card.dim, card.classes) as shop:
         first = indexing.index(items[:12], embedder, shop)
         assert (first.added, first.failed) == (12, 0)
         found = shop.browse({"brand": [str(items[3].attributes["brand"])]}).items
@@ -186,8 +186,7 @@ def test_a_second_run_draws_nothing(
 def test_the_model_takes_the_drawings_for_what_they_are(
     items: list[SourceItem], pictures: list[Picture], embedder: LiteRTEmbedder
 ) -> None:
-    views = np.stack([embedder.prepare(picture).pixels for picture in pictures])
-    _, probabilities = embedder.embed(views)
+    _, probabilities = embedder.embed([embedder.prepare(picture) for picture in pictures])
     right: Counter[object] = Counter()
     for item, predicted in zip(items, probabilities.argmax(axis=1), strict=True):
         right[item.attributes["class"]] += embedder.card.classes[predicted] == item.attributes["class"]

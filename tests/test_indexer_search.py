@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Hit, Record
 from models.datasets.fashion_mnist import CLASSES, Split
 
@@ -70,8 +70,8 @@ def test_search_equals_brute_force_whatever_happened_before(
     live: dict[str, Record] = {}
     searched = set()
     with (
-        Catalogue.create(tmp_path, "f", DIM, CLASSES) as writer,
-        Catalogue.open(tmp_path) as reader,
+        LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as writer,
+        LocalCatalogue.open(tmp_path) as reader,
     ):
         for step in range(60):
             kind = str(random.choice(["upsert", "add", "delete", "publish"], p=[0.4, 0.2, 0.2, 0.2]))
@@ -124,7 +124,7 @@ def test_the_whole_test_split_equals_brute_force(
     tmp_path: Path, vectors: NDArray[np.float32], test_split: Split
 ) -> None:
     live = {f"{n:05}": record(f"{n:05}", n, vectors, test_split.labels, n % 9) for n in range(10_000)}
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([live[id_] for id_ in sorted(live)[:6000]])
         catalogue.publish()
         catalogue.upsert([live[id_] for id_ in sorted(live)[6000:]])
@@ -139,7 +139,7 @@ def test_answers_do_not_depend_on_where_items_lie_or_on_how_many_are_asked_at_on
 ) -> None:
     records = [record(f"{n:05}", n, vectors, test_split.labels, 1) for n in range(2000)]
     queries = vectors[5000:5300]
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(records)
         new = catalogue.search(queries, 10)
         catalogue.publish()
@@ -159,7 +159,7 @@ def test_scores_that_are_clipped_tie_and_come_in_order_of_id(
     assert len(beyond) > 200
     ids = [f"{n:04}" for n in range(len(beyond))]
     records = [record(id_, int(n), vectors, test_split.labels, 1) for id_, n in zip(ids, beyond, strict=True)]
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(records[:150])
         catalogue.publish()
         catalogue.upsert(records[150:])
@@ -176,7 +176,7 @@ def test_a_long_query_whose_terms_cancel_is_answered_exactly(
     across = centred[1:] - np.outer(centred[1:] @ direction, direction)
     near = (across / np.linalg.norm(across, axis=1, keepdims=True)).astype(np.float32)
     live = {f"{n:04}": record(f"{n:04}", n, near, test_split.labels, 1) for n in range(len(near))}
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(list(live.values()))
         for length in (1, 30, 900):
             query = (length * direction).astype(np.float32)
@@ -192,7 +192,7 @@ def test_a_thousand_equal_items_come_in_order_of_id(
 ) -> None:
     random = np.random.default_rng(0)
     ids = [f"{n:04}" for n in random.permutation(1000)]
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([record(id_, 3, vectors, test_split.labels, 1) for id_ in ids[:700]])
         catalogue.publish()
         catalogue.upsert([record(id_, 3, vectors, test_split.labels, 1) for id_ in ids[700:]])
@@ -202,7 +202,7 @@ def test_a_thousand_equal_items_come_in_order_of_id(
 
 def test_excluded_items_take_up_no_place(tmp_path: Path, vectors: NDArray[np.float32], test_split: Split) -> None:
     records = [record(f"{n:03}", n, vectors, test_split.labels, 1) for n in range(200)]
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(records)
         catalogue.publish()
         best = [hit.item.id for hit in catalogue.search(vectors[:1], 200)[0]]
@@ -213,7 +213,7 @@ def test_excluded_items_take_up_no_place(tmp_path: Path, vectors: NDArray[np.flo
 def test_an_item_that_was_updated_is_found_only_where_it_is_now(
     tmp_path: Path, vectors: NDArray[np.float32], test_split: Split
 ) -> None:
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([record(f"{n}", n, vectors, test_split.labels, 1) for n in range(50)])
         catalogue.publish()
         catalogue.upsert([record("7", 9_000, vectors, test_split.labels, 2)])

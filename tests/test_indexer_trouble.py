@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueNotWritable
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
@@ -31,7 +31,7 @@ def record(id_: str, image: int, vectors: NDArray[np.float32]) -> Record:
     return Record(id_, "Bag", 1.0, vectors[image], PICTURE, {"image": image})
 
 
-def fill(catalogue: Catalogue, vectors: NDArray[np.float32], batches: range, acknowledged: list[str]) -> None:
+def fill(catalogue: LocalCatalogue, vectors: NDArray[np.float32], batches: range, acknowledged: list[str]) -> None:
     """Write batches of 100 items, noting the ids of each when the catalogue says that they are safe."""
     for batch in batches:
         ids = [f"{batch:03}-{number:02}" for number in range(100)]
@@ -43,7 +43,7 @@ PREAMBLE = """
 import json, os, sys
 from pathlib import Path
 import apsw, faiss, numpy as np
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import (CatalogueNotWritable)
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
@@ -81,7 +81,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_acknowledged(
     """A limit on the size of files is a disk that fills up, without needing one."""
     directory = tmp_path / "catalogue"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Catalogue.create(directory, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(directory, "f", DIM, CLASSES) as catalogue:
         acknowledged: list[str] = []
         fill(catalogue, vectors, range(2), acknowledged)
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
@@ -92,7 +92,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_acknowledged(
             with pytest.raises(CatalogueNotWritable, match="disk is full"):
                 catalogue.publish()
             assert [hit.item.attributes["image"] for hit in catalogue.search(vectors[7:8], 1)[0]] == [7]
-            with Catalogue.open(directory) as opened:
+            with LocalCatalogue.open(directory) as opened:
                 assert [item.id for item in opened.browse(limit=10**6).items] == acknowledged
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -130,7 +130,7 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_acknowledged(
 ) -> None:
     directory = small_disk / "catalogue"
     acknowledged: list[str] = []
-    with Catalogue.create(directory, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(directory, "f", DIM, CLASSES) as catalogue:
         fill(catalogue, vectors, range(2), acknowledged)
         with pytest.raises(CatalogueNotWritable, match=r"disk.* full"):
             fill(catalogue, vectors, range(2, 100), acknowledged)
@@ -138,14 +138,14 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_acknowledged(
         with pytest.raises(CatalogueNotWritable, match="disk is full"):
             catalogue.publish()
         assert len(catalogue) == len(acknowledged) > 1000
-    with Catalogue.open(directory) as opened:
+    with LocalCatalogue.open(directory) as opened:
         assert [item.id for item in opened.browse(limit=10**6).items] == acknowledged
         assert [hit.item.attributes["image"] for hit in opened.search(vectors[7:8], 1)[0]] == [7]
         with pytest.raises(CatalogueNotWritable, match=r"disk.* full"):
             fill(opened, vectors, range(900, 950), acknowledged)
         assert len(opened) == len(acknowledged)
     subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
-    with Catalogue.open(directory) as opened:
+    with LocalCatalogue.open(directory) as opened:
         fill(opened, vectors, range(950, 953), acknowledged)
         assert opened.publish() == 1
         assert [item.id for item in opened.browse(limit=10**6).items] == acknowledged
@@ -155,16 +155,16 @@ def test_a_catalogue_on_a_disk_without_one_free_byte_is_searched(
     small_disk: Path, vectors: NDArray[np.float32]
 ) -> None:
     directory = small_disk / "catalogue"
-    with Catalogue.create(directory, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(directory, "f", DIM, CLASSES) as catalogue:
         fill(catalogue, vectors, range(2), [])
         catalogue.publish()
     fill_up(small_disk / "filler")
-    with Catalogue.open(directory) as opened:
+    with LocalCatalogue.open(directory) as opened:
         assert [hit.item.attributes["image"] for hit in opened.search(vectors[7:8], 1)[0]] == [7]
         with pytest.raises(CatalogueNotWritable):
             opened.upsert([record("one more", 0, vectors)])
         (small_disk / "filler").unlink()
-        with Catalogue.open(directory) as another:
+        with LocalCatalogue.open(directory) as another:
             another.upsert([record("one more", 0, vectors)])
             assert len(opened) == len(another) == 201
         opened.upsert([record("and one", 0, vectors)])
@@ -174,7 +174,7 @@ def test_a_catalogue_on_a_disk_without_one_free_byte_is_searched(
 def test_a_place_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CatalogueNotWritable, match="another directory"):
-        Catalogue.create(tmp_path / "file" / "catalogue", "f", DIM, CLASSES)
+        LocalCatalogue.create(tmp_path / "file" / "catalogue", "f", DIM, CLASSES)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ BECOME_NOBODY = f"""
 
 READ_ONLY = f"""{BECOME_NOBODY}
     assert not os.access(directory, os.W_OK)
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         print(json.dumps([len(catalogue), catalogue.search(vectors, 1)[0][0].item.id, catalogue.generation]))
         for write in (
             lambda: catalogue.upsert([record("x", vectors[0])]),
@@ -209,7 +209,7 @@ READ_ONLY = f"""{BECOME_NOBODY}
                 raise AssertionError("it was written")
         assert len(catalogue.search(vectors, 200)[0]) == len(catalogue)
     try:
-        Catalogue.create(directory / "another", "f", {DIM}, CLASSES)
+        LocalCatalogue.create(directory / "another", "f", {DIM}, CLASSES)
     except CatalogueNotWritable:
         pass
     else:
@@ -221,7 +221,7 @@ READ_ONLY = f"""{BECOME_NOBODY}
 def test_a_read_only_directory_is_searched_and_never_written(
     readable_directory: Path, tmp_path: Path, vectors: NDArray[np.float32], project: Path, state: str
 ) -> None:
-    with Catalogue.create(readable_directory, "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(readable_directory, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([record(str(number), number, vectors) for number in range(100)])
         catalogue.publish()
         catalogue.upsert([record(str(number), number, vectors) for number in range(100, 120)])
@@ -230,7 +230,7 @@ def test_a_read_only_directory_is_searched_and_never_written(
             return
     if state == "left by a kill":
         code = """
-            catalogue = Catalogue.open(directory)
+            catalogue = LocalCatalogue.open(directory)
             catalogue.upsert([record("120", vectors[0])])
             catalogue.delete(["0"])
             os.kill(os.getpid(), 9)
@@ -261,10 +261,10 @@ def _assert_read_only(directory: Path, vectors: NDArray[np.float32], project: Pa
 def test_a_directory_that_may_not_even_be_entered_is_said(
     readable_directory: Path, vectors: NDArray[np.float32], project: Path
 ) -> None:
-    Catalogue.create(readable_directory, "f", DIM, CLASSES).close()
+    LocalCatalogue.create(readable_directory, "f", DIM, CLASSES).close()
     code = f"""{BECOME_NOBODY}
     try:
-        Catalogue.open(directory)
+        LocalCatalogue.open(directory)
     except CatalogueNotWritable as error:
         print(error)
     """
@@ -280,12 +280,12 @@ def test_another_process_s_writes_and_publications_are_seen_at_once(
     tmp_path: Path, vectors: NDArray[np.float32], project: Path
 ) -> None:
     code = """
-        catalogue = Catalogue.open(directory)
+        catalogue = LocalCatalogue.open(directory)
         for line in sys.stdin:
             exec(line)
             print("done", flush=True)
     """
-    with Catalogue.create(tmp_path / "catalogue", "f", DIM, CLASSES) as reader:
+    with LocalCatalogue.create(tmp_path / "catalogue", "f", DIM, CLASSES) as reader:
         other = start(code, tmp_path / "catalogue", vectors[:300], project)
 
         def order(line: str) -> None:
@@ -314,7 +314,7 @@ def test_threads_read_one_consistent_state_while_others_write_and_publish(
 ) -> None:
     """Each item says which image it is; an answer that mixes two states would pair it with another's score."""
     finished = threading.Event()
-    with Catalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue, Catalogue.open(tmp_path) as publisher:
+    with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue, LocalCatalogue.open(tmp_path) as publisher:
         catalogue.upsert([record(f"stays-{n:03}", n, vectors) for n in range(200)])
 
         def read(seed: int) -> int:
@@ -353,14 +353,14 @@ def test_threads_read_one_consistent_state_while_others_write_and_publish(
 def test_a_process_forked_before_opening_can_open_and_search(
     tmp_path: Path, vectors: NDArray[np.float32], project: Path
 ) -> None:
-    with Catalogue.create(tmp_path / "catalogue", "f", DIM, CLASSES) as catalogue:
+    with LocalCatalogue.create(tmp_path / "catalogue", "f", DIM, CLASSES) as catalogue:
         catalogue.upsert([record(str(number), number, vectors) for number in range(100)])
         catalogue.publish()
     code = """
         children = []
         for _ in range(3):
             if (child := os.fork()) == 0:
-                with Catalogue.open(directory) as catalogue:
+                with LocalCatalogue.open(directory) as catalogue:
                     queries = np.repeat(vectors, 50, axis=0)
                     os._exit(0 if catalogue.search(queries, 1)[49][0].item.id == "3" else 1)
             children.append(child)

@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 import pytest
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database.bit_repair import Mender
 from indexer.database.page_checksums import PAGES_FILE, note_pages
 from indexer.database.store import DATABASE_FILE
@@ -30,10 +30,10 @@ CUTS = 5
 
 KILLED_WRITER = """
     import os, sys
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from indexer.records import AttributeUpdate, Record
 
-    catalogue = Catalogue.open(sys.argv[1])
+    catalogue = LocalCatalogue.open(sys.argv[1])
     ids = catalogue.ids()
     vectors, items = catalogue.vectors(ids), catalogue.get(ids)
     catalogue.upsert([
@@ -51,7 +51,7 @@ def resting(small_catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A catalogue as an indexing run leaves it. Only for copying."""
     directory = tmp_path_factory.mktemp("resting") / "catalogue"
     shutil.copytree(small_catalogue, directory)
-    with Catalogue.open(directory):
+    with LocalCatalogue.open(directory):
         pass  # the last to close it leaves no log
     note_pages(directory)
     assert sorted(path.name for path in directory.iterdir()) == [
@@ -89,7 +89,7 @@ def copied(directory: Path, to: Path) -> Path:
 
 def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
         items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
         return {
@@ -237,7 +237,7 @@ def test_an_item_that_can_not_be_proven_is_named_and_left_out(
     assert [finding.id for finding in before.lost] == ["test-00006"]
     assert problem in before.lost[0].problem
     assert (directory / KEPT_FILE).exists()
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         assert len(catalogue) == 299
         assert catalogue.contents(["test-00006"]) == {}  # so that indexing the source adds it
 
@@ -319,7 +319,7 @@ def test_a_damaged_record_of_the_model_is_proven_by_naming_the_model(
     with pytest.raises(NotRepairable, match="--model"):
         repair(directory, lambda: other)
     assert assert_repaired(directory, expected, identity).lost == ()
-    with Catalogue.open(directory, identity.fingerprint) as catalogue:
+    with LocalCatalogue.open(directory, identity.fingerprint) as catalogue:
         assert catalogue.classes == identity.classes
 
 
@@ -336,7 +336,10 @@ def test_a_database_that_another_process_has_open_is_not_replaced(
 ) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     execute(directory, "UPDATE items SET label = 'Hat' WHERE row = 7")
-    code = "import sys; from indexer.catalogue import Catalogue; c = Catalogue.open(sys.argv[1]); print(); input()"
+    code = (
+        "import sys; from indexer.catalogue.local import LocalCatalogue;"
+        " c = LocalCatalogue.open(sys.argv[1]); print(); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, directory],
         stdin=subprocess.PIPE,
@@ -383,7 +386,7 @@ def test_pages_are_noted_anew_after_a_write_only(resting: Path, tmp_path: Path) 
     flip(directory / DATABASE_FILE, 4096 - 200, 3)
     note_pages(directory)
     assert (directory / PAGES_FILE).read_bytes() == noted  # or the damage would count as right
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         catalogue.delete(["test-00001"])
     note_pages(directory)
     assert (directory / PAGES_FILE).read_bytes() != noted

@@ -23,7 +23,7 @@ import pytest
 from misbehaving_server import MisbehavingServer, misbehaving_server, port_without_answer
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
 from indexer.pipeline import indexing
 from indexer.pipeline.fetching import Fetching
@@ -591,9 +591,9 @@ def test_a_content_keeps_a_validator_whole(validator: str) -> None:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, embedder: LiteRTEmbedder) -> Iterator[LocalCatalogue]:
     card = embedder.card
-    with Catalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as made:
+    with LocalCatalogue.create(tmp_path / "catalogue", card.fingerprint, card.dim, card.classes) as made:
         yield made
 
 
@@ -604,7 +604,7 @@ def _source(server: MisbehavingServer, *rows: tuple[str, str], price: int = 1, l
 
 
 def test_a_second_run_asks_for_what_is_new_only(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "dated/blue.jpg"), ("c", "good/green.png")]
     first = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
@@ -634,7 +634,7 @@ def test_a_second_run_asks_for_what_is_new_only(
 
 
 def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder, tmp_path: Path
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
 ) -> None:
     (tmp_path / "red.png").write_bytes(server.pictures["red.png"])
     local = JsonStream(io.BytesIO(b'{"id": "local", "image": "red.png"}'), tmp_path)
@@ -651,7 +651,7 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
 
 
 def test_a_new_validator_of_the_same_picture_is_kept(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     row = ("a", "retagged/red.png")
     indexing.index(_source(server, row), embedder, catalogue, workers=1)
@@ -662,7 +662,7 @@ def test_a_new_validator_of_the_same_picture_is_kept(
 
 
 def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     rows = [
         ("a", "good/red.png"),
@@ -690,7 +690,7 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
 
 
 def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     source = [("a", "good/red.png"), ("b", "good/blue.jpg"), ("c", "good/green.png")]
     failures: list[Any] = []
@@ -703,7 +703,7 @@ def test_a_picture_of_the_web_that_takes_too_long_to_decode_fails_alone(
 
 
 def test_a_preview_of_the_web_says_what_would_be_done(
-    server: MisbehavingServer, catalogue: Catalogue, embedder: LiteRTEmbedder
+    server: MisbehavingServer, catalogue: LocalCatalogue, embedder: LiteRTEmbedder
 ) -> None:
     rows = [("a", "tagged/red.png"), ("b", "tagged/blue.jpg")]
     indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
@@ -714,7 +714,7 @@ def test_a_preview_of_the_web_says_what_would_be_done(
     assert catalogue.ids() == ["a", "b"]
 
 
-def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: Catalogue) -> None:
+def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: LocalCatalogue) -> None:
     rows = [(str(number), f"slowly/{number}/red.png") for number in range(20)]
     limits = replace(QUICK, at_once=3)
     assert indexing.preview(_source(server, *rows, limits=limits), catalogue).added == 20

@@ -15,11 +15,13 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 import models
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
+from indexer.catalogue.local_state import LocalState
 from indexer.records import DisplayCopy, Record
 from models.augmentations import LOOKS
 from models.card import CARD_FILE, read_card
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.errors import BundleDamaged
 from models.runtime import LiteRTEmbedder
 from models.training.export import _parts_of
@@ -28,6 +30,7 @@ from models.vector_parts import VectorPart, look_share, with_look
 from search_api.engine import Engine
 from search_api.errors import LookNotAvailable, LookOutOfRange
 from search_api.http.app import create_app
+from search_api.query import Query
 
 SHARES = (0, 0.03, 0.15, 0.5, 0.8, 1)
 NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
@@ -36,7 +39,7 @@ NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
 @pytest.fixture(scope="module")
 def embedded(embedder: LiteRTEmbedder, test_split: Split) -> NDArray[np.float32]:
     """The first 2,000 test images as the shipped model's vectors."""
-    return embedder.embed(test_split.images[:2000])[0]
+    return embedder.embed(as_views(test_split.images[:2000]))[0]
 
 
 def part_cosines(
@@ -166,7 +169,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, embedded: NDArray[np.float32
     }
     card = models.load().card
     directory = tmp_path_factory.mktemp("mixed") / "catalogue"
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         catalogue.upsert([records[f"{n:04}"] for n in range(1000)])
         catalogue.publish()
         catalogue.upsert([records[f"{n:04}"] for n in range(900, 1700)])
@@ -196,31 +199,30 @@ def test_every_look_equals_brute_force_whatever_happened_before(
 def test_the_models_own_share_is_what_is_answered_without_one(engine: Engine, png: bytes) -> None:
     share = engine.look_share
     assert share == engine.card.parts[1].share
-    assert engine.similar("test-00042", 50) == engine.similar("test-00042", 50, look=share)
-    for search in (engine.search, lambda _, **options: engine.search_item("test-00007", **options)):
-        plain, given = search(png, k=50), search(png, k=50, look=share)
+    assert engine.similar("test-00042", Query(50)) == engine.similar("test-00042", Query(50, look=share))
+    for search in (engine.search, lambda _, query: engine.search_item("test-00007", query)):
+        plain, given = search(png, Query(k=50)), search(png, Query(k=50, look=share))
         assert plain.hits == given.hits
         assert plain.look == given.look == share
 
 
 def test_a_stored_items_own_vector_is_asked_for_unchanged_without_a_look(
-    small_catalogue: Path, embedder: LiteRTEmbedder
+    small_catalogue: Path, embedder: LiteRTEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Watched(Catalogue):
-        asked: list[NDArray[np.float32]]
+    asked: list[NDArray[np.float32]] = []
+    search = LocalState.search
 
-        def search(self, queries: NDArray[np.float32], *arguments: Any, **options: Any) -> Any:
-            self.asked.append(queries)
-            return super().search(queries, *arguments, **options)
+    def watched(state: LocalState, queries: NDArray[np.float32], *arguments: Any, **options: Any) -> Any:
+        asked.append(queries)
+        return search(state, queries, *arguments, **options)
 
-    with Watched.open(small_catalogue) as catalogue:
-        assert isinstance(catalogue, Watched)
-        catalogue.asked = []
+    monkeypatch.setattr(LocalState, "search", watched)
+    with LocalCatalogue.open(small_catalogue) as catalogue:
         engine = Engine(embedder, catalogue)
         engine.similar("test-00042")
-        engine.similar("test-00042", look=engine.look_share)
-        engine.similar("test-00042", look=0.9)
-        plain, own, other = catalogue.asked
+        engine.similar("test-00042", Query(look=engine.look_share))
+        engine.similar("test-00042", Query(look=0.9))
+        plain, own, other = asked
         stored = catalogue.vectors(["test-00042"])
     assert plain.tobytes() == own.tobytes() == stored.tobytes()
     assert not np.allclose(other, stored)
@@ -230,17 +232,17 @@ def test_a_stored_items_own_vector_is_asked_for_unchanged_without_a_look(
 def test_hits_scores_and_the_look_used_follow_what_was_asked(
     engine: Engine, embedder: LiteRTEmbedder, test_split: Split, png: bytes, look: float
 ) -> None:
-    own = embedder.embed(test_split.images[:300])[0]
+    own = embedder.embed(as_views(test_split.images[:300]))[0]
     cosines = part_cosines(own[42:43], own, embedder.card)
     expected = (1 - look) * cosines["kind"][0] + look * cosines["look"][0]
-    result = engine.search(png, k=20, look=look)
+    result = engine.search(png, Query(k=20, look=look))
     assert result.look == look
     ids = [int(hit.item.id.removeprefix("test-")) for hit in result.hits]
     np.testing.assert_allclose([hit.score for hit in result.hits], np.sort(expected)[::-1][:20], atol=1e-5)
     np.testing.assert_allclose([hit.score for hit in result.hits], expected[ids], atol=1e-5)
-    assert result.hits == engine.search_view(test_split.images[42], 20, look=look).hits
-    by_item = engine.search_item("test-00042", 19, look=look)
-    assert list(by_item.hits) == engine.similar("test-00042", 19, look=look)
+    assert result.hits == engine.search_view(test_split.images[42], Query(20, look=look)).hits
+    by_item = engine.search_item("test-00042", Query(19, look=look))
+    assert list(by_item.hits) == engine.similar("test-00042", Query(19, look=look))
     assert [hit.item.id for hit in by_item.hits] == [hit.item.id for hit in result.hits if hit.item.id != "test-00042"]
 
 
@@ -249,7 +251,7 @@ def test_the_look_finds_a_changed_copys_own_original_more_often_than_the_kind(
     embedder: LiteRTEmbedder, embedded: NDArray[np.float32], test_split: Split, name: str
 ) -> None:
     changed = LOOKS[name](test_split.images[:500], np.random.default_rng(3))
-    queries = embedder.embed(changed)[0]
+    queries = embedder.embed(as_views(changed))[0]
 
     def found(look: float) -> int:
         nearest = (with_look(queries, embedder.card.parts, look) @ embedded.T).argmax(axis=1)
@@ -278,10 +280,10 @@ def test_the_kind_finds_its_own_class_more_often_than_the_look(
 @pytest.mark.parametrize("look", [-0.001, 1.001, 10**400, float("nan"), float("inf"), -float("inf")])
 def test_a_look_out_of_range_is_refused_everywhere(engine: Engine, test_split: Split, png: bytes, look: float) -> None:
     for ask in (
-        lambda: engine.search(png, look=look),
-        lambda: engine.search_view(test_split.images[0], look=look),
-        lambda: engine.search_item("test-00001", look=look),
-        lambda: engine.similar("test-00001", look=look),
+        lambda: engine.search(png, Query(look=look)),
+        lambda: engine.search_view(test_split.images[0], Query(look=look)),
+        lambda: engine.search_item("test-00001", Query(look=look)),
+        lambda: engine.similar("test-00001", Query(look=look)),
     ):
         with pytest.raises(LookOutOfRange, match="between 0"):
             ask()
@@ -296,7 +298,7 @@ def one_part(small_catalogue: Path, embedder: LiteRTEmbedder) -> Iterator[Engine
         def card(self) -> models.card.ModelCard:
             return replace(super().card, parts=())
 
-    with Catalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(small_catalogue, embedder.card.fingerprint) as catalogue:
         yield Engine(Undivided(models.PRETRAINED), catalogue)
 
 
@@ -311,7 +313,7 @@ def test_a_card_without_parts_is_read_and_answers_without_a_look(
     assert answer.look is None
     assert answer.hits == engine.search(png).hits
     with pytest.raises(LookNotAvailable, match="Search without look"):
-        one_part.search(png, look=0.5)
+        one_part.search(png, Query(look=0.5))
 
 
 # --- over HTTP ---
@@ -320,8 +322,8 @@ def test_a_card_without_parts_is_read_and_answers_without_a_look(
 def test_every_way_to_ask_for_a_look_over_http_answers_as_the_engine(
     client: FlaskClient, engine: Engine, png: bytes
 ) -> None:
-    expected = [hit.item.id for hit in engine.search(png, 8, look=0.75).hits]
-    assert expected != [hit.item.id for hit in engine.search(png, 8).hits]
+    expected = [hit.item.id for hit in engine.search(png, Query(8, look=0.75)).hits]
+    assert expected != [hit.item.id for hit in engine.search(png, Query(8)).hits]
     answers = [
         client.post("/v1/search?look=0.75&k=8", data=png, content_type="image/png").json,
         client.post("/v1/search", data={"image": (io.BytesIO(png), "x.png"), "look": "0.75", "k": 8}).json,

@@ -15,6 +15,7 @@ import models
 from models.augmentations import LOOKS
 from models.calibration import expected_calibration_error, reliability
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.errors import BundleMissing
 from models.evaluation.classification_metrics import class_figures, recognition
 from models.evaluation.classification_metrics import confusion_matrix as our_confusion_matrix
@@ -58,7 +59,7 @@ def test_recognition_agrees_with_scikit_learn_on_the_real_model(
 ) -> None:
     found = evaluation.recognition
     assert found is not None
-    answers = embedder.embed(few.images)[1].argmax(axis=1)
+    answers = embedder.embed(as_views(few.images))[1].argmax(axis=1)
     assert np.array_equal(found.confusion, confusion_matrix(few.labels, answers, labels=range(10)))
     expected = precision_recall_fscore_support(few.labels, answers, labels=range(10), zero_division=0)
     actual = [(one.precision, one.recall, one.f1, one.items) for one in found.classes]
@@ -182,7 +183,7 @@ def test_raw_pixels_are_of_unit_length_and_blank_images_stay_nothing() -> None:
 
 
 def test_evaluation_is_the_parts_put_together(evaluation: Evaluation, embedder: LiteRTEmbedder, few: Split) -> None:
-    vectors, probabilities = embedder.embed(few.images)
+    vectors, probabilities = embedder.embed(as_views(few.images))
     means = rank_all(vectors, few.labels).means()
     figures = evaluation.figures()
     assert figures["accuracy"] == pytest.approx((probabilities.argmax(axis=1) == few.labels).mean())
@@ -217,7 +218,7 @@ def test_speed_is_the_median_of_calls_after_a_warm_up(monkeypatch: pytest.Monkey
         return images, images
 
     monkeypatch.setattr("models.evaluation.measure.time", SimpleNamespace(perf_counter=lambda: now))
-    speed = measure_speed(embed, np.zeros((3, 28, 28), np.uint8), calls=3, batches=3)
+    speed = measure_speed(embed, as_views(np.zeros((3, 28, 28), np.uint8)), calls=3, batches=3)
     assert (speed.one_image_ms, speed.batch_of_256_ms) == (2000, 4000)
     assert sizes == [1] * 4 + [256] * 4
 

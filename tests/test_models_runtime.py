@@ -22,6 +22,7 @@ from models.card import (
     read_card,
 )
 from models.datasets.fashion_mnist import CLASSES, Split
+from models.embedder import as_views
 from models.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld
 from models.runtime import LiteRTEmbedder
 from models.training.export import AGREEMENT
@@ -40,14 +41,14 @@ def test_the_shipped_card_tells_what_the_issue_of_a_model_needs(embedder: LiteRT
 
 
 def test_the_card_tells_the_truth_about_the_test_set(embedder: LiteRTEmbedder, test_split: Split) -> None:
-    probabilities = embedder.embed(test_split.images)[1]
+    probabilities = embedder.embed(as_views(test_split.images))[1]
     accuracy = (probabilities.argmax(axis=1) == test_split.labels).mean()
     assert accuracy == pytest.approx(embedder.card.metrics["accuracy"], abs=0.0005)
     assert accuracy >= 0.93
 
 
 def test_vectors_are_of_unit_length_and_probabilities_sum_to_one(embedder: LiteRTEmbedder, test_split: Split) -> None:
-    vectors, probabilities = embedder.embed(test_split.images[:1000])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:1000]))
     assert vectors.dtype == probabilities.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -58,11 +59,11 @@ def test_vectors_are_of_unit_length_and_probabilities_sum_to_one(embedder: LiteR
 def test_a_batch_of_any_size_gives_each_view_its_own_vector(
     n: int, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
-    vectors, probabilities = embedder.embed(test_split.images[:n])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:n]))
     assert vectors.shape == (n, embedder.card.dim)
     assert probabilities.shape == (n, 10)
     for index in {0, n // 2, n - 1} & set(range(n)):
-        alone, _ = embedder.embed(test_split.images[index : index + 1])
+        alone, _ = embedder.embed(as_views(test_split.images[index : index + 1]))
         assert float(alone[0] @ vectors[index]) > 0.99999
 
 
@@ -77,14 +78,16 @@ def test_a_batch_of_any_size_gives_each_view_its_own_vector(
 )
 def test_views_of_another_shape_or_type_are_refused(views: np.ndarray, embedder: LiteRTEmbedder) -> None:
     with pytest.raises(ValueError, match="not uint8"):
-        embedder.embed(views)
+        embedder.embed(as_views(views))
 
 
 def test_many_threads_get_the_answers_of_one(embedder: LiteRTEmbedder, test_split: Split) -> None:
-    expected = [embedder.embed(test_split.images[start : start + 20])[0] for start in range(0, 640, 20)]
+    expected = [embedder.embed(as_views(test_split.images[start : start + 20]))[0] for start in range(0, 640, 20)]
     with ThreadPoolExecutor(16) as pool:
         actual = list(
-            pool.map(lambda start: embedder.embed(test_split.images[start : start + 20])[0], range(0, 640, 20))
+            pool.map(
+                lambda start: embedder.embed(as_views(test_split.images[start : start + 20]))[0], range(0, 640, 20)
+            )
         )
     np.testing.assert_allclose(np.stack(actual), np.stack(expected), atol=1e-6)
 
@@ -93,14 +96,15 @@ def test_the_runtime_agrees_with_keras_on_real_images(embedder: LiteRTEmbedder, 
     import keras
 
     outputs = predict(keras.saving.load_model(models.PRETRAINED / KERAS_FILE), test_split.images[:2000])
-    vectors, probabilities = embedder.embed(test_split.images[:2000])
+    vectors, probabilities = embedder.embed(as_views(test_split.images[:2000]))
     assert np.einsum("nd,nd->n", outputs["vector"], vectors).min() >= AGREEMENT
     np.testing.assert_allclose(probabilities, outputs["probabilities"], atol=1e-3)
 
 
 def test_loading_and_embedding_import_no_tensorflow_and_print_nothing() -> None:
     script = (
-        "import sys, numpy as np, models; e = models.load(); e.embed(np.zeros((3, 28, 28), np.uint8)); "
+        "import sys, numpy as np, models; from models.embedder import as_views; e = models.load(); "
+        "e.embed(as_views(np.zeros((3, 28, 28), np.uint8))); "
         "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras') for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)

@@ -16,6 +16,7 @@ import models
 from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, KERAS_FILE, RUNTIME_FILE, read_card
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
+from models.embedder import as_views
 from models.errors import CheckpointMismatch
 from models.runtime import LiteRTEmbedder
 from models.training.distillation import taught_by
@@ -164,7 +165,7 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(recipe: Recipe, data:
     assert len(said) == 2
     embedder = models.load(out)
     assert isinstance(embedder, LiteRTEmbedder)
-    vectors, probabilities = embedder.embed(test.images)
+    vectors, probabilities = embedder.embed(as_views(test.images))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     outputs = predict(keras.saving.load_model(out / KERAS_FILE), test.images)

@@ -9,9 +9,10 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import models
-from models.augmentations import Images
+from models.arrays import Images
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import Photograph
+from models.embedder import as_views
 from models.errors import DatasetMissing
 from models.evaluation.ood_images import DRAWN, shuffled, strangers
 from models.evaluation.reliability import measure_trust, photographed
@@ -91,7 +92,7 @@ def test_auroc_of_cases_worked_by_hand() -> None:
 
 
 def test_most_test_images_are_familiar(embedder: LiteRTEmbedder, test_split: Split) -> None:
-    vectors, _ = embedder.embed(test_split.images)
+    vectors, _ = embedder.embed(as_views(test_split.images))
     assert 0.93 <= (embedder.familiarity(vectors) >= 0.05).mean() <= 0.99
 
 
@@ -100,7 +101,7 @@ def test_strangers_are_noticed(
     kind: str, embedder: LiteRTEmbedder, test_split: Split, drawn: Mapping[str, Images]
 ) -> None:
     distance = embedder.known.distance
-    inside, outside = (distance(embedder.embed(images)[0]) for images in (test_split.images, drawn[kind]))
+    inside, outside = (distance(embedder.embed(as_views(images))[0]) for images in (test_split.images, drawn[kind]))
     assert auroc(inside, outside) >= 0.95
 
 
@@ -111,8 +112,8 @@ def test_unseen_photographs_of_other_clothes_are_noticed(
     unseen = [one for one in unseen_photographs if one.kind == kind]
     assert len(unseen) >= 10
     distance = embedder.known.distance
-    views = np.stack([embedder.prepare(one.read()).pixels for one in unseen])
-    assert auroc(distance(embedder.embed(test_split.images)[0]), distance(embedder.embed(views)[0])) >= 0.95
+    views = [embedder.prepare(one.read()) for one in unseen]
+    assert auroc(distance(embedder.embed(as_views(test_split.images))[0]), distance(embedder.embed(views)[0])) >= 0.95
 
 
 def test_what_lies_nearer_to_something_else_counts_as_further_off() -> None:
@@ -168,7 +169,8 @@ def test_a_folder_of_pictures_is_read_by_sub_folder(embedder: LiteRTEmbedder, tm
     (tmp_path / "red" / "notes.txt").write_text("no picture")
     (tmp_path / "empty").mkdir()
     found = photographed(embedder, tmp_path)
-    assert {kind: images.shape for kind, images in found.items()} == {"blue": (1, 28, 28), "red": (1, 28, 28)}
+    shapes = {kind: [view.pixels.shape for view in views] for kind, views in found.items()}
+    assert shapes == {"blue": [(28, 28)], "red": [(28, 28)]}
     with pytest.raises(DatasetMissing, match="sub-folder"):
         photographed(embedder, tmp_path / "empty")
     with pytest.raises(DatasetMissing, match="sub-folder"):
@@ -187,7 +189,7 @@ def test_strangers_that_were_learned_from_are_not_measured(
         photographed(embedder, tmp_path)
     (tmp_path / "hat" / "unseen.jpg").symlink_to(unseen.path)
     views = photographed(embedder, tmp_path)["hat"]
-    np.testing.assert_array_equal(views, [embedder.prepare(unseen.read()).pixels])
+    np.testing.assert_array_equal([view.pixels for view in views], [embedder.prepare(unseen.read()).pixels])
 
 
 def test_strangers_given_by_a_folder_are_measured_too(tmp_path: Path, test_split: Split) -> None:
@@ -238,7 +240,7 @@ def test_confidence_survives_a_file(tmp_path: Path) -> None:
 
 
 def test_confidence_in_hits_comes_true_on_test_images(embedder: LiteRTEmbedder, test_split: Split) -> None:
-    vectors, probabilities = embedder.embed(test_split.images)
+    vectors, probabilities = embedder.embed(as_views(test_split.images))
     rankings = rank_all(vectors, test_split.labels)
     found = measure_trust(embedder, vectors, probabilities, test_split.labels, rankings, {"none": test_split.images})
     figures = found.figures()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.sample import SampleCatalogue
 from models.datasets.fashion_mnist import SPLIT_FILES, Split, data_directory
@@ -63,7 +63,7 @@ def test_without_files_and_network_the_sample_is_indexed_and_the_page_says_so(
     assert "LOOKALIKE_DATA_DIR" in told
     assert not (tmp_path / "catalogues").exists()
 
-    with Catalogue.open(tmp_path / "shop", embedder.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(tmp_path / "shop", embedder.card.fingerprint) as catalogue:
         client = create_app(lambda: Engine(embedder, catalogue)).test_client()
         assert SAID_ON_THE_PAGE in client.get("/").get_data(as_text=True)
         page = client.get("/items/sample-013").get_data(as_text=True)
@@ -121,7 +121,7 @@ def test_a_catalogue_is_the_sample_when_all_in_it_is_drawn(
 ) -> None:
     others = sources.FashionMNIST(test_split.first(photographed), "test")
     card = embedder.card
-    with Catalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)
         engine = Engine(embedder, catalogue)
         assert engine.is_sample() == is_sample

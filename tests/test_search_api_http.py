@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from indexer import errors as indexer_errors
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models import errors as model_errors
 from models.datasets.fashion_mnist import CLASSES, Split
@@ -29,9 +29,12 @@ from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.runtime import LiteRTEmbedder
 from search_api import errors as api_errors
-from search_api.engine import MAX_K, Engine
-from search_api.http.app import ENGINE, create_app
+from search_api.engine import Engine
+from search_api.engine_state import EngineState
+from search_api.http.app import create_app
 from search_api.http.problems import STATUSES, Problem
+from search_api.limits import MAX_K
+from search_api.query import Query
 
 
 def without_time(answer: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def test_a_bare_picture_a_form_and_an_engine_call_answer_the_same(
     form = client.post("/v1/search", data={"image": (io.BytesIO(png), "x.png"), "k": "7"}).json
     assert without_time(bare) == without_time(octets) == without_time(form)
     assert bare["query"] == {"source": "image", "bytes": len(png)}
-    result = engine.search(png, k=7)
+    result = engine.search(png, Query(k=7))
     assert [hit["item"]["id"] for hit in bare["hits"]] == [hit.item.id for hit in result.hits]
     assert [hit["score"] for hit in bare["hits"]] == [pytest.approx(hit.score, abs=1e-6) for hit in result.hits]
 
@@ -95,7 +98,7 @@ def test_notes_about_the_view_reach_the_answer(app: Flask, engine: Engine, small
 
     import models
 
-    with Catalogue.open(small_catalogue) as catalogue:
+    with LocalCatalogue.open(small_catalogue) as catalogue:
         doubting = create_app(lambda: Engine(Doubtful(models.PRETRAINED), catalogue))
         answer = doubting.test_client().post("/v1/search", data=png, content_type="image/png").json
     assert answer["notes"] == ["The picture is blurred."]
@@ -213,7 +216,7 @@ def odd_client(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedde
     directory = tmp_path_factory.mktemp("odd") / "catalogue"
     vector = np.zeros(card.dim, np.float32)
     vector[0] = 1
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         catalogue.upsert(
             [Record(name, card.classes[0], 0.5, vector, DisplayCopy(png, "image/png", 28, 28)) for name in ODD_IDS]
         )
@@ -318,7 +321,8 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
 
 def test_ready_tells_what_is_served(client: FlaskClient, engine: Engine) -> None:
     assert client.get("/readyz").json == {
-        "status": "ready", "items": SMALL, "model": engine.card.fingerprint, "generation": engine.generation
+        "status": "ready", "items": SMALL, "model": engine.card.fingerprint, "generation": engine.generation,
+        "state": engine.last_read.version, "newer_catalogue": False
     }  # fmt: skip
 
 
@@ -326,14 +330,14 @@ def test_ready_tells_what_is_served(client: FlaskClient, engine: Engine) -> None
 
 
 @pytest.fixture
-def failing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Any:
+def failing(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make the engine's `item` raise something."""
 
     def fail_with(error: Exception) -> None:
-        def item(_: str) -> None:
+        def item(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(app.extensions[ENGINE], "item", item)
+        monkeypatch.setattr(EngineState, "item", item)
 
     return fail_with
 
@@ -386,7 +390,7 @@ def test_too_many_pictures_at_once_are_told_to_come_back(small_catalogue: Path, 
             leave.wait(30)
             return super().prepare(picture, box)
 
-    with Catalogue.open(small_catalogue) as catalogue:
+    with LocalCatalogue.open(small_catalogue) as catalogue:
         app = create_app(lambda: Engine(Slow(models.PRETRAINED), catalogue, decoders=1, max_wait=0.01))
         statuses: list[int] = []
 

@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import pty
 import random
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,32 +22,35 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from models.pictures.decoding import MAX_BYTES
 from search_api.errors import AddressInUse, InvalidAddress
-from search_api.server import gunicorn_worker
-from search_api.server.gunicorn_server import listen, serve, url_of
+from search_api.server.listening import listen, url_of
+from search_api.server.serving import serve
 
 # Tests that are started in the background inherit that some signals are ignored; a person's server does not.
 SERVER = """
-import signal, sys
+import fcntl, os, signal, sys, termios
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from models.errors import LookalikeError
-from search_api.server.gunicorn_server import serve
+from search_api.server.serving import serve
 
 def make_app():
     import models
-    from indexer.catalogue.local import Catalogue
+    from indexer.catalogue.local import LocalCatalogue
     from search_api.http.app import create_app
     from search_api.engine import Engine
 
     embedder = models.load()
-    return create_app(lambda: Engine(embedder, Catalogue.open(sys.argv[1], embedder.card.fingerprint)))
+    return create_app(lambda: Engine(embedder, LocalCatalogue.open(sys.argv[1], embedder.card.fingerprint)))
 
 try:
     port, workers = int(sys.argv[2]), int(sys.argv[3])
-    serve(make_app, port=port, workers=workers, on_ready=lambda address: print(address, flush=True))
+    if len(sys.argv) > 4:
+        os.setsid()
+        fcntl.ioctl(int(sys.argv[4]), termios.TIOCSCTTY, 0)
+    serve(lambda: make_app, port=port, workers=workers, on_ready=lambda address: print(address, flush=True))
 except LookalikeError as error:
     print(f"{error.code}: {error}", file=sys.stderr)
     sys.exit(1)
@@ -54,6 +58,13 @@ print("loaded in the parent:", *sorted({"apsw", "faiss", "flask", "PIL", "ai_edg
 """
 
 PATIENCE = 60.0
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
 
 
 @dataclass
@@ -72,8 +83,8 @@ class Server:
             connection.close()
 
     def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(child) for child in children.read_text().split()]
+        """The processes that answer; the one between them and the server only forks them."""
+        return [worker for forks in children_of(self.process.pid) for worker in children_of(forks)]
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         self.process.send_signal(number)
@@ -81,19 +92,22 @@ class Server:
         return self.process.returncode, out, err
 
 
-def start(catalogue: Path, project: Path, port: int = 0, workers: int = 1) -> subprocess.Popen[str]:
+def start(
+    catalogue: Path, project: Path, port: int = 0, workers: int = 1, terminal: int | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(catalogue), str(port), str(workers)],
+        [sys.executable, "-c", SERVER, str(catalogue), str(port), str(workers), *([str(terminal)] if terminal else [])],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=() if terminal is None else (terminal,),
     )
 
 
 @contextmanager
-def running(catalogue: Path, project: Path, workers: int = 1) -> Iterator[Server]:
-    process = start(catalogue, project, workers=workers)
+def running(catalogue: Path, project: Path, workers: int = 1, terminal: int | None = None) -> Iterator[Server]:
+    process = start(catalogue, project, workers=workers, terminal=terminal)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -307,7 +321,7 @@ def test_new_items_are_found_without_a_restart(
     shutil.copytree(small_catalogue, copy)
     with running(copy, project) as one:
         before = one.request("GET", "/readyz")[1]
-        with Catalogue.open(copy) as catalogue:
+        with LocalCatalogue.open(copy) as catalogue:
             catalogue.delete(["test-00000"])
             catalogue.publish()
         after = one.request("GET", "/readyz")[1]
@@ -336,20 +350,26 @@ def refuses(server: Server) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, None])
 def test_requests_being_answered_end_before_it_stops(
     small_catalogue: Path,
     project: Path,
-    number: int,
+    number: int | None,
 ) -> None:
-    with running(small_catalogue, project) as one:
+    """Without a signal its terminal is closed."""
+    terminal, its_side = pty.openpty()
+    with closing(os.fdopen(terminal, "rb")) as window, running(small_catalogue, project, terminal=its_side) as one:
+        os.close(its_side)
         data = picture(one, 1)
         with half_a_search(one, data) as connection:
             assert one.request("GET", "/healthz")[0] == 200  # by now the first request is being read
             if number == signal.SIGINT:  # a terminal tells all processes
                 for child in one.workers():
                     os.kill(child, number)
-            one.process.send_signal(number)
+            if number is None:
+                window.close()
+            else:
+                one.process.send_signal(number)
             wait_until(lambda: refuses(one))
             connection.sendall(data[50:])
             answer = b""
@@ -452,42 +472,3 @@ def test_at_least_one_thread_and_worker() -> None:
     for wrong in ({"threads": 0}, {"workers": 0}):
         with pytest.raises(ValueError, match="at least 1"):
             serve(lambda: pytest.fail("never called"), **wrong)
-
-
-# --- slow clients ---
-
-
-def bounded_pair() -> tuple[gunicorn_worker.BoundedSocket, socket.socket]:
-    ours, theirs = socket.socketpair()
-    return gunicorn_worker.BoundedSocket.adopt(ours), theirs
-
-
-def test_a_request_that_trickles_in_is_cut_off_at_its_deadline() -> None:
-    ours, theirs = bounded_pair()
-    with ours, theirs:
-        ours.start(0.3)
-
-        def read_on() -> None:
-            while True:  # there is always a byte to read, so only a deadline for the whole can end it
-                theirs.sendall(b"x")
-                assert ours.recv(1) == b"x"
-
-        with pytest.raises(ConnectionResetError):
-            read_on()
-
-
-def test_an_answer_that_is_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_worker, "SEND_SECONDS", 0.1)
-    ours, theirs = bounded_pair()
-    with ours, theirs, pytest.raises(ConnectionResetError):
-        ours.sendall(b"x" * 50_000_000)
-
-
-def test_a_request_in_time_is_read_whole() -> None:
-    ours, theirs = bounded_pair()
-    with ours, theirs:
-        ours.start(PATIENCE)
-        theirs.sendall(b"hello")
-        assert ours.recv(100) == b"hello"
-        theirs.shutdown(socket.SHUT_WR)
-        assert ours.recv(100) == b""

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 import models
 from indexer import sources
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources import SourceItem
 from models.card import ModelCard
@@ -30,8 +30,11 @@ from models.embedder import View
 from models.pictures.boxes import Box
 from models.pictures.decoding import MAX_BYTES, Picture
 from models.runtime import LiteRTEmbedder
-from search_api.engine import MAX_K, Engine
+from search_api.engine import Engine
+from search_api.engine_state import EngineState
 from search_api.http.security import PAGE_POLICY
+from search_api.limits import MAX_K
+from search_api.query import Query
 from webui import assets, formatting
 from webui.app import create_app
 from webui.view_codec import InvalidSharedView, from_address, to_address
@@ -57,7 +60,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, t
     odd = [SourceItem(id_, Picture(colour), {"title": ODD_TITLE, "price": 49.5, "note": None}, id_) for id_ in ODD_IDS]
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     directory = tmp_path_factory.mktemp("pages") / "catalogue"
-    with Catalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index([*sources.FashionMNIST(some, "test"), *odd], embedder, catalogue)
         yield Engine(embedder, catalogue)
 
@@ -269,7 +272,7 @@ def test_an_upload_leads_to_an_address_that_holds_the_models_view(
 
 
 def test_results_show_what_the_engine_answers(client: FlaskClient, png: bytes, results: str, engine: Engine) -> None:
-    expected = engine.search(png, k=24)
+    expected = engine.search(png, Query(k=24))
     page = read(client.get(results))
     best = expected.predictions[0]
     assert page.text_of["title"].startswith(f"{best.label}, {formatting.percent(best.probability)}: 24 lookalikes")
@@ -334,9 +337,9 @@ def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
         assert title in page.words
         share = standard if look is None else float(look)
         expected = (
-            engine.search_view(view_in(results), 12, {"label": "Shirt"}, share).hits
+            engine.search_view(view_in(results), Query(12, {"label": "Shirt"}, share)).hits
             if at == "results"
-            else engine.similar("test-00007", 12, {"label": "Shirt"}, share)
+            else engine.similar("test-00007", Query(12, {"label": "Shirt"}, share))
         )
         kept = "" if look is None else f"?look={look}"
         assert cards_of(page) == [item_path(hit.item.id) + kept for hit in expected]
@@ -381,7 +384,7 @@ def test_an_item_page_shows_its_attributes_and_never_itself_among_the_similar(
     assert f"Recognised as {item.label}, {formatting.percent(item.probability)}" in page.words
     assert f"Class {item.attributes['class']} Split test" in page.words
     cards = [link["href"] for link in page.of("a") if link.get("class") == "card"]
-    assert cards == [item_path(hit.item.id) for hit in engine.similar("test-00007", 96)]
+    assert cards == [item_path(hit.item.id) for hit in engine.similar("test-00007", Query(96))]
     assert "/items/test-00007" not in cards
 
 
@@ -536,7 +539,7 @@ def test_an_unexpected_error_is_a_page_that_tells_nothing_of_it(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(engine, "similar", fail)
+    monkeypatch.setattr(EngineState, "similar", fail)
     response = create_app(lambda: engine).test_client().get("/items/test-00000", headers=AS_BROWSER)
     assert response.status_code == 500
     assert "secret" not in read(response).words
@@ -572,7 +575,7 @@ def test_pages_load_nothing_from_elsewhere() -> None:
 
 def test_an_empty_catalogue_still_has_its_pages(embedder: LiteRTEmbedder, tmp_path: Path, png: bytes) -> None:
     card = embedder.card
-    with Catalogue.create(tmp_path / "empty", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "empty", card.fingerprint, card.dim, card.classes) as catalogue:
         client = create_app(lambda: Engine(embedder, catalogue)).test_client()
         for path in ("/", "/browse", "/browse?label=Bag", upload(client, png).headers["Location"]):
             response = client.get(path)

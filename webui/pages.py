@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
+from models.embedder import View
 from models.pictures.decoding import MAX_BYTES
-from search_api.engine import DEFAULT_LIMIT, Engine
-from search_api.errors import InvalidField, PageOutOfRange
+from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
-from search_api.http.app import ENGINE, picture_url
+from search_api.http.app import current_engine, picture_urls, reading
+from search_api.http.parameters import read_look, read_whole
 from search_api.http.problems import Problem
+from search_api.limits import DEFAULT_LIMIT
+from search_api.query import Query
 from webui import formatting, upload_cookie
 from webui.assets import asset_url, static_file
 from webui.mask_codec import haze_over
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
     from indexer.records import Item
+    from search_api.engine_state import EngineState
 
 ACCEPT = "image/*"
 DEFAULT_COUNT = 24
@@ -71,11 +75,12 @@ class Stop:
 
 @pages.app_context_processor
 def _names() -> dict[str, Any]:
+    url = picture_urls()
     return {
         "accept": ACCEPT,
-        "model": _engine().card,
+        "model": current_engine().card,
         "max_megabytes": MAX_BYTES // 2**20,
-        "picture_url": lambda item: picture_url(item.id),
+        "picture_url": lambda item: url(item.id),
     }
 
 
@@ -100,10 +105,10 @@ def upload() -> "BaseResponse":
     if question.item_id is not None:
         return redirect(url_for("pages.item", item_id=question.item_id), 303)
     assert question.image is not None
-    result = _engine().search(question.image, k=1, box=question.box)
-    address = to_address(result.view.pixels)
+    view = current_engine().view(question.image, question.box)
+    address = to_address(view.pixels)
     response = redirect(url_for("pages.results", view=address), 303)
-    upload_cookie.keep(response, address, result.view)
+    upload_cookie.keep(response, address, view)
     return response
 
 
@@ -113,46 +118,51 @@ def results() -> "str | BaseResponse":
     address = request.args.get("view")
     if not address:
         return redirect(url_for("pages.home"), 303)
-    engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
+    engine, label, query = current_engine(), _label(), _query()
     pixels = from_address(address, engine.card.input_shape)
-    result = engine.search_view(pixels, k, _where(label), look)
+    picture = engine.embed(View(pixels))
+    with reading() as state:
+        result = state.search(picture, query)
     steps = upload_cookie.of(request, address)
     return render_template(
         "results.html",
         result=result,
-        total=engine.info().items,
+        total=state.reading.items,
         notes=steps.notes,
         haze=None if steps.outline is None else png_data_uri(haze_over(steps.outline)),
         view_picture=formatting.view_picture(pixels),
         view_height=pixels.shape[0],
         view_width=pixels.shape[1],
         filters=_filters(result.predictions[0].label, label),
-        counts=_counts(k),
-        stops=_stops(look),
+        counts=_counts(query.k),
+        stops=_stops(query.look),
     )
 
 
 @pages.get("/items/<item_id:item_id>")
 def item(item_id: str) -> str:
     """One item and what looks like it."""
-    engine, k, label, look = _engine(), _whole("k", DEFAULT_COUNT), _label(), _look()
-    shown = engine.item(item_id)
-    hits = engine.similar(item_id, k, _where(label), look)
+    label, query = _label(), _query()
+    with reading() as state:
+        shown = state.item(item_id)
+        hits = state.similar(item_id, query)
     return render_template(
         "item.html",
         item=shown,
         hits=hits,
         filters=_filters(shown.label, label),
-        counts=_counts(k),
-        stops=_stops(look),
+        counts=_counts(query.k),
+        stops=_stops(query.look),
     )
 
 
 @pages.get("/browse")
 def browse() -> str:
     """The items of one class, or all, a page at a time."""
-    engine, page, label = _engine(), _whole("page", 1), _label()
-    shown = engine.browse(_where(label), (page - 1) * DEFAULT_LIMIT, DEFAULT_LIMIT)
+    page, label = read_whole(request.args, "page", 1), _label()
+    with reading() as state:
+        shown = state.browse(_where(label), (page - 1) * DEFAULT_LIMIT, DEFAULT_LIMIT)
+        shelves = list(_shelves(state, label))
     last = max(1, -(-shown.total // DEFAULT_LIMIT))
     if page > last:
         raise PageOutOfRange(f"There are {last} pages here, and this would be page {page}.")
@@ -164,7 +174,7 @@ def browse() -> str:
         pages=last,
         previous=_here(page=page - 1 if page > 2 else None) if page > 1 else None,
         next=_here(page=page + 1) if page < last else None,
-        shelves=list(_shelves(label)),
+        shelves=shelves,
     )
 
 
@@ -175,35 +185,32 @@ def problem_page(problem: Problem) -> Response:
     return make_response(render_template("trouble.html", problem=problem), problem.status)
 
 
-def _engine() -> Engine:
-    return cast("Engine", current_app.extensions[ENGINE])
-
-
 def _home(alert: Problem | None = None) -> str:
-    engine = _engine()
     shelves, to_try = [], []
-    for label, count in engine.counts().items():
-        items = engine.browse({"label": label}, limit=EXAMPLES_LOOKED_AT).items
-        clearest_first = sorted(items, key=lambda item: -item.probability)
-        shelves += [Shelf(label, count, item) for item in clearest_first[:1]]
-        to_try += clearest_first[1:2]
-    example = to_try[len(to_try) // 3] if to_try else None
+    with reading() as state:
+        for label, count in state.counts().items():
+            items = state.browse({"label": label}, limit=EXAMPLES_LOOKED_AT).items
+            clearest_first = sorted(items, key=lambda item: -item.probability)
+            shelves += [Shelf(label, count, item) for item in clearest_first[:1]]
+            to_try += clearest_first[1:2]
+        example = to_try[len(to_try) // 3] if to_try else None
+        example_hits = state.similar(example.id, Query(EXAMPLE_HITS)) if example else []
+        is_sample = state.is_sample()
     return render_template(
         "home.html",
         alert=alert,
-        total=engine.info().items,
-        is_sample=engine.is_sample(),
+        total=state.reading.items,
+        is_sample=is_sample,
         shelves=shelves,
         to_try=to_try,
         example=example,
-        example_hits=engine.similar(example.id, EXAMPLE_HITS) if example else [],
+        example_hits=example_hits,
     )
 
 
-def _shelves(current: str | None) -> Iterator[Option]:
-    engine = _engine()
-    yield Option("Everything", url_for("pages.browse"), current is None, engine.info().items)
-    for label, count in engine.counts().items():
+def _shelves(state: "EngineState", current: str | None) -> Iterator[Option]:
+    yield Option("Everything", url_for("pages.browse"), current is None, state.reading.items)
+    for label, count in state.counts().items():
         if count:
             yield Option(label, url_for("pages.browse", label=label), label == current, count)
 
@@ -221,7 +228,7 @@ def _counts(current: int) -> list[Option]:
 
 def _stops(look: float | None) -> list[Stop]:
     """Return the model's own share of the look, the ends, two between, and the present one where it is none of them."""
-    standard = _engine().look_share
+    standard = current_engine().look_share
     if standard is None:
         return []
     current = standard if look is None else look
@@ -245,16 +252,10 @@ def _label() -> str | None:
     return request.args.get("label") or None
 
 
-def _look() -> float | None:
-    return requests.read_look({"look": request.args.get("look") or None})
+def _query() -> Query:
+    look = read_look({"look": request.args.get("look") or None})
+    return Query(read_whole(request.args, "k", DEFAULT_COUNT), _where(_label()), look)
 
 
 def _where(label: str | None) -> dict[str, str] | None:
     return {"label": label} if label else None
-
-
-def _whole(name: str, default: int) -> int:
-    try:
-        return int(request.args.get(name, default))
-    except ValueError:
-        raise InvalidField(f"{name} in the address must be a whole number.") from None

@@ -42,7 +42,7 @@ def of(request: "Request", address: str) -> Steps:
     """Return the steps that the browser keeps of this view; none when it keeps another's."""
     try:
         kept = json.loads(unquote(request.cookies.get(COOKIE, "")))
-    except ValueError:
+    except (ValueError, RecursionError):  # nobody but the browser says what a cookie holds
         return Steps()
     if not isinstance(kept, list) or kept[:1] != [_digest(address)]:
         return Steps()

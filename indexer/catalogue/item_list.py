@@ -9,7 +9,7 @@ import apsw
 from indexer.database import bulk_reads, rows
 from indexer.database.store import BUSY_SECONDS, Store
 from indexer.errors import UnknownItem
-from indexer.filters import Condition, compile_where
+from indexer.filters import Condition, condition_of
 from indexer.records import Item, Where
 
 _BLOCK = 1000
@@ -18,7 +18,7 @@ _BLOCK = 1000
 class Items:
     """The items of a catalogue, read from its database alone: no index file is loaded, so it opens at once.
 
-    Raises what `Catalogue.open` raises; methods that delete raise what `Catalogue.delete` does.
+    Raises what `LocalCatalogue.open` raises; methods that delete raise what `Catalogue.delete` does.
     """
 
     def __init__(self, directory: Path | str, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -96,4 +96,4 @@ class Items:
             left = None if left is None else left - len(block)
 
     def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
-        return compile_where(where, self.classes, rows.attribute_names(connection) if where else ())
+        return condition_of(where, self.classes, rows.attribute_names(connection) if where else ())

@@ -8,9 +8,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.bulk_reads import Gallery
+from indexer.records import VectorTable
 from indexer.vectors.snapshot import Scores, scores_of
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _ITEMS_AT_ONCE = 1024  # FAISS takes twice as long for blocks of 256, and hardly less for larger ones
@@ -34,23 +34,23 @@ class Neighbours:
 
 
 class Neighbourhoods:
-    """For each item of a gallery the k others most like it, never itself; ties by id; fewer where there are fewer.
+    """For each item of a table the k others most like it, never itself; ties by id; fewer where there are fewer.
 
     `queries_of` turns the items' vectors, float32 (n, dim), into what is searched with, of the same shape. Only what
-    the gallery's filter allows is found; every item is searched for. Iterating yields blocks of items; `len` is the
+    the table's filter allows is found; every item is searched for. Iterating yields blocks of items; `len` is the
     number of items.
     """
 
-    def __init__(self, gallery: Gallery, k: int, queries_of: Callable[[Vectors], Vectors]) -> None:
+    def __init__(self, table: VectorTable, k: int, queries_of: Callable[[Vectors], Vectors]) -> None:
         if k < 1:
             raise ValueError("k is at least 1.")
-        self._gallery = gallery
+        self._table = table
         self._k = k
         self._queries_of = queries_of
-        self._found_in = gallery.vectors if gallery.allowed is None else gallery.vectors[gallery.allowed]
+        self._found_in = table.vectors if table.allowed is None else table.vectors[table.allowed]
 
     def __len__(self) -> int:
-        return len(self._gallery.ids)
+        return len(self._table.ids)
 
     def __iter__(self) -> Iterator[Neighbours]:
         faiss.omp_set_num_threads(os.cpu_count() or 1)
@@ -58,13 +58,13 @@ class Neighbourhoods:
             yield self._block(range(start, min(start + _ITEMS_AT_ONCE, len(self))))
 
     def _block(self, items: range) -> Neighbours:
-        queries = self._queries_of(self._gallery.vectors[items.start : items.stop])
+        queries = self._queries_of(self._table.vectors[items.start : items.stop])
         # One more than asked for, since an item may find itself.
         found = _nearest(self._found_in, queries, min(self._k + 1, len(self._found_in)))
-        ids = self._gallery.ids
+        ids = self._table.ids
         columns: tuple[list[str], list[int], list[str], list[Scores]] = [], [], [], []
         for item, (positions, scores) in zip(items, found, strict=True):
-            others = positions if self._gallery.allowed is None else self._gallery.allowed[positions]
+            others = positions if self._table.allowed is None else self._table.allowed[positions]
             kept = np.flatnonzero(others != item)[: self._k]
             columns[0].extend([ids[item]] * len(kept))
             columns[1].extend(range(1, len(kept) + 1))

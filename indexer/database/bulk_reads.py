@@ -1,35 +1,21 @@
 """What is read from the tables in one pass over all that is there, each inside a transaction that the caller holds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.database import rows
 from indexer.database.rows import Rows
+from indexer.database.sql_filters import where_clause
 from indexer.filters import Condition
-from indexer.records import AttributeValue, DisplayCopy, Item
-from models.embedder import Vectors
+from indexer.records import AttributeValue, DisplayCopy, Item, VectorTable
 
 _VECTORS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Gallery:
-    """Every live item of one state of a catalogue, in order of id.
-
-    `vectors` is float32 (n, dim), rows of unit length; `allowed` the positions that a filter allows, int64 (m,),
-    ascending, or None for all.
-    """
-
-    ids: Sequence[str]
-    vectors: Vectors
-    allowed: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +31,7 @@ class KeptItem:
 
 def items_after(connection: apsw.Connection, condition: Condition | None, after: str, limit: int) -> list[Item]:
     """Return the first items that a filter allows and whose ids come after one, in order of id."""
-    where, parameters = rows.clause_of(condition)
+    where, parameters = where_clause(condition)
     found = connection.execute(
         f"SELECT {rows.ITEM} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
         (*parameters, after, limit),
@@ -55,11 +41,11 @@ def items_after(connection: apsw.Connection, condition: Condition | None, after:
 
 def count(connection: apsw.Connection, condition: Condition | None) -> int:
     """Return how many items a filter allows."""
-    where, parameters = rows.clause_of(condition)
+    where, parameters = where_clause(condition)
     return int(connection.execute(f"SELECT count(*) FROM items {where}", parameters).get)
 
 
-def gallery(connection: apsw.Connection, dim: int, condition: Condition | None) -> Gallery:
+def vector_table(connection: apsw.Connection, dim: int, condition: Condition | None) -> VectorTable:
     """Return all ids and vectors, and which a filter allows. Takes the memory of the vectors, and little more."""
     ids: list[str] = []
     vectors = np.empty((count(connection, None), dim), np.float32)
@@ -73,7 +59,7 @@ def gallery(connection: apsw.Connection, dim: int, condition: Condition | None) 
     if len(ids) != len(vectors):
         raise apsw.CorruptError("an item has no vector")
     allowed = None if condition is None else np.flatnonzero(np.isin(numbers, rows.rows_where(connection, condition)))
-    return Gallery(ids, vectors, allowed)
+    return VectorTable(ids, vectors, allowed)
 
 
 def kept_items(connection: apsw.Connection, numbers: Rows) -> list[KeptItem]:

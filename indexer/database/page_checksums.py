@@ -40,7 +40,7 @@ class PagesFileDamaged(Exception):
 def note_pages(root: Path) -> None:
     """Write down what a catalogue's pages are, unless that has been done since the last write, or another has it open.
 
-    No connection of this process may have the catalogue open. Raises what `Catalogue.open` does.
+    No connection of this process may have the catalogue open. Raises what `LocalCatalogue.open` does.
     """
     with closing(Store(root, _BUSY_SECONDS)) as store:
         directory = store.directory

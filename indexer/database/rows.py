@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.database.row_checksums import Value, digest_of
+from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_trouble, id_trouble
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
@@ -97,7 +98,7 @@ def rows_of(connection: apsw.Connection, ids: Iterable[str]) -> Rows:
 
 def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows:
     """Return the rows that a filter allows."""
-    where, parameters = clause_of(condition)
+    where, parameters = where_clause(condition)
     return _as_rows(connection.execute(f"SELECT row FROM items {where} ORDER BY row", parameters))
 
 
@@ -109,19 +110,24 @@ def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, 
     return {row[0]: item_of(row) for row in found}
 
 
-def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
-    """Return the items with these ids, in their order. Raises UnknownItem."""
+def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
+    """Return the rows and the items of those ids that are known, by id."""
     found = connection.execute(
         f"SELECT {ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return in_order(ids, {row[1]: item_of(row) for row in found})
+    return {row[1]: (row[0], item_of(row)) for row in found}
+
+
+def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
+    """Return the items with these ids, in their order. Raises UnknownItem."""
+    return [item for _, item in in_order(ids, rows_by_id(connection, ids))]
 
 
 def items_page(
     connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
 ) -> tuple[tuple[Item, ...], int]:
     """Return the items from `offset` on, in order of id, and how many there are in all."""
-    where, parameters = clause_of(condition)
+    where, parameters = where_clause(condition)
     page = connection.execute(
         f"SELECT {ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
     )
@@ -247,11 +253,6 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         display.height,
     )
     return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
-
-
-def clause_of(condition: Condition | None) -> tuple[str, tuple[Any, ...]]:
-    """Return the WHERE clause of a filter, empty where there is none, and its parameters."""
-    return (f"WHERE {condition.sql}", condition.parameters) if condition else ("", ())
 
 
 def item_of(row: tuple[Any, ...]) -> Item:

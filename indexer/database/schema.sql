@@ -6,7 +6,7 @@ CREATE TABLE catalogue (
     fingerprint TEXT    NOT NULL,
     dim         INTEGER NOT NULL CHECK (dim > 0),
     classes     TEXT    NOT NULL,            -- JSON list, in the model's order
-    revision    INTEGER NOT NULL DEFAULT 0,  -- grows with every write: what readers compare
+    revision    INTEGER NOT NULL DEFAULT 0,  -- begins at random, grows with every write: what readers compare
     digest      BLOB    NOT NULL DEFAULT x'' -- also of the numbers that were given out last
 ) STRICT;
 

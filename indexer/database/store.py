@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import threading
 import weakref
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
+
+FIRST_REVISION_BITS = 48
+"""A catalogue's revisions begin at a random number, so that no two catalogues have one in common: a reader who has an
+answer of one must never take it for one of another that was made, or restored, in its place."""
 
 _SEALED = f"UPDATE catalogue SET digest = {SEAL}"
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
@@ -79,8 +84,8 @@ class Store:
                 if _is_empty(connection):
                     connection.execute(SCHEMA.read_text(encoding="utf-8"))
                     connection.execute(
-                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes) VALUES (1, ?, ?, ?)",
-                        (fingerprint, dim, classes),
+                        "INSERT INTO catalogue (only_row, fingerprint, dim, classes, revision) VALUES (1, ?, ?, ?, ?)",
+                        (fingerprint, dim, classes, secrets.randbits(FIRST_REVISION_BITS)),
                     )
                     connection.execute(_SEALED)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}")
@@ -154,7 +159,7 @@ class Store:
                 connection = self._connection()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    if self._is_at_root and located(self.root) != self.directory:
+                    if not self.is_current:
                         raise CatalogueReplaced(
                             f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
                             "with that model: --model DIR."
@@ -167,6 +172,17 @@ class Store:
                     _roll_back(connection)
         finally:
             self._writer.release()
+
+    def renumber(self) -> None:
+        """Let the revisions go on from another random number: for a copy that may become another catalogue."""
+        with self.write() as connection:
+            connection.execute("UPDATE catalogue SET revision = ?", (secrets.randbits(FIRST_REVISION_BITS),))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the root still points at this catalogue; not after a reindexing. Raises CatalogueDamaged."""
+        with explained(self.root):
+            return not self._is_at_root or located(self.root) == self.directory
 
     def close(self) -> None:
         """Close every thread's connection. No thread may be inside `read` or `write`."""

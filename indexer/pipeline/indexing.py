@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias
 
-import numpy as np
-
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue import Catalogue
 from indexer.content_key import joined
 from indexer.errors import ItemFailed, WorkersLost
 from indexer.pipeline.fetching import Fetching, Seen
@@ -22,6 +20,7 @@ from indexer.thumbnails import display_copy
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import Picture
+from models.preprocessing import preprocessing_named
 
 _BATCHES_AHEAD = 2
 
@@ -66,7 +65,7 @@ def index(
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
     # and SQLite all let go of Python's lock.
     with (
-        Workers(embedder.card.preprocessing, workers, decoding_seconds) as pool,
+        Workers(preprocessing_named(embedder.card.preprocessing), workers, decoding_seconds) as pool,
         Fetching(pool.prepared) as fetching,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
     ):
@@ -142,7 +141,7 @@ def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) 
         elif isinstance(picture := step.item.picture, WebPicture):
             begun.append(fetching.begin(step))
         elif isinstance(picture, Picture):
-            begun.append(Prepared(embedder.prepare(picture).pixels, display_copy(picture), ""))
+            begun.append(Prepared(embedder.prepare(picture).without_display(), display_copy(picture), ""))
         else:
             begun.append(pool.begin(picture))
     return begun
@@ -188,7 +187,7 @@ def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> l
     """Return the records of pictures, embedded in one batch."""
     if not prepared:
         return []
-    vectors, probabilities = embedder.embed(np.stack([picture.view for _, picture in prepared]))
+    vectors, probabilities = embedder.embed([picture.view for _, picture in prepared])
     best = probabilities.argmax(axis=1)
     return [
         Record(

@@ -12,9 +12,10 @@ from threading import Lock, Thread
 from types import TracebackType
 
 from indexer.errors import PictureFailed, PictureTooSlow, WorkersLost
-from indexer.pipeline.worker_main import PREPROCESSING, Prepared, work
+from indexer.pipeline.worker_main import Prepared, work
 from indexer.sources.items import EncodedPicture
 from models.errors import LookalikeError
+from models.preprocessing import Preprocessing
 
 DECODING_SECONDS = 30.0
 """How long a picture may take from its bytes to what is embedded: most take milliseconds."""
@@ -50,15 +51,13 @@ class Workers:
     is ended, takes nothing else with it. Another takes its place. The picture is tried once more after a death, since
     the system may end any process when memory is short, and fails then.
 
-    `preprocessing` is what the model's card names; ValueError is raised when the workers do another. Any thread may
-    ask for pictures, and for results.
+    `preprocessing` is that of the model that will embed them. Any thread may ask for pictures, and for results.
     """
 
     def __init__(
-        self, preprocessing: str, count: int | None = None, decoding_seconds: float = DECODING_SECONDS
+        self, preprocessing: Preprocessing, count: int | None = None, decoding_seconds: float = DECODING_SECONDS
     ) -> None:
-        if preprocessing != PREPROCESSING:
-            raise ValueError(f"Workers do the preprocessing {PREPROCESSING!r}, not {preprocessing!r}.")
+        self._preprocessing = preprocessing
         self._count = count or os.cpu_count() or 1
         self._seconds = decoding_seconds
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
@@ -74,7 +73,7 @@ class Workers:
                 task.future.cancel()
                 return task
             if len(self._drivers) < self._count:
-                driver = _Driver(self._tasks, self._seconds)
+                driver = _Driver(self._tasks, self._preprocessing, self._seconds)
                 try:
                     driver.start()
                 except RuntimeError as error:  # no thread is to be had
@@ -120,9 +119,10 @@ class Workers:
 class _Driver(Thread):
     """A thread that gives one process after another a picture, and waits for it."""
 
-    def __init__(self, tasks: "SimpleQueue[Task | None]", seconds: float) -> None:
+    def __init__(self, tasks: "SimpleQueue[Task | None]", preprocessing: Preprocessing, seconds: float) -> None:
         super().__init__(name="worker", daemon=True)
         self._tasks = tasks
+        self._preprocessing = preprocessing
         self._seconds = seconds
         self._worker: _Worker | None = None
         self._ending = False
@@ -167,7 +167,7 @@ class _Driver(Thread):
         for _ in range(_ATTEMPTS):
             if self._worker is None and not self._ending:
                 with suppress(_Died, OSError):
-                    self._worker = _Worker(self._seconds)
+                    self._worker = _Worker(self._preprocessing, self._seconds)
             if self._ending:
                 raise _Died
             if self._worker is not None:
@@ -180,10 +180,10 @@ class _Worker:
 
     _one_at_a_time = Lock()  # to start and end: `multiprocessing` also looks after the processes of other threads
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, preprocessing: Preprocessing, seconds: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, seconds), daemon=True)
+        self._process = context.Process(target=work, args=(theirs, preprocessing, seconds), daemon=True)
         with self._one_at_a_time, theirs:
             # It inherits what this thread blocks, so it never hears of Ctrl-C: it is this process that ends it. The
             # tracker comes first, since starting that lets Ctrl-C through again.

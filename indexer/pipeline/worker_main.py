@@ -12,28 +12,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.content_key import digest_of
 from indexer.errors import PictureFailed
 from indexer.records import DisplayCopy
 from indexer.sources.items import EncodedPicture
 from indexer.thumbnails import display_copy
 from models.allocator import keep_freed_memory
+from models.embedder import View
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
-from models.preprocessing import fashion_mnist_tile
-
-PREPROCESSING = fashion_mnist_tile.PREPROCESSING
-"""The preprocessing, as a model's card names it, that workers do."""
+from models.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """A picture ready to be embedded: its view, its display copy, and the digest of the bytes that they are of."""
 
-    view: NDArray[np.uint8]
+    view: View
     display: DisplayCopy
     digest: str
 
@@ -49,7 +44,7 @@ class ReadPicture:
         return self.data
 
 
-def work(connection: Connection, seconds: float) -> None:
+def work(connection: Connection, preprocessing: Preprocessing, seconds: float) -> None:
     """Prepare the pictures that come in, one after another, until nobody sends any more.
 
     Sends None when it is ready, and then for each picture a Prepared, or the LookalikeError of one that failed. A
@@ -64,19 +59,20 @@ def work(connection: Connection, seconds: float) -> None:
         while True:
             picture = connection.recv()
             try:
-                answer: Prepared | LookalikeError = prepare(picture, seconds)
+                answer: Prepared | LookalikeError = prepare(picture, preprocessing, seconds)
             except LookalikeError as error:
                 answer = error
             connection.send(answer)
 
 
-def prepare(picture: EncodedPicture, seconds: float) -> Prepared:
+def prepare(picture: EncodedPicture, preprocessing: Preprocessing, seconds: float) -> Prepared:
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
     try:
         data = picture.read()
         with _alarm_after(seconds):
             decoded = decode(data)
-            return Prepared(fashion_mnist_tile.prepare(decoded).pixels, display_copy(decoded), digest_of(data))
+            view = preprocessing.prepare(decoded, None).without_display()
+            return Prepared(view, display_copy(decoded), digest_of(data))
     except LookalikeError:
         raise
     except Exception as error:

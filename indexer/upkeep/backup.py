@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database import wal
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
@@ -34,7 +34,7 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
     pages, then rows. Index files are not in it: `restore` builds them.
 
     Raises BackupUnusable when the file is there already or can't be written, or the catalogue is damaged;
-    CatalogueMissing, CatalogueDamaged and the like as `Catalogue.open` does.
+    CatalogueMissing, CatalogueDamaged and the like as `LocalCatalogue.open` does.
     """
     directory, to = Path(directory), Path(to)
     if to.exists():
@@ -91,11 +91,13 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
             _verified(new, f"{backup} is damaged, or no backup", "Use another backup", progress)
             with closing(apsw.Connection(str(new))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            with closing(Store(directory, directory=place)) as copied:
+                copied.renumber()
             with new.open("rb") as file:
                 os.fsync(file.fileno())
             _put_in_place(new, directory)
         sync_directory(directory.parent)
-    with Catalogue.open(directory) as catalogue:
+    with LocalCatalogue.open(directory) as catalogue:
         catalogue.publish()
         items = len(catalogue)
     note_pages(directory)

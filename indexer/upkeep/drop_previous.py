@@ -19,7 +19,7 @@ def drop_previous(root: Path | str) -> list[Path]:
     """Delete the catalogues beside the current one, and return where they were.
 
     Raises CatalogueBusy, and deletes nothing, while a server or command still has one of them open, or one is being
-    made; what `Catalogue.open` raises for the current one; CatalogueNotWritable.
+    made; what `LocalCatalogue.open` raises for the current one; CatalogueNotWritable.
     """
     root = Path(root)
     with closing(Store(root)) as current:

@@ -10,9 +10,8 @@ from typing import TypeAlias
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database import bulk_reads, rows
 from indexer.database.bulk_reads import KeptItem
 from indexer.database.connections import alone
@@ -30,9 +29,10 @@ from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
 from indexer.upkeep.places import discard, only_one, point_at
 from models.card import ModelCard
-from models.embedder import Embedder
+from models.embedder import Embedder, View
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
+from models.preprocessing import preprocessing_named
 
 _BATCHES_AHEAD = 1
 
@@ -70,8 +70,8 @@ def reindex(
 
     A place that an earlier run has left is begun anew when the catalogue has been repaired or restored since.
 
-    Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what `Catalogue.open` raises;
-    CatalogueNotWritable, CatalogueBusy, WorkersLost.
+    Raises ReindexIncomplete, and does not switch, when kept pictures can't be embedded; what
+    `LocalCatalogue.open` raises; CatalogueNotWritable, CatalogueBusy, WorkersLost.
     """
     root, card = Path(root), embedder.card
     with closing(Store(root)) as old:
@@ -81,14 +81,15 @@ def reindex(
         with only_one(root):
             sweep(root)
             place = _place(root, old, card.fingerprint)
-            with closing(Store(root, directory=place)) as new, Workers(card.preprocessing, workers) as pool:
+            preprocessing = preprocessing_named(card.preprocessing)
+            with closing(Store(root, directory=place)) as new, Workers(preprocessing, workers) as pool:
                 _make_sure_of(new, card)
                 carrier = _Carrier(new, embedder, pool, progress)
                 # Until so little is left that writers can wait for it.
                 while carrier.carry(old.read) > BATCH:
                     pass
                 carrier.require_all()
-                Catalogue(new).publish()
+                LocalCatalogue(new).publish()
                 with old.write() as connection:
                     carrier.carry(lambda: nullcontext(connection))
                     carrier.require_all()
@@ -154,7 +155,7 @@ class _Carrier:
 
     def _commit(self, begun: Sequence[Begun]) -> None:
         """Embed a batch and write it in one transaction."""
-        seen: list[tuple[KeptItem, NDArray[np.uint8]]] = []
+        seen: list[tuple[KeptItem, View]] = []
         for item, task in begun:
             try:
                 seen.append((item, self._view(item, task)))
@@ -165,7 +166,7 @@ class _Carrier:
         if not seen:
             return
         card = self._embedder.card
-        vectors, probabilities = self._embedder.embed(np.stack([view for _, view in seen]))
+        vectors, probabilities = self._embedder.embed([view for _, view in seen])
         best = probabilities.argmax(axis=1).tolist()
         records = [
             Record(
@@ -185,10 +186,10 @@ class _Carrier:
             rows.insert(connection, records, [item.row for item, _ in seen])
         self.embedded += len(records)
 
-    def _view(self, item: KeptItem, task: Task | None) -> NDArray[np.uint8]:
+    def _view(self, item: KeptItem, task: Task | None) -> View:
         if task is not None:
             return self._pool.result(task).view
-        return self._embedder.prepare(decode(item.display.data)).pixels
+        return self._embedder.prepare(decode(item.display.data)).without_display()
 
 
 @dataclass(frozen=True, slots=True)

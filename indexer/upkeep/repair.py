@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.database.locations import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
 from indexer.database.page_checksums import note_pages
 from indexer.database.row_checks import ROWS_AT_ONCE
@@ -48,7 +48,7 @@ def repair(
         for file in (*place.glob("generation-*.faiss"), place / PAGES_FILE):
             if file.is_file():
                 file.unlink()
-        with Catalogue.open(root) as catalogue:  # which builds what it doesn't find
+        with LocalCatalogue.open(root) as catalogue:  # which builds what it doesn't find
             catalogue.publish()
     note_pages(root)
     return before, verify(root, ask)
@@ -71,7 +71,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
         )
     identity = before.identity
     with explained(directory), scratch(directory, "repaired") as place:
-        with Catalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
+        with LocalCatalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
             batch = _Batches(catalogue.upsert)
             again = verify(root, ask, progress, batch.add)
             batch.flush()
@@ -79,7 +79,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
             raise CatalogueInUse(f"{directory} was written to while it was being repaired. Run the same command again.")
         (directory / PAGES_FILE).unlink(missing_ok=True)
         switch(place / DATABASE_FILE, directory, keep_as=KEPT_FILE)
-    with Catalogue.open(root) as catalogue:
+    with LocalCatalogue.open(root) as catalogue:
         catalogue.publish()
 
 

@@ -55,7 +55,7 @@ def verify(
     `ask` gives the model that the catalogue should be of, should its own record of that be damaged. `progress` counts
     rows. No connection of this process may have the catalogue open; other processes may, and may write.
 
-    Raises CatalogueMissing, CatalogueTooNew, CatalogueBusy or CatalogueNotWritable, as `Catalogue.open` does.
+    Raises CatalogueMissing, CatalogueTooNew, CatalogueBusy or CatalogueNotWritable, as `LocalCatalogue.open` does.
     """
     root = Path(directory)
     sweep(root)

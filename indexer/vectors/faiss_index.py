@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.database.rows import Rows
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 if TYPE_CHECKING:
     from indexer.pipeline.run_report import Progress

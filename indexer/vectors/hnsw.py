@@ -6,7 +6,7 @@ import numpy as np
 
 from indexer.database.rows import Rows
 from indexer.vectors.faiss_index import Index
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 if TYPE_CHECKING:
     from indexer.pipeline.run_report import Progress

@@ -7,7 +7,7 @@ from indexer.database.storage_errors import explained
 from indexer.database.store import Store
 from indexer.vectors import hnsw, index_file
 from indexer.vectors.snapshot import MOST_CHANGED, Snapshot
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 if TYPE_CHECKING:
     from indexer.pipeline.run_report import Progress

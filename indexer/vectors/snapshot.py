@@ -16,7 +16,7 @@ from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.hnsw import MEASURED_AT
 from indexer.vectors.index_file import IndexFileDamaged, Pointer
-from models.embedder import Vectors
+from models.arrays import Vectors
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
@@ -28,6 +28,8 @@ _QUERIES_AT_ONCE = 256
 _FILTERS_KEPT = 32
 _GRAPH_PAYS = 50  # vectors that are compared one by one while a graph widens its view by one
 _UNIT_TOLERANCE = 1e-3
+_LEFT_OUT_AFTERWARDS = 64
+"""Rows up to which an exclusion is quicker made from what was found than by telling FAISS what it may find."""
 
 
 class Found(NamedTuple):
@@ -105,10 +107,30 @@ class Snapshot:
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             some = queries[start : start + _QUERIES_AT_ONCE]
             if breadth is None:
-                found += _nearest(self._parts(allowed, excluded), some, k, k + _SPARE)
+                found += self._compared(some, k, allowed, excluded)
             else:
                 found += self._reached(some, k, excluded, breadth)
         return found
+
+    def vectors_of(self, rows: Rows) -> Vectors | None:
+        """Return the vectors of live rows, float32 (n, dim), as they are in memory; None where one is not there."""
+        found: list[NDArray[np.float32]] = []
+        for row in rows.tolist():
+            for part in (self.published, self.recent):
+                at = int(np.searchsorted(part.index.rows, row))
+                if at < len(part.index.rows) and part.index.rows[at] == row:
+                    found.append(part.index.vectors[at])
+                    break
+            else:
+                return None
+        return np.stack(found) if found else np.empty((0, self.published.index.vectors.shape[1]), np.float32)
+
+    def _compared(self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows) -> list[Found]:
+        """Compare queries with every vector that is allowed and not excluded."""
+        if len(excluded) <= _LEFT_OUT_AFTERWARDS:
+            nothing = np.empty(0, np.int64)
+            return _nearest(self._parts(allowed, nothing), queries, k, k + len(excluded) + _SPARE, excluded)
+        return _nearest(self._parts(allowed, excluded), queries, k, k + _SPARE)
 
     def _breadth(self, queries: Vectors, count: int) -> int | None:
         """Return how broadly to search the graph; None where a scan is as quick, or the graph's recall not known.
@@ -138,7 +160,7 @@ class Snapshot:
                 is_wanted = ~np.isin(candidates, excluded)
                 candidates, scores = candidates[is_wanted], scores[is_wanted]
             if len(candidates) < k:  # k hits are owed wherever there are k items
-                found += _nearest(self._parts(None, excluded), query[np.newaxis], k, k + _SPARE)
+                found += self._compared(query[np.newaxis], k, None, excluded)
             else:
                 found.append(Found(*_best_of(candidates, scores, k), exact=False))
         return found
@@ -209,8 +231,8 @@ def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
     )
 
 
-def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Found]:
-    """Search the parts for candidates, then score these again, all in the same way.
+def _nearest(parts: list[Part], queries: Vectors, k: int, count: int, left_out: Rows | None = None) -> list[Found]:
+    """Search the parts for candidates, then score these again, all in the same way; those to be left out are not found.
 
     FAISS rounds its sums in float32 as its kernels happen to. So a row is left out for good only when it is further
     below the k-th than rounding can explain; while one might not be, more candidates are asked for.
@@ -218,18 +240,22 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int) -> list[Fo
     positions, scores, rests = zip(*(_best(part, queries, count) for part in parts), strict=True)
     together = np.concatenate(scores, axis=1)
     unsure = np.zeros(len(queries), dtype=np.bool_)
-    if together.shape[1] > k:
-        kth = np.partition(together, -k, axis=1)[:, -k]
+    needed = k if left_out is None else k + len(left_out)  # so many in any case, those left out among them
+    if together.shape[1] > needed:
+        kth = np.partition(together, -needed, axis=1)[:, -needed]
         rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps) * np.linalg.norm(queries, axis=1)
         unsure = np.maximum(*rests) >= kth - rounding
     found: list[Found] = []
     for at, query in enumerate(queries):
         if unsure[at]:
-            found += _nearest(parts, queries[at : at + 1], k, 4 * count)
+            found += _nearest(parts, queries[at : at + 1], k, 4 * count, left_out)
             continue
         chosen = [(part.index, best[at]) for part, best in zip(parts, positions, strict=True)]
         candidates = np.concatenate([index.rows[best] for index, best in chosen])
         exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
+        if left_out is not None and len(left_out):
+            is_wanted = ~np.isin(candidates, left_out)
+            candidates, exact = candidates[is_wanted], exact[is_wanted]
         found.append(Found(*_best_of(candidates, exact, k)))
     return found
 
@@ -256,8 +282,10 @@ def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], 
 
 
 def _excluding(index: Index, mask: Mask | None, excluded: Rows) -> Mask | None:
+    excluded = np.sort(excluded)
     places = np.searchsorted(index.rows, excluded)
-    places = places[np.isin(excluded, index.rows[places[places < len(index.rows)]])]
+    is_inside = places < len(index.rows)
+    places = places[is_inside][index.rows[places[is_inside]] == excluded[is_inside]]
     if len(places) == 0:
         return mask
     mask = np.ones(len(index.rows), dtype=np.bool_) if mask is None else mask.copy()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Probabilities
 from models.calibration import ReliabilityBin, expected_calibration_error, reliability
-from models.embedder import Probabilities
 
 
 @dataclass(frozen=True, slots=True)

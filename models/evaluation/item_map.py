@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.augmentations import Images
-from models.embedder import Vectors
+from models.arrays import Images, Vectors
 
 COLOURS = (
     "#c8803a",

@@ -1,25 +1,26 @@
 """Every measure of a model on test images: naming the class, finding its like, seeing the very item, speed and size."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.augmentations import LOOKS, Images
+from models.arrays import Images, Probabilities, Vectors
+from models.augmentations import LOOKS
 from models.datasets.download import Progress
-from models.embedder import Probabilities, Vectors
+from models.embedder import Embedder, View, as_views
 from models.evaluation.classification_metrics import Recognition, recognition
 from models.evaluation.ood_images import strangers
 from models.evaluation.photo_metrics import PhotographFindings, evaluate_photographs
 from models.evaluation.reliability import Trust, measure_trust
 from models.evaluation.retrieval_metrics import Rankings, looks, rank_all
+from models.pictures.decoding import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from models.datasets.fashion_mnist import Split
     from models.datasets.photographs import Photograph
     from models.runtime import LiteRTEmbedder
@@ -32,7 +33,7 @@ _STEPS = len(LOOKS) + 2
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Medians over repeated calls, uint8 images in, vectors and probabilities out, on this machine as it is now."""
+    """Medians over repeated calls, views in, vectors and probabilities out, on this machine as it is now."""
 
     one_image_ms: float
     batch_of_256_ms: float
@@ -49,7 +50,7 @@ class Subject:
     parameters: int | None = None
     bytes: int | None = None
     trained_at: str | None = None
-    history: tuple["Mapping[str, Any]", ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,7 @@ class Evaluation:
     test: "Split"
     vectors: Vectors
     rankings: Rankings
-    looks: "Mapping[str, float]"
+    looks: Mapping[str, float]
     recognition: Recognition | None = None
     trust: Trust | None = None
     speed: Speed | None = None
@@ -91,8 +92,8 @@ def evaluate(
     embedder: "LiteRTEmbedder",
     test: "Split",
     progress: Progress = lambda done, total: None,
-    others: "Mapping[str, Images] | None" = None,
-    photographs: "Sequence[Photograph]" = (),
+    others: Mapping[str, Sequence[View]] | None = None,
+    photographs: Sequence["Photograph"] = (),
 ) -> Evaluation:
     """Measure a bundle on test images, 11 at least; `progress` counts steps.
 
@@ -110,20 +111,28 @@ def evaluate(
         trained_at=card.trained_at,
         history=card.epochs if "recipe" in card.training else (),
     )
-    vectors, probabilities = embedder.embed(test.images)
-    rankings, found_looks = _found(vectors, lambda images: embedder.embed(images)[0], test, progress)
-    kinds = {**strangers(test.images), **(others or {})}
+    views = seen_by(embedder, test.images)
+    vectors, probabilities = embedder.embed(views)
+    rankings, found_looks = _found(vectors, lambda images: embedder.embed(seen_by(embedder, images))[0], test, progress)
+    kinds = {kind: seen_by(embedder, images) for kind, images in strangers(test.images).items()}
     return Evaluation(
         subject,
         test,
         vectors,
         rankings,
         found_looks,
-        trust=measure_trust(embedder, vectors, probabilities, test.labels, rankings, kinds),
+        trust=measure_trust(embedder, vectors, probabilities, test.labels, rankings, {**kinds, **(others or {})}),
         recognition=recognition(probabilities, test.labels),
-        speed=measure_speed(embedder.embed, test.images),
+        speed=measure_speed(embedder.embed, views),
         photographs=evaluate_photographs(embedder, photographs) if photographs else None,
     )
+
+
+def seen_by(embedder: Embedder, images: Images) -> list[View]:
+    """Return images, uint8 (n, height, width), as a model sees them: as they are where they have its views' shape."""
+    if images.shape[1:] == embedder.card.input_shape:
+        return as_views(images)
+    return [embedder.prepare(Picture(image)) for image in images]
 
 
 def evaluate_pixels(
@@ -145,11 +154,14 @@ def pixel_vectors(images: Images) -> Vectors:
 
 
 def measure_speed(
-    embed: Callable[[Images], tuple[Vectors, Probabilities]], images: Images, calls: int = 200, batches: int = 8
+    embed: Callable[[Sequence[View]], tuple[Vectors, Probabilities]],
+    views: Sequence[View],
+    calls: int = 200,
+    batches: int = 8,
 ) -> Speed:
-    """Time one image and batches of 256, after a warm-up of each."""
-    batch = np.resize(images, (256, *images.shape[1:]))
-    return Speed(_median_ms(lambda: embed(images[:1]), calls), _median_ms(lambda: embed(batch), batches))
+    """Time one view and batches of 256, after a warm-up of each."""
+    batch = list(islice(cycle(views), 256))
+    return Speed(_median_ms(lambda: embed(views[:1]), calls), _median_ms(lambda: embed(batch), batches))
 
 
 def _median_ms(call: Callable[[], object], calls: int) -> float:
@@ -164,7 +176,7 @@ def _median_ms(call: Callable[[], object], calls: int) -> float:
 
 def _found(
     vectors: Vectors, embed: Callable[[Images], Vectors], test: "Split", progress: Progress
-) -> tuple[Rankings, "Mapping[str, float]"]:
+) -> tuple[Rankings, Mapping[str, float]]:
     progress(1, _STEPS)
     rankings = rank_all(vectors, test.labels)
     progress(2, _STEPS)

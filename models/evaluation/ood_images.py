@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from models.augmentations import Images
+from models.arrays import Images
 
 SIDE = 28
 _FINE = 4

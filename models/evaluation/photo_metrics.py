@@ -72,7 +72,7 @@ def evaluate_photographs(
     for number, photograph in enumerate(photographs, 1):
         views.append(embedder.prepare(photograph.read()))
         progress(number, len(photographs))
-    vectors, probabilities = embedder.embed(np.stack([view.pixels for view in views]))
+    vectors, probabilities = embedder.embed(views)
     familiarity, classes = embedder.familiarity(vectors), embedder.card.classes
     verdicts = []
     for number, (photograph, view) in enumerate(zip(photographs, views, strict=True)):

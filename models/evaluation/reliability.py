@@ -1,6 +1,6 @@
 """How far a model knows itself: whether it notices strangers, and whether its confidence in hits comes true."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import Images
+from models.arrays import Probabilities, Vectors
 from models.calibration import ReliabilityBin, binned, mean_gap
 from models.datasets.photographs import digest_of, digests_seen, pictures_in
-from models.embedder import Probabilities, Vectors
+from models.embedder import View
 from models.errors import DatasetMissing
 from models.evaluation.retrieval_metrics import Rankings
 from models.ood_score import auroc
@@ -55,7 +55,7 @@ def measure_trust(
     probabilities: Probabilities,
     labels: NDArray[np.integer],
     rankings: Rankings,
-    strangers: Mapping[str, Images],
+    strangers: Mapping[str, Sequence[View]],
 ) -> Trust:
     """Measure on n test images, given their vectors, probabilities, labels and rankings, and on strangers by kind."""
     nearest = rankings.nearest
@@ -63,23 +63,23 @@ def measure_trust(
     confidence = embedder.confidence(probabilities.argmax(axis=1), cosines)
     return Trust(
         known=embedder.known.distance(vectors),
-        strangers={kind: embedder.known.distance(embedder.embed(images)[0]) for kind, images in strangers.items()},
+        strangers={kind: embedder.known.distance(embedder.embed(views)[0]) for kind, views in strangers.items()},
         limit=embedder.known.limit,
         hits=binned(confidence.ravel(), (labels[nearest] == labels[:, None]).ravel()),
     )
 
 
-def photographed(embedder: "LiteRTEmbedder", folder: Path) -> Mapping[str, Images]:
+def photographed(embedder: "LiteRTEmbedder", folder: Path) -> Mapping[str, Sequence[View]]:
     """Return the views of the pictures in a folder by kind, the names of its sub-folders.
 
     What is no picture is left out, and so is what the bundle has learned from. Raises DatasetMissing when there is
     nothing else.
     """
     seen = digests_seen(embedder.bundle)
-    views: dict[str, list[Images]] = {}
+    views: dict[str, list[View]] = {}
     for path, data, picture in pictures_in(folder):
         if digest_of(data) not in seen:
-            views.setdefault(path.parent.name, []).append(embedder.prepare(picture).pixels)
+            views.setdefault(path.parent.name, []).append(embedder.prepare(picture).without_display())
     if not views:
         raise DatasetMissing(f"The model has learned from every picture in {folder}. Give others to measure it on.")
-    return {kind: np.stack(some) for kind, some in views.items()}
+    return views

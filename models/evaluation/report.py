@@ -9,7 +9,8 @@ from typing import IO, Protocol
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from models.augmentations import LOOKS, Images
+from models.arrays import Images
+from models.augmentations import LOOKS
 from models.datasets.download import writing
 from models.evaluation.item_map import COLOURS, draw_map
 from models.evaluation.measure import LOOK_QUERIES, Evaluation

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import LOOKS, Images
+from models.arrays import Images, Vectors
+from models.augmentations import LOOKS
 from models.datasets.download import Progress
-from models.embedder import Vectors
 
 NEAREST = 10
 """Ranks that are kept of each query."""

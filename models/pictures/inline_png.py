@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import IO
 
-from models.augmentations import Images
+from models.arrays import Images
 from models.pictures.png import encode_png
 
 

@@ -5,8 +5,7 @@ from itertools import product
 import keras
 import numpy as np
 
-from models.augmentations import Images
-from models.embedder import Probabilities
+from models.arrays import Images, Probabilities
 from models.training.trainer import predict
 
 _REACH = 1

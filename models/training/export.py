@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import Images
+from models.arrays import Images, Vectors
 from models.calibration import fit_temperature
 from models.card import (
     CARD_FILE,
@@ -35,7 +35,7 @@ from models.datasets import fashion_mnist
 from models.datasets.download import Progress
 from models.datasets.fashion_mnist import CLASSES, FILES, Split
 from models.datasets.photographs import Photograph, find_photographs, write_seen
-from models.embedder import Vectors
+from models.embedder import as_views
 from models.errors import BundleDamaged, CheckpointMismatch
 from models.evaluation import plots
 from models.evaluation.measure import evaluate
@@ -265,7 +265,7 @@ def _parts_of(recipe: Recipe) -> tuple[VectorPart, ...]:
 
 def _check_agreement(embedder: LiteRTEmbedder, model: keras.Model, images: Images) -> None:
     expected = predict(model, images)["vector"]
-    actual, _ = embedder.embed(images)
+    actual, _ = embedder.embed(as_views(images))
     least = float(np.einsum("nd,nd->n", expected, actual).min())
     if least < AGREEMENT:
         raise BundleDamaged(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import Images
+from models.arrays import Images
 from models.datasets.photographs import Photograph, right_classes
 from models.pictures.decoding import Picture
 from models.preprocessing import fashion_mnist_tile

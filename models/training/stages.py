@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Probabilities
 from models.datasets.download import Progress
-from models.embedder import Probabilities
 from models.training.distillation import taught_by
 from models.training.photo_training_set import PhotographViews
 from models.training.recipes import Recipe

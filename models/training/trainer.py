@@ -19,9 +19,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import Images
+from models.arrays import Images, Probabilities
 from models.datasets.fashion_mnist import CLASSES
-from models.embedder import Probabilities
 from models.errors import CheckpointMismatch
 from models.training.blocks import Normalization
 from models.training.muon import Muon

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.augmentations import Images, gently_changed, strongly_changed
+from models.arrays import Images, Probabilities
+from models.augmentations import gently_changed, strongly_changed
 from models.datasets.fashion_mnist import CLASSES
-from models.embedder import Probabilities
 from models.training.recipes import Recipe
 
 Labels = NDArray[np.uint8]

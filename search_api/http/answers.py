@@ -49,6 +49,7 @@ def search_answer(
         "look": result.look,
         "model": result.model,
         "generation": result.generation,
+        "state": result.state,
         "took_ms": round(result.took_ms, 3),
     }
     return answer | ({"cutout": cutout_data_uri(result.view)} if cutout else {})
@@ -107,6 +108,7 @@ def info_answer(info: "EngineInfo") -> Json:
         "metrics": dict(card.metrics),
         "items": info.items,
         "generation": info.generation,
+        "state": info.state,
         "recall": info.recall,
     }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from search_api.engine import DEFAULT_K, DEFAULT_LIMIT, MAX_K, MAX_LIMIT, MAX_OFFSET
+from search_api.limits import DEFAULT_K, DEFAULT_LIMIT, MAX_K, MAX_LIMIT, MAX_OFFSET
 
 Json = dict[str, Any]
 
@@ -160,7 +160,8 @@ _PAGING = [
 
 _SIGNATURE: Json = {
     "model": {**_TEXT, "description": "Fingerprint of the model"},
-    "generation": {**_WHOLE, "description": "Generation of the catalogue"},
+    "generation": {**_WHOLE, "description": "Generation of the catalogue's index"},
+    "state": {**_TEXT, "description": "Version of the catalogue's state: another after every write"},
 }
 _ITEM: Json = {
     "id": _TEXT,
@@ -193,7 +194,10 @@ _SCHEMAS: Json = {
         query={"type": "object"},
         label=_TEXT,
         probability=_SHARE,
-        predictions=_array(_ref("Prediction")),
+        predictions={
+            **_array(_ref("Prediction")),
+            "description": "Every class, best first; of an item, only what is stored: the best class",
+        },
         view={**_TEXT, "description": "What the model saw, a PNG as data: URI"},
         notes=_array(_TEXT),
         familiar={

@@ -1,20 +1,15 @@
 """Reading questions out of requests: exactly one query, known fields only, each at most once."""
 
 import io
-import json
-import math
-import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from search_api.engine import DEFAULT_K, DEFAULT_LIMIT
 from search_api.errors import (
     BadRequest,
     InvalidField,
@@ -23,26 +18,35 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
-from search_api.http.picture_options import PICTURE_OPTIONS, read_box, read_cutout
+from search_api.http.parameters import (
+    PICTURE_OPTIONS,
+    QUERY_OPTIONS,
+    read_box,
+    read_cutout,
+    read_object,
+    read_query,
+    read_whole,
+)
+from search_api.limits import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
     from indexer.records import Where
     from models.pictures.boxes import Box
+    from search_api.query import Query
 
 FORM = "multipart/form-data"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
-MAX_FORM_PARTS = 8
+MAX_FORM_PARTS = 1000
+"""Parts of a form that are read at all, so that a form with some fields too many is told which it should not have."""
+
 MAX_FORM_FIELD = 128 * 1024
 """Bytes of one form field that is not the picture, and of a JSON body. Werkzeug reads forms in pieces of 64 KiB, and
 holds the piece in hand to the same limit."""
 
 SOURCES = ("image", "item_id")
-OPTIONS = ("k", "where", "look")
-SEARCH_OPTIONS = (*OPTIONS, *PICTURE_OPTIONS)
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
-DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
+SEARCH_OPTIONS = (*QUERY_OPTIONS, *PICTURE_OPTIONS)
 
 
 class ApiRequest(Request):
@@ -71,9 +75,7 @@ class Search:
 
     image: bytes | None
     item_id: str | None
-    k: int
-    where: "Where | None"
-    look: float | None
+    query: "Query"
     box: "Box | None"
     cutout: bool
 
@@ -90,9 +92,13 @@ class Browse:
 def read_search(request: Request) -> Search:
     """Read a search: a form with a picture, a bare picture with options in the address, or JSON with an item.
 
-    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, BadRequest, UnsupportedContentType, and
-    werkzeug's RequestEntityTooLarge.
+    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, KOutOfRange, LookOutOfRange, BadRequest,
+    UnsupportedContentType, and werkzeug's RequestEntityTooLarge.
     """
+    if encoding := request.headers.get("Content-Encoding", "").strip().lower().removeprefix("identity"):
+        raise UnsupportedContentType(
+            f"The content encoding {encoding[:40]} is not accepted. Send the body as it is, without Content-Encoding."
+        )
     kind = request.mimetype
     if kind == FORM:
         no_parameters(request)
@@ -110,17 +116,16 @@ def read_search(request: Request) -> Search:
     )
 
 
-def read_similar(request: Request) -> tuple[int, "Where | None", float | None]:
+def read_similar(request: Request) -> "Query":
     """Read k, the filter and the look of a question about similar items from its address."""
-    fields = _once(request.args, OPTIONS, "query parameter")
-    return _k(fields), _where(fields), read_look(fields)
+    return read_query(_once(request.args, QUERY_OPTIONS, "query parameter"))
 
 
 def read_browse(request: Request) -> Browse:
     """Read label, offset and limit of a listing from its address."""
     fields = _once(request.args, ("label", "offset", "limit"), "query parameter")
     where = {"label": fields["label"]} if "label" in fields else None
-    return Browse(where, _whole(fields, "offset", 0), _whole(fields, "limit", DEFAULT_LIMIT))
+    return Browse(where, read_whole(fields, "offset", 0), read_whole(fields, "limit", DEFAULT_LIMIT))
 
 
 def no_parameters(request: Request) -> None:
@@ -162,7 +167,7 @@ def _read_json(request: Request) -> Search:
         raise NoQuery('The body is empty. Send JSON like {"item_id": "..."}.')
     if len(body) > MAX_FORM_FIELD:
         raise RequestEntityTooLarge
-    fields = _object(body, "The body")
+    fields = read_object(body, "The body")
     _known(fields, (*SOURCES, *SEARCH_OPTIONS), "field")
     if "image" in fields:
         if "item_id" in fields:
@@ -182,87 +187,11 @@ def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any])
     if image is not None and not image:
         raise NoQuery("The picture is empty. Choose a file that is not, and send it again.")
     box = read_box(fields, of_picture=image is not None)
-    return Search(image, item_id, _k(fields), _where(fields), read_look(fields), box, read_cutout(fields))
+    return Search(image, item_id, read_query(fields), box, read_cutout(fields))
 
 
 def _several() -> SeveralQueries:
     return SeveralQueries("There is both a picture and an item_id. Send one of the two.")
-
-
-def _k(fields: Mapping[str, Any]) -> int:
-    return _whole(fields, "k", DEFAULT_K)
-
-
-def _whole(fields: Mapping[str, Any], name: str, default: int) -> int:
-    value = fields.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value):
-        return int(value)
-    raise InvalidField(f"{name} must be a whole number.")
-
-
-def read_look(fields: Mapping[str, Any]) -> float | None:
-    """Read the look, any number, from fields of text or JSON; None where there is none. Raises InvalidField."""
-    value = fields.get("look")
-    if value is None:
-        return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number or (isinstance(value, str) and DECIMAL_NUMBER.fullmatch(value)):
-        with suppress(OverflowError):
-            return float(value)
-    raise InvalidField("look must be a number, 0 to 1.")
-
-
-def _where(fields: Mapping[str, Any]) -> "Where | None":
-    where = fields.get("where")
-    if where is None:
-        return None
-    if isinstance(where, str):
-        where = _object(where.encode(errors="surrogatepass"), "where")
-    if not isinstance(where, dict):
-        raise InvalidField('where must be an object, like {"label": "Bag"}.')
-    return cast("Where", where)
-
-
-def _object(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(
-            data.decode(),
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_no_name_twice,
-        )
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text, and can't be stored
-    except RecursionError:
-        raise InvalidField(f"{name} is nested too deep.") from None
-    except ValueError as error:
-        raise InvalidField(f"{name} is not JSON: {_reason(error)}.") from error
-    if not isinstance(value, dict):
-        raise InvalidField(f"{name} must be a JSON object.")
-    return value
-
-
-def _reason(error: ValueError) -> str:
-    return "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is too large a number")
-    return number
-
-
-def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a name occurs twice in one object")
-    return members
 
 
 def _body(request: Request) -> bytes:

@@ -1,23 +1,40 @@
 """The headers that every answer carries, so that a browser never does more with it than it must."""
 
-from flask import Response
+from collections.abc import Callable, Iterable
+from typing import Any
 
 API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_OF_PAGES = [*_ALWAYS.items(), ("Content-Security-Policy", PAGE_POLICY)]
+_OF_ALL_ELSE = [*_ALWAYS.items(), ("Content-Security-Policy", API_POLICY)]
 
 
-def secure(response: Response) -> Response:
-    """Set the headers on any answer: pages may load what is ours, everything else may load nothing."""
-    policy = PAGE_POLICY if response.mimetype == "text/html" else API_POLICY
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", policy)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Cache-Control", "no-store")
-    return response
+class SecureHeaders:
+    """WSGI middleware that adds to any answer what it lacks: pages may load what is ours, all else may load nothing."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Pass the request on."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            given = {name.lower(): value for name, value in headers}
+            is_page = given.get("content-type", "").startswith("text/html")
+            missing = [
+                (name, value) for name, value in (_OF_PAGES if is_page else _OF_ALL_ELSE) if name.lower() not in given
+            ]
+            return start_response(status, headers + missing, *error)
+
+        return self._application(environ, start)

@@ -1,16 +1,24 @@
 """Item ids in addresses. An id may hold anything printable, slashes included."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.routing import PathConverter
+
+if TYPE_CHECKING:
+    from flask import Request
 
 ENCODED_SLASH = "\0"
 """Stands for %2F while a path is matched. No id holds it; one that a client sends becomes `REPLACEMENT`."""
 
 REPLACEMENT = "\ufffd".encode().decode("latin-1")
 """U+FFFD as WSGI writes it: the bytes of UTF-8, each as one character."""
+
+
+def path_of(request: "Request") -> str:
+    """Return the path that was asked for, encoded as in an address, slashes of an id as %2F."""
+    return "%2F".join(quote(part) for part in request.path.split(ENCODED_SLASH))
 
 
 class ItemIdConverter(PathConverter):

@@ -1,0 +1,130 @@
+"""One state of a local catalogue: a read transaction, and the vectors in memory that belong to it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import apsw
+import numpy as np
+
+from indexer.database import bulk_reads, rows
+from indexer.database.rows import Rows
+from indexer.filters import Condition, condition_of
+from indexer.records import DisplayCopy, Hit, Hits, Item, Page, VectorTable, Where
+from indexer.vectors.snapshot import Found, Snapshot
+from models.arrays import Vectors
+
+SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
+"""Lengths that a query may have: beyond them float32 would round too much away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalState:
+    """A `CatalogueState` over SQLite and FAISS."""
+
+    _connection: apsw.Connection
+    _snapshot: Snapshot
+    _dim: int
+    _classes: tuple[str, ...]
+    _rows: dict[str, int] = field(default_factory=dict)
+    """The rows of those items that were looked up in this state."""
+
+    @property
+    def version(self) -> str:
+        """The revision of the database in hexadecimal."""
+        return f"{self._snapshot.revision:x}"
+
+    @property
+    def generation(self) -> int:
+        """The number of the index file in use; 0 before the first."""
+        return self._snapshot.pointer.number if self._snapshot.pointer else 0
+
+    @property
+    def recall(self) -> float | None:
+        """The recall@10 of the graph in use, measured when it was published; None while every search is exact."""
+        state = self._snapshot
+        return state.pointer.recall if state.pointer and state.published.index.has_graph else None
+
+    def __len__(self) -> int:
+        return len(self._snapshot)
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Return items in the order of their ids. Raises UnknownItem."""
+        found = rows.rows_by_id(self._connection, ids)
+        self._rows.update((id_, row) for id_, (row, _) in found.items())
+        return [item for _, item in rows.in_order(ids, found)]
+
+    def display(self, id_: str) -> DisplayCopy:
+        """Return the picture of an item as pages show it. Raises UnknownItem."""
+        return rows.display_of(self._connection, id_)
+
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Return the vectors of items in the order of their ids: float32 (n, dim), unit length. Raises UnknownItem."""
+        known = self._known_rows(ids)
+        in_memory = None if known is None else self._snapshot.vectors_of(known)
+        return rows.vectors_by_id(self._connection, ids, self._dim) if in_memory is None else in_memory
+
+    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return what each item's record had as `content`, by id, for those ids that are known."""
+        return rows.contents_of(self._connection, ids)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all live items, in order."""
+        return rows.all_ids(self._connection)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of items of each class, 0 included, in the model's order of classes."""
+        counts = rows.count_by_label(self._connection)
+        return {label: counts.get(label, 0) for label in self._classes}
+
+    def browse(self, where: Where | None = None, offset: int = 0, limit: int = 50) -> Page:
+        """Return some of the items that a filter allows, as the protocol says."""
+        if offset < 0 or limit < 0:
+            raise ValueError("offset and limit are 0 or more.")
+        return Page(*rows.items_page(self._connection, self._condition(where), offset, limit))
+
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        where: Where | None = None,
+        exclude: Collection[str] = (),
+        *,
+        exact: bool = False,
+    ) -> list[Hits]:
+        """Return the k items most like each query, as the protocol says."""
+        queries = np.ascontiguousarray(queries)
+        if queries.ndim != 2 or queries.shape[1] != self._dim or queries.dtype != np.float32:
+            raise ValueError(f"Queries are float32 (n, {self._dim}), not {queries.dtype} {queries.shape}.")
+        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        if not np.all((lengths >= SHORTEST_QUERY) & (lengths <= LONGEST_QUERY)):
+            raise ValueError(f"Queries are finite vectors of length {SHORTEST_QUERY:g} to {LONGEST_QUERY:g}.")
+        if k < 1:
+            raise ValueError("k is at least 1.")
+        condition = self._condition(where)
+        find = partial(rows.rows_where, self._connection)
+        allowed = None if condition is None else self._snapshot.allowed(condition, find)
+        excluded = self._known_rows(exclude)
+        if excluded is None:
+            excluded = rows.rows_of(self._connection, exclude)
+        found = self._snapshot.nearest(queries, k, allowed, excluded, exact)
+        items = rows.items_by_row(self._connection, {row for nearest in found for row in nearest.rows.tolist()})
+        return [_best(k, items, nearest) for nearest in found]
+
+    def vector_table(self, where: Where | None = None) -> VectorTable:
+        """Return every id and vector, and which items a filter allows. Raises InvalidFilter."""
+        return bulk_reads.vector_table(self._connection, self._dim, self._condition(where))
+
+    def _known_rows(self, ids: Collection[str]) -> Rows | None:
+        """Return the rows of items that were all looked up before; None where one was not."""
+        known = [self._rows.get(id_, -1) for id_ in ids]
+        return None if -1 in known else np.array(known, np.int64)
+
+    def _condition(self, where: Where | None) -> Condition | None:
+        return condition_of(where, self._classes, rows.attribute_names(self._connection) if where else ())
+
+
+def _best(k: int, items: Mapping[int, Item], found: Found) -> Hits:
+    hits = [Hit(items[row], score) for row, score in zip(found.rows.tolist(), found.scores.tolist(), strict=True)]
+    hits.sort(key=lambda hit: (-hit.score, hit.item.id))
+    return Hits(hits[:k], exact=found.exact)

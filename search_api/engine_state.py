@@ -1,0 +1,203 @@
+"""The engine over one state of its catalogue: all that it answers belongs together."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InvalidFilter
+from models.pictures.decoding import decode
+from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
+from sample_shop import DRAWN
+from search_api.errors import LookNotAvailable, PageOutOfRange
+from search_api.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+from search_api.query import ANY, Query
+from search_api.results import EngineInfo, Match, Matches, Prediction, SearchResult
+
+if TYPE_CHECKING:
+    from indexer.catalogue import CatalogueState
+    from indexer.catalogue.neighbours import Neighbourhoods
+    from indexer.records import DisplayCopy, Item, Page, Where
+    from models.arrays import Vectors
+    from models.card import ModelCard
+    from models.embedder import Embedder, View
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedPicture:
+    """A picture that a model has seen, ready to search any state of the catalogue with.
+
+    `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
+    step so far.
+    """
+
+    view: "View"
+    vectors: "Vectors"
+    probabilities: NDArray[np.float32]
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What names a state of the catalogue: its version, and the generation of its index; and its number of items."""
+
+    version: str
+    generation: int
+    items: int
+
+
+class EngineState:
+    """What `Engine.reading` gives: every question, asked of one state of the catalogue.
+
+    Wherever a query has a `look`, LookNotAvailable is raised for a model whose vectors have no such part; wherever it
+    has weights, UnknownPart or InvalidWeights; wherever it has a filter, InvalidFilter.
+    """
+
+    def __init__(self, embedder: "Embedder", catalogue: "CatalogueState") -> None:
+        self._embedder = embedder
+        self._catalogue = catalogue
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What names this state."""
+        return Reading(self._catalogue.version, self._catalogue.generation, len(self._catalogue))
+
+    @property
+    def card(self) -> "ModelCard":
+        """The card of the model that answers."""
+        return self._embedder.card
+
+    def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
+        """Answer a picture: what it is taken for, and the items most like it."""
+        best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
+        predictions = [Prediction(self.card.classes[at], float(picture.probabilities[at])) for at in best_first]
+        return self._result(picture.view, picture.vectors, tuple(predictions), query, picture.timings)
+
+    def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
+        """Answer an item of the catalogue as if it were a picture; the item itself is not among the hits.
+
+        The hits equal those of `similar`. What the item is taken for is what is stored: one class, and how probable
+        it is. The view is made anew from the display copy. Raises UnknownItem.
+        """
+        started = time.perf_counter()
+        item = self.item(item_id)
+        view = self._embedder.prepare(decode(self.display(item_id).data))
+        decoding = {"decode": (time.perf_counter() - started) * 1000}
+        predictions = (Prediction(item.label, item.probability),)
+        vectors = self._catalogue.vectors([item_id])
+        return self._result(view, vectors, predictions, _without(item_id, query), decoding)
+
+    def similar(self, item_id: str, query: Query = ANY) -> Matches:
+        """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
+        label = self.item(item_id).label
+        return self._matches(self._catalogue.vectors([item_id]), label, _without(item_id, query))
+
+    def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
+        """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
+
+        It may be asked for after the state has been given back. `exclude` must be empty.
+        """
+        from indexer.catalogue.neighbours import Neighbourhoods
+
+        assert not query.exclude
+        weights = self._weights(query)
+        return Neighbourhoods(
+            self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
+        )
+
+    def item(self, item_id: str) -> "Item":
+        """Return one item. Raises UnknownItem."""
+        return self._catalogue.get([item_id])[0]
+
+    def display(self, item_id: str) -> "DisplayCopy":
+        """Return the picture of an item as a page shows it. Raises UnknownItem."""
+        return self._catalogue.display(item_id)
+
+    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = DEFAULT_LIMIT) -> "Page":
+        """Return one page of items in order of id, with the number of all that fit.
+
+        `limit` is 1 to 100 and `offset` at least 0. Raises PageOutOfRange, InvalidFilter.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise PageOutOfRange(f"limit must be between 1 and {MAX_LIMIT}, not {limit}.")
+        if not 0 <= offset <= MAX_OFFSET:
+            raise PageOutOfRange(f"offset must be between 0 and {MAX_OFFSET}, not {offset}.")
+        return self._catalogue.browse(where, offset=offset, limit=limit)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many items each class has, 0 included, in the model's order of classes."""
+        return self._catalogue.counts()
+
+    def is_sample(self) -> bool:
+        """Return whether there are items and all of them are products that the project's own code drew."""
+        try:
+            return 0 < self._catalogue.browse(DRAWN, limit=0).total == len(self._catalogue)
+        except InvalidFilter:  # no item ever had the attribute, as in nearly every catalogue
+            return False
+
+    def info(self) -> EngineInfo:
+        """Return what is being served."""
+        reading = self.reading
+        return EngineInfo(self.card, reading.items, reading.generation, self._catalogue.recall, reading.version)
+
+    def _result(
+        self,
+        view: "View",
+        vectors: "Vectors",
+        predictions: tuple[Prediction, ...],
+        query: Query,
+        timings: Mapping[str, float],
+    ) -> SearchResult:
+        started = time.perf_counter()
+        hits = self._matches(vectors, predictions[0].label, query)
+        familiarity = float(self._embedder.familiarity(vectors)[0])
+        return SearchResult(
+            predictions=predictions,
+            familiarity=familiarity,
+            hits=hits,
+            look=self._look(query),
+            view=view,
+            notes=view.notes,
+            model=self.card.fingerprint,
+            generation=self.reading.generation,
+            state=self.reading.version,
+            timings={**timings, "search": (time.perf_counter() - started) * 1000},
+        )
+
+    def _matches(self, vectors: "Vectors", label: str, query: Query) -> Matches:
+        queries = self._weighted(vectors, self._weights(query))
+        hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
+        cosines = np.array([hit.score for hit in hits], np.float32)
+        if not np.array_equal(queries, vectors):
+            cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
+        predicted = np.array([self.card.classes.index(label)])
+        confidence = self._embedder.confidence(predicted, cosines[np.newaxis])[0]
+        matches = (Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True))
+        return Matches(matches, exact=hits.exact)
+
+    def _weights(self, query: Query) -> Mapping[str, float] | None:
+        if query.look is None:
+            return query.weights
+        if look_share(self.card.parts) is None:
+            raise LookNotAvailable(
+                f"The model {self.card.name} does not tell the look of an item from its kind. Search without look."
+            )
+        return weights_of_look(self.card.parts, query.look)
+
+    def _look(self, query: Query) -> float | None:
+        """Return the share of the look in the scores."""
+        standard = look_share(self.card.parts)
+        if query.weights is None or standard is None:
+            return standard if query.look is None else float(query.look)
+        return full_weights(self.card.parts, query.weights)[LOOK]
+
+    def _weighted(self, vectors: "Vectors", weights: Mapping[str, float] | None) -> "Vectors":
+        return vectors if weights is None else weighted(vectors, self.card.parts, weights)
+
+
+def _without(item_id: str, query: Query) -> Query:
+    return replace(query, exclude=(item_id, *query.exclude))

@@ -1,0 +1,45 @@
+"""How an answer travels: not at all where the asker has it already, and compressed where that is worth it."""
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+from werkzeug.http import quote_etag
+
+if TYPE_CHECKING:
+    from flask import Request, Response
+
+    from search_api.engine_state import Reading
+
+COMPRESSED_FROM = 1024
+"""Bytes of JSON from which on it is compressed for those who accept that."""
+
+_LEVEL = 4  # of gzip: level 9 takes three times as long for one per cent less
+_COMPRESSIBLE = {"application/json", "application/problem+json"}
+
+
+def etag_of(request: "Request", reading: "Reading", fingerprint: str) -> str:
+    """Return what names an answer that depends on the address, the catalogue's state and the model alone.
+
+    It is weak (RFC 9110, 8.8.1): the same answer may be sent compressed or not.
+    """
+    address = zlib.crc32(request.full_path.encode(errors="surrogateescape"))
+    return quote_etag(f"{reading.version}-{fingerprint[:8]}-{address:x}", weak=True)
+
+
+def has_already(request: "Request", etag: str) -> bool:
+    """Whether the asker says that it has this very answer. Its name may be given in full or without the mark `W/`."""
+    return request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"'))
+
+
+def compress(request: "Request", response: "Response") -> "Response":
+    """Compress an answer of JSON where the asker accepts it and it is large enough."""
+    if response.mimetype not in _COMPRESSIBLE or response.is_streamed:
+        return response
+    response.vary.add("Accept-Encoding")
+    data = response.get_data()
+    accepted = request.accept_encodings["gzip"] > 0 and "gzip" in str(request.accept_encodings)
+    if len(data) >= COMPRESSED_FROM and accepted and "Content-Encoding" not in response.headers:
+        response.set_data(gzip.compress(data, _LEVEL, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
