@@ -371,7 +371,7 @@ def test_every_error_that_a_request_can_meet_has_a_status() -> None:
         "report-not-writable", "reindex-incomplete", "export-format-unknown", "export-not-writable",
         "unknown-kind", "catalogue-in-use", "not-repairable", "backup-unusable",
         "address-in-use", "address-not-allowed", "invalid-address",
-        "server-failed", "error",
+        "server-failed", "error", "invalid-prefix", "log-not-writable",
     }  # fmt: skip
     for room in (model_errors, indexer_errors, api_errors):
         for kind in vars(room).values():
