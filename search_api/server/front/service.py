@@ -99,6 +99,7 @@ class Service:
         await _take_what_waits(loop, front, kept)
         front.begin_to_stop()
         if self.failure is None:
+            loop.call_later(self._limits.farewell, front.close_idle)
             deadline = loop.create_task(asyncio.sleep(self._limits.stop))
             drained = loop.create_task(front.drained())
             at_once = loop.create_task(self._stop_now.wait())
@@ -154,7 +155,7 @@ def _within_open_files(limits: Limits) -> Limits:
 def _terminal_is_there() -> bool:
     """Return whether the process has a terminal that has not been closed."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
         return False
     return True
