@@ -1,7 +1,7 @@
 """Visual search for fashion catalogues: the one name that a user's code needs.
 
 `index` fills a catalogue from a folder, a table or a name; `load` gives the model; `Catalogue.open` a catalogue; and
-`Engine` answers with both. Each is imported when it is first named, so that `import lookalike` costs nothing.
+`Engine` answers each `Query` with both. Each is imported when it is first named: `import lookalike` costs nothing.
 """
 
 from importlib import import_module
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from indexer.directory import index
     from models import load
     from search_api.engine import Engine
+    from search_api.query import Query
 
-__all__ = ["Catalogue", "Engine", "index", "load", "main"]
+__all__ = ["Catalogue", "Engine", "Query", "index", "load", "main"]
 
 _HOMES = {
     "Catalogue": ("indexer.catalogue.local", "LocalCatalogue"),
     "Engine": ("search_api.engine", "Engine"),
+    "Query": ("search_api.query", "Query"),
     "index": ("indexer.directory", "index"),
     "load": ("models", "load"),
     "main": ("commands.command_line", "main"),
