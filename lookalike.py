@@ -1,7 +1,7 @@
 """Visual search for fashion catalogues: the one name that a user's code needs.
 
 `index` fills a catalogue from a folder, a table or a name; `load` gives the model; `Catalogue.open` a catalogue; and
-`Engine` answers each `Query` with both. Each is imported when it is first named: `import lookalike` costs nothing.
+`Engine` answers a `Query` with both. Each is imported when it is first named, so that `import lookalike` costs nothing.
 """
 
 from importlib import import_module

@@ -40,7 +40,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "exports directory",
     ),
     "search_api": (
-        "__init__ errors limits results",
+        "__init__ errors parameters results",
         "query",
         "engine_state",
         "engine",

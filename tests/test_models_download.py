@@ -63,6 +63,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "500": lambda: self.answer(500, b"broken"),
             "404": lambda: self.answer(404, b"gone"),
             "500-once": lambda: self.answer(500, b"broken") if tries == 1 else self.part(start),
+            "busy-once": lambda: self.answer(503, b"", wait="7") if tries == 1 else self.part(start),
+            "too-many-once": lambda: self.answer(429, b"", wait="86400") if tries == 1 else self.part(start),
             "breaks-off": lambda: self.part(start, most=100_000),
             "breaks-off-always": lambda: self.part(start, most=0),
             "wrong-bytes": lambda: self.answer(200, bytes(len(CONTENT))),
@@ -89,8 +91,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(404, b"")
 
-    def answer(self, status: int, body: bytes, length: int | None = -1, location: str | None = None) -> None:
+    def answer(
+        self,
+        status: int,
+        body: bytes,
+        length: int | None = -1,
+        location: str | None = None,
+        wait: str | None = None,
+    ) -> None:
         self.send_response(status)
+        if wait is not None:
+            self.send_header("Retry-After", wait)
         if length is not None:
             self.send_header("Content-Length", str(len(body)))
         if location:
@@ -207,6 +218,38 @@ def test_server_that_hangs_is_tried_again_while_that_helps(server: Server, tmp_p
 def test_passing_fault_is_tried_again(server: Server, tmp_path: Path) -> None:
     fetch(tmp_path / "file", server.url("500-once"))
     assert [path for path, _ in server.requests] == ["500-once", "500-once"]
+
+
+@pytest.mark.parametrize(("path", "seconds"), [("busy-once", 7), ("too-many-once", module.MAX_WAIT)])
+def test_a_server_that_names_a_time_is_asked_again_then_or_after_a_minute(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, seconds: float
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waited.append)
+    fetch(tmp_path / "file", server.url(path))
+    assert waited == [seconds]
+    assert [asked for asked, _ in server.requests] == [path, path]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_transfer_that_brings_nothing_is_tried_again_after_longer_and_longer(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waited.append)
+    with pytest.raises(DownloadFailed):
+        download([server.url("breaks-off-always")], tmp_path / "file", size=len(CONTENT), sha256=SHA256, back_off=5)
+    assert waited == [10]
+
+
+def test_a_proxy_of_the_environment_is_asked_in_place_of_the_server(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", server.url(""))
+    with pytest.raises(DownloadFailed, match="404"):  # it takes the whole address for a path
+        fetch(tmp_path / "file", "http://mirror.invalid/file")
+    assert server.requests == [("http://mirror.invalid/file", None)]
 
 
 def test_redirect_is_followed(server: Server, tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def test_a_model_of_another_kind_is_measured_on_pictures_it_sees_in_its_own_way(
     found = evaluate(colour, few)
     expected, _ = colour.embed([colour.prepare(Picture(image)) for image in few.images])
     np.testing.assert_array_equal(found.vectors, expected)
-    assert found.recognition is not None
-    assert len(found.recognition.classes) == len(CLASSES)
+    assert found.classification is not None
+    assert len(found.classification.classes) == len(CLASSES)
 
 
 def test_a_view_of_another_kind_is_refused(colour: LiteRTEmbedder, test_split: Split) -> None:
