@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities
-from models.datasets.fashion_mnist import CLASSES
 from models.errors import CheckpointMismatch
 from models.files import written_whole
 from models.training.blocks import Normalization
@@ -75,9 +74,9 @@ class TrainingData:
 
     @classmethod
     def split(
-        cls, images: Images, labels: Labels, held_out: int, seed: int, classes: tuple[str, ...] = CLASSES
+        cls, images: Images, labels: Labels, classes: tuple[str, ...], held_out: int, seed: int
     ) -> "TrainingData":
-        """Hold `held_out` images out, drawn by the seed; the classes are Fashion-MNIST's where none are given."""
+        """Hold `held_out` images out, drawn by the seed."""
         order = np.random.default_rng(seed).permutation(len(images))
         kept, out = order[held_out:], order[:held_out]
         return cls(images[kept], labels[kept], images[out], labels[out], classes)
