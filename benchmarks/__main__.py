@@ -15,11 +15,14 @@ from benchmarks.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
 NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph")
-LARGE = ("scale", "photo_indexing")
-"""Run only when they are named: they take long, or need pictures that are not everywhere."""
+SERVER = ("throughput", "slow_clients", "restarts", "footprint")
+"""The server against the one of an earlier commit, which is installed first."""
 
-OPTIONS = {"scale": ("sizes",), "photo_indexing": ("photos",)}
-"""Options that are for one benchmark alone."""
+LARGE = ("scale", "photo_indexing", *SERVER)
+"""Run only when they are named: they take long, or need what is not everywhere."""
+
+OPTIONS = {"scale": ("sizes",), "photo_indexing": ("photos",), **dict.fromkeys(SERVER, ("against_checkout",))}
+"""Options that are for some benchmarks alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         write()  # a place that can't be written to is found out first
         for name in options.benchmarks or NAMES:
-            run: Callable[..., Section] = import_module(f"benchmarks.{name}").run
+            module = f"benchmarks.server.{name}" if name in SERVER else f"benchmarks.{name}"
+            run: Callable[..., Section] = import_module(module).run
             chosen = {option: getattr(options, option) for option in OPTIONS.get(name, ())}
             others = OtherPrograms()
             section = run(_teller(name), options.quick, **chosen)
@@ -65,6 +69,13 @@ def _teller(name: str) -> Say:
     return lambda text: print(f"{name}: {text} ...", file=sys.stderr, flush=True)
 
 
+def _benchmark(name: str) -> str:
+    """Check a name here: with `choices`, Python 3.11 rejects the empty list that stands for the default."""
+    if name not in NAMES + LARGE:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(NAMES + LARGE)}")
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -73,13 +84,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "benchmarks",
         nargs="*",
-        choices=NAMES + LARGE,
+        type=_benchmark,
         metavar="BENCHMARK",
         help=f"any of {', '.join(NAMES)} (default: all of these), {', '.join(LARGE)}",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
     parser.add_argument("--sizes", type=int, nargs="+", metavar="ITEMS", help="scale: numbers of items")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photo_indexing: a folder of JPEG files")
+    parser.add_argument(
+        "--against-checkout",
+        type=Path,
+        metavar="DIR",
+        help=f"{', '.join(SERVER)}: a checkout that is set up already (default: one is made under build/)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON as well")
     return parser
 

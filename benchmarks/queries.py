@@ -41,13 +41,18 @@ def get(server: Server, path: str) -> bytes:
 class AnswerHead:
     """What must be known of an answer's head to read the rest. Raises BenchmarkFailed unless the status is 200."""
 
+    __slots__ = ("closes", "length")
+
     def __init__(self, head: bytes) -> None:
-        lines = head.lower().split(b"\r\n")
-        if lines[0].split()[1:2] != [b"200"]:
-            raise BenchmarkFailed(f"A request was answered with {lines[0].decode()!r}.")
-        fields = dict(line.split(b": ", 1) for line in lines[1:] if line)
-        self.length = int(fields[b"content-length"])
-        self.closes = fields.get(b"connection") == b"close"
+        fields = head.lower() + b"\r\n"
+        status, _, _ = fields.partition(b"\r\n")
+        if status[9:12] != b"200":
+            raise BenchmarkFailed(f"A request was answered with {status.decode(errors='replace')!r}.")
+        before, _, after = fields.partition(b"\r\ncontent-length: ")
+        if not after:
+            raise BenchmarkFailed(f"An answer does not tell its length: {before.decode(errors='replace')!r}.")
+        self.length = int(after[: after.index(b"\r")])
+        self.closes = b"\r\nconnection: close\r\n" in fields
 
 
 class Client:

@@ -16,6 +16,9 @@ from PIL import Image
 
 from models.datasets.fashion_mnist import Split
 
+PATIENCE = 300.0
+"""Seconds until what never comes is given up."""
+
 
 @pytest.fixture(scope="module")
 def checkout(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -84,14 +87,14 @@ def _served(
                     yield found[1], said
                 finally:
                     os.killpg(server.pid, signal.SIGINT)
-                    server.wait(30)
+                    server.wait(PATIENCE)
                 return
-    server.wait(30)
+    server.wait(PATIENCE)
     pytest.fail(f"make serve ended without being ready:\n{said}")
 
 
 def _get(address: str, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -160,7 +163,7 @@ def test_make_serve_does_not_pass_over_damaged_data(checkout: Path, offline: dic
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode != 0
     assert "t10k-images-idx3-ubyte.gz is damaged" in done.stderr

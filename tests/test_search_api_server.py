@@ -57,7 +57,7 @@ except LookalikeError as error:
 print("loaded in the parent:", *sorted({"apsw", "faiss", "flask", "PIL", "ai_edge_litert"} & set(sys.modules)))
 """
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 def children_of(pid: int) -> list[int]:

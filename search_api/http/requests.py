@@ -18,16 +18,8 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
-from search_api.http.parameters import (
-    PICTURE_OPTIONS,
-    QUERY_OPTIONS,
-    read_box,
-    read_cutout,
-    read_object,
-    read_query,
-    read_whole,
-)
-from search_api.limits import DEFAULT_LIMIT
+from search_api.http.parameters import read, read_box, read_object, read_query
+from search_api.parameters import CUTOUT, LIMIT, OFFSET, PAGE, PICTURE, QUERY, names_of
 
 if TYPE_CHECKING:
     from indexer.records import Where
@@ -46,7 +38,7 @@ MAX_FORM_FIELD = 128 * 1024
 holds the piece in hand to the same limit."""
 
 SOURCES = ("image", "item_id")
-SEARCH_OPTIONS = (*QUERY_OPTIONS, *PICTURE_OPTIONS)
+SEARCH_OPTIONS = names_of(*QUERY, *PICTURE)
 
 
 class ApiRequest(Request):
@@ -118,14 +110,14 @@ def read_search(request: Request) -> Search:
 
 def read_similar(request: Request) -> "Query":
     """Read k, the filter and the look of a question about similar items from its address."""
-    return read_query(_once(request.args, QUERY_OPTIONS, "query parameter"))
+    return read_query(_once(request.args, names_of(*QUERY), "query parameter"))
 
 
 def read_browse(request: Request) -> Browse:
     """Read label, offset and limit of a listing from its address."""
-    fields = _once(request.args, ("label", "offset", "limit"), "query parameter")
+    fields = _once(request.args, names_of(*PAGE), "query parameter")
     where = {"label": fields["label"]} if "label" in fields else None
-    return Browse(where, read_whole(fields, "offset", 0), read_whole(fields, "limit", DEFAULT_LIMIT))
+    return Browse(where, read(fields, OFFSET), read(fields, LIMIT))
 
 
 def no_parameters(request: Request) -> None:
@@ -187,7 +179,7 @@ def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any])
     if image is not None and not image:
         raise NoQuery("The picture is empty. Choose a file that is not, and send it again.")
     box = read_box(fields, of_picture=image is not None)
-    return Search(image, item_id, read_query(fields), box, read_cutout(fields))
+    return Search(image, item_id, read_query(fields), box, read(fields, CUTOUT))
 
 
 def _several() -> SeveralQueries:

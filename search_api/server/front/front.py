@@ -145,7 +145,7 @@ class Front:
             return
 
         def answer(_: Request, ready: Answer) -> None:
-            request.settle(self.metrics.exposition(self, ready))
+            request.settle(self.metrics.exposition(self.lanes, len(self.connections), self.bytes_waiting, ready))
 
         question = Request(answer, monotonic())
         question.head = head._replace(method="GET", target=b"/readyz", headers=[])

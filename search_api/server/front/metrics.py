@@ -6,9 +6,8 @@ dictionaries, in less than a microsecond an answer, and makes Prometheus's famil
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -21,10 +20,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from search_api.server.frames import Answer, AnswerFacts
+from search_api.server.front.lanes import Lane, LaneName
 from search_api.server.front.request import Request
-
-if TYPE_CHECKING:
-    from search_api.server.front.front import Front
 
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histograms' buckets, in seconds."""
@@ -69,16 +66,21 @@ class Metrics:
         for step, milliseconds in facts.steps:
             _of(self._steps, step).observe(milliseconds / 1000)
 
-    def exposition(self, front: "Front", ready: Answer) -> Answer:
-        """Return the answer to a scrape; `ready` is a worker's to /readyz, which tells what is served."""
+    def exposition(self, lanes: Mapping[LaneName, Lane], connections: int, body_bytes: int, ready: Answer) -> Answer:
+        """Return the answer to a scrape, with the state that the server has at this moment.
+
+        `body_bytes` are those of the bodies in hand; `ready` is a worker's answer to /readyz, which tells what is
+        served.
+        """
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once([*self._families(front), *_served(ready)]))
+        families = [*self._counted(), *_state(lanes, connections, body_bytes), *_served(ready)]
+        registry.register(_Once(families))
         body = generate_latest(registry)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE_LATEST}\r\nContent-Length: {len(body)}\r\n"
         head += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
         return Answer(AnswerFacts(200, "/metrics", None, None, ()), head.encode(), body)
 
-    def _families(self, front: "Front") -> Iterator[Metric]:
+    def _counted(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "lookalike_requests", "Answers, by route and status.", labels=("route", "status")
         )
@@ -93,15 +95,6 @@ class Metrics:
             for value, histogram in histograms.items():
                 family.add_metric((value,), histogram.cumulated(), histogram.sum)
             yield family
-        waiting = GaugeMetricFamily("lookalike_lane_waiting", "Requests that wait for a worker.", labels=("lane",))
-        busy = GaugeMetricFamily("lookalike_lane_busy", "Requests that workers have in hand.", labels=("lane",))
-        for lane, state in front.lanes.items():
-            waiting.add_metric((lane,), len(state.waiting))
-            busy.add_metric((lane,), state.busy)
-        yield waiting
-        yield busy
-        yield GaugeMetricFamily("lookalike_connections", "Open connections.", len(front.connections))
-        yield GaugeMetricFamily("lookalike_body_bytes", "Bytes of bodies in hand.", front.bytes_waiting)
         yield GaugeMetricFamily("lookalike_workers", "Workers that answer.", self.workers)
         yield CounterMetricFamily("lookalike_worker_restarts", "Workers that died and were replaced.", self.restarts)
         yield CounterMetricFamily("lookalike_reloads", "Reloads that succeeded.", self.reloads)
@@ -121,6 +114,18 @@ def _of(histograms: dict[str, _Histogram], key: str) -> _Histogram:
     if histogram is None:
         histogram = histograms[key] = _Histogram()
     return histogram
+
+
+def _state(lanes: Mapping[LaneName, Lane], connections: int, body_bytes: int) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("lookalike_lane_waiting", "Requests that wait for a worker.", labels=("lane",))
+    busy = GaugeMetricFamily("lookalike_lane_busy", "Requests that workers have in hand.", labels=("lane",))
+    for name, lane in lanes.items():
+        waiting.add_metric((name,), len(lane.waiting))
+        busy.add_metric((name,), lane.busy)
+    yield waiting
+    yield busy
+    yield GaugeMetricFamily("lookalike_connections", "Open connections.", connections)
+    yield GaugeMetricFamily("lookalike_body_bytes", "Bytes of bodies in hand.", body_bytes)
 
 
 def _served(ready: Answer) -> Iterator[Metric]:
