@@ -49,6 +49,13 @@ class EpochReport:
     held_out_accuracy: float
     seconds: float
 
+    def describe(self) -> str:
+        """Return one line for a person."""
+        return (
+            f"epoch {self.epoch:>3}/{self.epochs}  loss {self.loss:.3f}  "
+            f"accuracy {self.accuracy:.3f}, held out {self.held_out_accuracy:.4f}  {self.seconds:.0f} s"
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
