@@ -58,7 +58,7 @@ def run(say: Say, quick: bool) -> Section:
 def _pipeline(split: fashion_mnist.Split, embedder: Embedder, new_directory: Callable[[], Path]) -> None:
     from indexer.catalogue.local import LocalCatalogue
     from indexer.pipeline import indexing
-    from indexer.sources import FashionMNIST
+    from indexer.sources.fashion_mnist import FashionMNIST
 
     card = embedder.card
     with closing(LocalCatalogue.create(new_directory(), card.fingerprint, card.dim, card.classes)) as catalogue:

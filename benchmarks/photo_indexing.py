@@ -14,7 +14,7 @@ from PIL import Image
 import models
 from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, seconds
 from indexer.catalogue.local import LocalCatalogue
-from indexer.content_key import content_of
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing
 from indexer.pipeline.plan import BATCH
 from indexer.records import Record
@@ -124,7 +124,7 @@ def _records(items: Sequence[SourceItem], embedder: Embedder, decoder: Decoder) 
         picture = decoder(data)
         views.append(embedder.prepare(picture))
         displays.append(display_copy(picture))
-        contents.append(content_of(data, item.attributes))
+        contents.append(str(ContentKey.of(picture_checksum(data), item.attributes)))
     vectors, probabilities = embedder.embed(views)
     return [
         Record(

@@ -12,9 +12,9 @@ from PIL import Image
 
 import models
 from benchmarks.measuring import Figure, Say, Section, in_turns, less, median_seconds
-from indexer import sources
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from models.datasets import fashion_mnist
 from sample_shop.products import products
 from search_api.engine import Engine
@@ -70,7 +70,7 @@ def _engine(directory: Path, items: int, say: Say) -> Iterator[Engine]:
     embedder = models.load()
     card = embedder.card
     with LocalCatalogue.create(directory / "catalogue", card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index(sources.FashionMNIST(fashion_mnist.load("test").first(items), "test"), embedder, catalogue)
+        indexing.index(FashionMNIST(fashion_mnist.load("test").first(items), "test"), embedder, catalogue)
         yield Engine(embedder, catalogue)
 
 

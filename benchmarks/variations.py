@@ -16,6 +16,7 @@ from models.arrays import Images, Vectors
 from models.augmentations import flip, for_some, scale, shift, tone
 from models.datasets import fashion_mnist
 from models.embedder import Embedder, as_views
+from models.files import written_whole
 
 QUERIES = 400
 
@@ -40,9 +41,8 @@ def vectors(count: int, say: Say) -> Vectors:
         file = directory / f"{embedder.card.fingerprint[:16]}-{round_:03}-{some}.npy"
         if not file.exists():
             say(f"embedding pictures {start:,} to {start + some:,} of {count:,}")
-            partial = file.with_suffix(f".{os.getpid()}.tmp.npy")
-            np.save(partial, _embedded(embedder, _varied(images[:some], round_)))
-            partial.replace(file)
+            with written_whole(file, file.with_suffix(f".{os.getpid()}.tmp.npy")) as draft:
+                np.save(draft, _embedded(embedder, _varied(images[:some], round_)))
         result[start : start + some] = np.load(file)
     return result
 

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from search_api.engine import Engine
 
 
@@ -15,3 +17,24 @@ def open_engine(catalogue: Path, model: Path | None) -> "Engine":
 
     embedder = models.load(model)
     return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint))
+
+
+def prepare_engine(catalogue: Path, model: Path | None) -> "Callable[[], Engine]":
+    """Read what the engine is made of, and return what makes it as often as wanted, and always the same.
+
+    That holds though the catalogue is reindexed or the model's files are exchanged meanwhile. It starts no thread, so
+    the process may be forked before the engine is made.
+    """
+    import models
+    from indexer.catalogue.local import LocalCatalogue
+    from indexer.database.locations import located
+    from models.runtime import LiteRTEmbedder, read_bundle
+    from search_api.engine import Engine
+
+    bundle = read_bundle(models.PRETRAINED if model is None else model)
+    place = located(catalogue)
+
+    def make() -> Engine:
+        return Engine(LiteRTEmbedder(bundle), LocalCatalogue.open(catalogue, bundle.card.fingerprint, place=place))
+
+    return make

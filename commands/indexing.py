@@ -14,8 +14,8 @@ from commands.terminal import ProgressBar, progress_bar
 if TYPE_CHECKING:
     from indexer.pipeline.failures import FailureReport
     from indexer.pipeline.run_report import IndexReport
-    from indexer.sources import NamedSource
     from indexer.sources.items import Failure
+    from indexer.sources.named_sources import NamedSource
     from indexer.sources.web.access import WebAccess
     from models.embedder import Embedder
 
@@ -88,14 +88,14 @@ def index(
     `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
     """
     import models
-    from indexer import sources
+    from indexer.sources.named_sources import open_source
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
     web = _web_access(hosts)
     try:
         with progress_bar("B") as progress:
-            items = sources.open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
+            items = open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
     except (DatasetMissing, NotWritable):
         if or_sample is None:
             raise
@@ -122,9 +122,9 @@ def _bring_up_to_date(
     choices: dict[str, bool],
 ) -> int:
     from indexer.catalogue.local import LocalCatalogue
-    from indexer.database.page_checksums import note_pages
     from indexer.pipeline import indexing
     from indexer.pipeline.failures import REPORT_FILE, FailureReport
+    from indexer.upkeep.page_checksums import note_pages
 
     card = embedder.card
     with (

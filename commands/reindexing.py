@@ -36,7 +36,7 @@ def reindex(catalogue: Path, model: Path | None, workers: int | None, drop_previ
 
 def _reindex(catalogue: Path, model: Path | None, workers: int | None) -> None:
     import models
-    from indexer.database.page_checksums import note_pages
+    from indexer.upkeep.page_checksums import note_pages
     from indexer.upkeep.reindexing import reindex
 
     embedder = models.load(model)
@@ -56,7 +56,7 @@ def _reindex(catalogue: Path, model: Path | None, workers: int | None) -> None:
 
 
 def _drop_previous(catalogue: Path) -> None:
-    from indexer.upkeep.drop_previous import drop_previous
+    from indexer.upkeep.swap import drop_previous
 
     dropped = drop_previous(catalogue)
     what = ", ".join(map(str, dropped)) or "nothing"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.composition import open_engine
+from commands.composition import open_engine, prepare_engine
 from commands.options import catalogue_option, json_option, model_option
 from commands.terminal import print_json, print_others
 
@@ -57,10 +57,11 @@ def serve(
     from search_api.server import serving
 
     def prepare() -> "Callable[[], Flask]":
-        # In the process that workers are forked from: what is imported here is shared by all.
+        # In the process that workers are forked from: what is imported and read here is shared by all.
         import webui.app
 
-        return lambda: webui.app.create_app(lambda: open_engine(catalogue, model))
+        make_engine = prepare_engine(catalogue, model)
+        return lambda: webui.app.create_app(make_engine)
 
     def tell(address: str) -> None:
         click.echo(f"Lookalike is ready on {address}{serving_prefix} (Ctrl-C stops it)", err=True)

@@ -1,8 +1,9 @@
-"""What identifies an item's content: digests of its picture and of its attributes, told apart."""
+"""What identifies an item's content, so that an unchanged item is passed over."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from indexer.records import AttributeValue
 
@@ -10,37 +11,35 @@ _BETWEEN = ":"
 _ATTRIBUTE_DIGITS = 32  # 128 bits: attributes need no defence against forgers, and every item keeps them
 
 
-def digest_of(picture: bytes) -> str:
-    """Return what identifies the bytes of a picture: their SHA-256."""
+def picture_checksum(picture: bytes) -> str:
+    """Return what identifies the bytes of a picture: their SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(picture).hexdigest()
 
 
-def content_of(picture: bytes, attributes: Mapping[str, AttributeValue]) -> str:
-    """Return what identifies an item's content, from the bytes of its picture and its attributes."""
-    return joined(digest_of(picture), attributes)
+@dataclass(frozen=True, slots=True)
+class ContentKey:
+    """What identifies an item's content: a checksum of its picture, one of its attributes, and a validator.
 
-
-def joined(picture_digest: str, attributes: Mapping[str, AttributeValue], validator: str = "") -> str:
-    """Return what identifies an item's content, from the digest of its picture and its attributes.
-
-    A `validator`, by which a server knows its picture again, is kept with it.
+    The validator is that by which a web server knows its picture again, empty where there is none. Catalogues keep
+    keys as text: `str(key)`. Old ones keep a single checksum of everything there, which is no picture's.
     """
-    described = json.dumps(attributes, sort_keys=True).encode()
-    content = picture_digest + _BETWEEN + hashlib.sha256(described).hexdigest()[:_ATTRIBUTE_DIGITS]
-    return content + _BETWEEN + validator if validator else content
 
+    picture: str
+    attributes: str = ""
+    validator: str = ""
 
-def picture_digest_in(content: str) -> str:
-    """Return the digest of the picture that a content is of."""
-    return content.partition(_BETWEEN)[0]
+    @classmethod
+    def of(cls, picture: str, attributes: Mapping[str, AttributeValue], validator: str = "") -> "ContentKey":
+        """Return the key of an item, from its picture's checksum and its attributes."""
+        described = json.dumps(attributes, sort_keys=True).encode()
+        return cls(picture, hashlib.sha256(described).hexdigest()[:_ATTRIBUTE_DIGITS], validator)
 
+    @classmethod
+    def parse(cls, text: str) -> "ContentKey":
+        """Return the key that a catalogue keeps as a text."""
+        return cls(*text.split(_BETWEEN, 2))
 
-def validator_in(content: str) -> str:
-    """Return the validator that is kept with a content, empty where there is none."""
-    _, _, rest = content.partition(_BETWEEN)
-    return rest.partition(_BETWEEN)[2]
-
-
-def is_same_picture(content: str, other: str) -> bool:
-    """Tell whether two contents are of one picture. (Older catalogues kept one digest of all: never the same.)"""
-    return picture_digest_in(content) == picture_digest_in(other)
+    def __str__(self) -> str:
+        fields = (self.picture, self.attributes, self.validator)
+        count = 3 if self.validator else 2 if self.attributes else 1
+        return _BETWEEN.join(fields[:count])

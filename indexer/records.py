@@ -41,7 +41,7 @@ class Record:
     """One item on its way into a catalogue.
 
     `vector` is float32 (dim,) of L2 norm 1; `label` the predicted class, `probability` the model's for it, 0 to 1;
-    `content` identifies what the source held (picture and attributes), so that an unchanged item can be skipped.
+    `content_key` identifies what the source held (`indexer.content_key`), so that an unchanged item can be skipped.
     """
 
     id: str
@@ -50,16 +50,16 @@ class Record:
     vector: NDArray[np.float32]
     display: DisplayCopy
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    content: str = ""
+    content_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeUpdate:
-    """New attributes for an item that keeps its picture, vector and label; `content` as in a record."""
+    """New attributes for an item that keeps its picture, vector and label; `content_key` as in a record."""
 
     id: str
     attributes: Mapping[str, AttributeValue]
-    content: str
+    content_key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ LONGEST_NAME = 200
 _NOT_IN_A_NAME = frozenset('"\\')
 
 
-def id_trouble(id_: Any) -> str | None:
+def id_error(id_: Any) -> str | None:
     """Return why something can't be an id; None when it can."""
     if _is_name(id_):
         return None
     return f"An id is a string of 1 to {LONGEST_NAME} printable characters, not {_shortened(id_)}."
 
 
-def name_trouble(name: Any) -> str | None:
+def name_error(name: Any) -> str | None:
     """Return why something can't name an attribute; None when it can."""
     if name == "label":
         return "'label' can't name an attribute: it is the predicted class. Give it another name."
@@ -28,11 +28,11 @@ def name_trouble(name: Any) -> str | None:
     return None
 
 
-def attribute_trouble(attributes: Mapping[Any, Any]) -> str | None:
+def attribute_error(attributes: Mapping[Any, Any]) -> str | None:
     """Return why attributes can't be kept as they are, for the first that can't; None when all can."""
     for name, value in attributes.items():
-        if trouble := name_trouble(name):
-            return trouble
+        if error := name_error(name):
+            return error
         if not _is_attribute(value):
             return f"{name} = {_shortened(value)} is no string, finite number, true, false or null."
     return None

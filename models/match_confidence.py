@@ -74,9 +74,9 @@ class MatchConfidence:
         write_arrays(path, {"chances": self.chances})
 
     @classmethod
-    def load(cls, path: Path, classes: int) -> "MatchConfidence":
-        """Read what `save` wrote. Raises ValueError or OSError when it is not that, or of another shape."""
-        (chances,) = read_arrays(path, "chances")
+    def load(cls, path: Path, classes: int, data: bytes | None = None) -> "MatchConfidence":
+        """Read what `save` wrote, or was read of it already. Raises ValueError, for another shape too, or OSError."""
+        (chances,) = read_arrays(path, "chances", data=data)
         if chances.shape != (classes, _COSINES):
             raise ValueError(f"its chances have the shape {chances.shape}")
         return cls(chances)

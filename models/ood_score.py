@@ -107,9 +107,9 @@ class Familiarity:
         write_arrays(path, {**arrays, "whitening": self.whitening, "distances": self.distances})
 
     @classmethod
-    def load(cls, path: Path, classes: int, dim: int) -> "Familiarity":
-        """Read what `save` wrote. Raises ValueError or OSError when it is not that, or of other shapes."""
-        known = cls(*read_arrays(path, "means", "others", "whitening", "distances"))
+    def load(cls, path: Path, classes: int, dim: int, data: bytes | None = None) -> "Familiarity":
+        """Read what `save` wrote, or was read of it already. Raises ValueError, for other shapes too, or OSError."""
+        known = cls(*read_arrays(path, "means", "others", "whitening", "distances", data=data))
         fits = known.others.ndim == 2 and known.others.shape[1] == dim and known.distances.ndim == 1
         if not fits or known.means.shape != (classes, dim) or known.whitening.shape != (dim, dim):
             raise ValueError(f"its means have the shape {known.means.shape}")

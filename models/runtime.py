@@ -8,6 +8,7 @@ import math
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,39 @@ _PARALLEL_FROM = 16
 _SHARE_TOLERANCE = 1e-3
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle as its files were when they were read: whatever becomes of them later, this makes the same embedder."""
+
+    directory: Path
+    card: ModelCard
+    graph: bytes
+    familiarity: bytes
+    confidence: bytes
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read the files of a bundle. Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld."""
+    card = read_card(directory)
+    names = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
+    try:
+        return Bundle(directory, card, *[(directory / name).read_bytes() for name in names])
+    except OSError as error:
+        raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
+
+
 class LiteRTEmbedder:
-    """An `Embedder` over a bundle directory.
+    """An `Embedder` over a bundle, given as its directory or as it was read before.
 
     Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld.
     """
 
-    def __init__(self, bundle: Path) -> None:
-        self._bundle = bundle
-        self._card = read_card(bundle)
+    def __init__(self, bundle: Path | Bundle) -> None:
+        bundle = read_bundle(bundle) if isinstance(bundle, Path) else bundle
+        self._bundle = bundle.directory
+        self._card = bundle.card
         self._preprocessing = preprocessing_named(self._card.preprocessing)
-        self._graph = (bundle / RUNTIME_FILE).read_bytes()
+        self._graph = bundle.graph
         self._of_thread = threading.local()
         try:
             # The runtime announces its delegate once in a process's life, from C++.
@@ -52,13 +75,15 @@ class LiteRTEmbedder:
                 self._interpreter(1)
                 self._check_parts()
         except (ValueError, RuntimeError, KeyError) as error:
-            raise BundleDamaged(f"{bundle / RUNTIME_FILE} is not the graph that its card describes: {error}") from error
-        classes = len(self._card.classes)
+            raise BundleDamaged(
+                f"{bundle.directory / RUNTIME_FILE} is not the graph that its card describes: {error}"
+            ) from error
+        directory, classes = bundle.directory, len(self._card.classes)
         try:
-            self._known = Familiarity.load(bundle / FAMILIARITY_FILE, classes, self._card.dim)
-            self._confidence = MatchConfidence.load(bundle / CONFIDENCE_FILE, classes)
-        except (ValueError, OSError) as error:
-            raise BundleDamaged(f"What {bundle} knows of its own answers can't be read: {error}") from error
+            self._known = Familiarity.load(directory / FAMILIARITY_FILE, classes, self._card.dim, bundle.familiarity)
+            self._confidence = MatchConfidence.load(directory / CONFIDENCE_FILE, classes, bundle.confidence)
+        except ValueError as error:
+            raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
 
     @property
     def card(self) -> ModelCard:

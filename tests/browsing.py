@@ -12,9 +12,9 @@ import pytest
 from find_chromium import find_chromium
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from indexer import sources
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from models.datasets.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
 
@@ -48,7 +48,7 @@ def site(
     card = embedder.card
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
+        indexing.index(FashionMNIST(some, "test"), embedder, catalogue)
     command = [sys.executable, "-m", "lookalike", "serve", "--port", "0", "--catalogue", str(directory)]
     with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None

@@ -10,6 +10,6 @@ def assert_same(one: LocalCatalogue, other: LocalCatalogue) -> None:
     ids = one.ids()
     assert other.ids() == ids
     assert one.get(ids) == other.get(ids)
-    assert one.contents(ids) == other.contents(ids)
+    assert one.content_keys(ids) == other.content_keys(ids)
     assert [one.display(id_) for id_ in ids] == [other.display(id_) for id_ in ids]
     np.testing.assert_array_equal(one.vectors(ids), other.vectors(ids))

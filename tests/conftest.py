@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 import models
-from indexer import sources
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
@@ -122,7 +122,7 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEm
     card = embedder.card
     some = Split(test_split.images[:SMALL], test_split.labels[:SMALL])
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index(sources.FashionMNIST(some, "test"), embedder, catalogue)
+        indexing.index(FashionMNIST(some, "test"), embedder, catalogue)
     return directory
 
 

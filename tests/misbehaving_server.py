@@ -14,6 +14,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 PIECE = b"\0" * 8192
+BOMB = gzip.compress(bytes(10_000_000))  # once: a slow machine would keep whoever asks waiting
 DRIP = 0.02
 """Seconds between single bytes."""
 
@@ -169,7 +170,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, b"")
 
     def bomb(self) -> None:
-        self.answer(200, gzip.compress(bytes(10_000_000)), {"Content-Encoding": "gzip"})
+        self.answer(200, BOMB, {"Content-Encoding": "gzip"})
 
     # Sizes
 

@@ -68,7 +68,7 @@ def test_what_was_written_is_read_as_it_was(catalogue: Catalogue, records: list[
     )
     assert catalogue.display("item-07") == PICTURE
     np.testing.assert_array_equal(catalogue.vectors(["item-07", "item-03"]), [records[7].vector, records[3].vector])
-    assert catalogue.contents(["item-07", "nothing"]) == {"item-07": "c7"}
+    assert catalogue.content_keys(["item-07", "nothing"]) == {"item-07": "c7"}
     assert catalogue.ids() == sorted(record.id for record in records)
     assert len(catalogue) == 40
     assert catalogue.counts() == dict.fromkeys(CLASSES, 4)

@@ -60,7 +60,7 @@ def bags(embedder: LiteRTEmbedder, test_split: Split, tmp_path_factory: pytest.T
                     label="Bag",
                     probability=float(probabilities[number, CLASSES.index("Bag")]),
                     attributes={},
-                    content=str(number),
+                    content_key=str(number),
                     vector=vectors[number],
                     display=DisplayCopy(as_png(images[number]), "image/png", 28, 28),
                 )

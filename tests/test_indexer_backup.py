@@ -31,7 +31,7 @@ def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
     with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
-        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
+        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.content_keys(ids)
         return {
             item.id: (item, vector.tobytes(), catalogue.display(item.id), kept[item.id])
             for item, vector in zip(items, vectors, strict=True)

@@ -1,5 +1,6 @@
 """Indexing pictures from files: in parallel, laziest first, through failures, dead workers and kills."""
 
+import hashlib
 import io
 import json
 import multiprocessing
@@ -11,8 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from catalogue_asserts import assert_same
 from PIL import Image
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.content_key import content_of, digest_of, is_same_picture
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.pipeline import indexing, plan, pool, worker_main
 from indexer.pipeline.failures import FailureReport
 from indexer.pipeline.pool import Workers
 from indexer.pipeline.run_report import IndexReport
+from indexer.pipeline.worker_main import Prepared, ReadPicture
 from indexer.records import AttributeUpdate
 from indexer.sources.errors import SourceChanged
 from indexer.sources.folder import Folder
@@ -212,11 +214,53 @@ def test_attributes_of_an_item_that_is_not_there_change_nothing(
     assert catalogue.get(["item-1"])[0].attributes == {"price": 11}
 
 
-def test_content_tells_the_picture_from_the_attributes() -> None:
-    content = content_of(b"picture", {"a": 1})
-    assert is_same_picture(content, content_of(b"picture", {"a": 2}))
-    assert not is_same_picture(content, content_of(b"another", {"a": 1}))
-    assert not is_same_picture(content, "0" * 64)
+def test_a_content_key_tells_the_picture_from_the_attributes() -> None:
+    key = ContentKey.of(picture_checksum(b"picture"), {"a": 1})
+    assert key.picture == ContentKey.of(picture_checksum(b"picture"), {"a": 2}).picture
+    assert key.picture != ContentKey.of(picture_checksum(b"another"), {"a": 1}).picture
+    assert key.picture != ContentKey.parse("0" * 64).picture
+
+
+def test_a_content_key_is_kept_as_it_always_was() -> None:
+    picture = hashlib.sha256(b"picture").hexdigest()
+    attributes = hashlib.sha256(b'{"a": 1, "b": null}').hexdigest()[:32]
+    key = ContentKey.of(picture_checksum(b"picture"), {"b": None, "a": 1})
+    assert str(key) == f"{picture}:{attributes}"
+    assert str(replace(key, validator='0123="a:b"')) == f'{picture}:{attributes}:0123="a:b"'
+    for kept in (str(key), f'{picture}:{attributes}:0123="a:b"', picture):
+        assert str(ContentKey.parse(kept)) == kept
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A picture that notes each reading of its file, in whichever process."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        with self.path.with_suffix(".reads").open("a") as reads:
+            reads.write("once\n")
+        return self.path.read_bytes()
+
+
+def test_a_changed_file_is_read_once(tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder) -> None:
+    source = [SourceItem(f"item-{n}", Counted(tiles.parent / f"{n}.png")) for n in range(3)]
+    assert index(source, embedder, catalogue) == IndexReport(3, 0, 0, 1)
+    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
+    assert index(source, embedder, catalogue) == IndexReport(0, 1, 2, 2)
+    assert [(tiles.parent / f"{n}.reads").read_text() for n in range(3)] == ["once\n" * 2] * 3
+    assert index(source, embedder, catalogue) == IndexReport(0, 0, 3, 2)
+
+
+def test_no_more_pictures_are_held_than_there_is_room_for(tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_MOST_HELD", 1)
+    data = [(tiles.parent / f"{n}.png").read_bytes() for n in range(6)]
+    with Workers(FASHION_MNIST, 2) as workers:
+        begun: list[Future[Prepared]] = []
+        for n in range(6):
+            begun.append(workers.begin(ReadPicture(data[n], str(n))))
+            assert all(future.done() for future in begun[:-1])
+        assert [future.result().checksum for future in begun] == [str(n) for n in range(6)]
 
 
 def test_what_fails_is_told_in_order_and_stops_nothing(
@@ -311,11 +355,11 @@ def test_a_preview_foresees_and_changes_nothing(
     Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
     rows = tiles.read_text().replace(",11", ",21").splitlines()
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
-    contents = catalogue.contents(catalogue.ids())
+    contents = catalogue.content_keys(catalogue.ids())
     nothing_is_decoded()
     foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
     assert foreseen == IndexReport(added=1, updated=2, unchanged=2, generation=1, failed=1, pruned=2)
-    assert catalogue.contents(catalogue.ids()) == contents
+    assert catalogue.content_keys(catalogue.ids()) == contents
 
 
 # Workers that die
@@ -420,7 +464,7 @@ def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(
             if isinstance(picture, Deadly):
                 assert isinstance(future.exception(), PictureFailed)
             else:
-                assert future.result().digest == digest_of(paths[n % 6].read_bytes())
+                assert future.result().checksum == picture_checksum(paths[n % 6].read_bytes())
         assert len(multiprocessing.active_children()) <= 2
     assert not multiprocessing.active_children()
 
@@ -428,7 +472,7 @@ def test_any_number_of_threads_have_pictures_prepared_and_each_hears_of_its_own(
 def test_whoever_waits_for_workers_that_are_closed_is_let_go(tiles: Path) -> None:
     pool = Workers(FASHION_MNIST, 1)
     with ThreadPoolExecutor(2) as threads:
-        waiting = [threads.submit(pool.result, pool.begin(Hanging())) for _ in range(2)]
+        waiting = [threads.submit(pool.begin(Hanging()).result) for _ in range(2)]
         pool.close()
         assert all(isinstance(future.exception(), CancelledError) for future in waiting)
     with pytest.raises(CancelledError):
@@ -451,7 +495,7 @@ if __name__ == "__main__":
     with Workers(FASHION_MNIST, 2) as pool:
         for _ in range(2):
             for task in [pool.begin(picture) for _ in range(20)]:
-                pool.result(task)
+                task.result()
             processes = {process.pid for process in multiprocessing.active_children()}
             print(*sorted(processes))
             for process in processes:
@@ -567,7 +611,7 @@ import multiprocessing, time
 
 if __name__ == "__main__":
     workers = Workers(FASHION_MNIST, 1, decoding_seconds=4)
-    pool.begin(Hanging())
+    workers.begin(Hanging())
     while not multiprocessing.active_children():
         time.sleep(0.01)
     print(multiprocessing.active_children()[0].pid, flush=True)

@@ -41,7 +41,7 @@ def records(test_split: Split) -> list[Record]:
             vector=vector,
             display=display_copy(Picture(255 - image)),
             attributes={"number": number},
-            content=f"content of {number}",
+            content_key=f"content of {number}",
         )
         for number, (image, label, vector) in enumerate(zip(images, labels, vectors, strict=True))
     ]
@@ -61,7 +61,7 @@ def test_gives_back_what_was_put_in(catalogue: LocalCatalogue, records: Sequence
     ]
     assert catalogue.vectors([r.id for r in chosen]).tolist() == [r.vector.tolist() for r in chosen]
     assert catalogue.display(records[3].id) == records[3].display
-    assert catalogue.contents([records[3].id, "nothing"]) == {records[3].id: "content of 3"}
+    assert catalogue.content_keys([records[3].id, "nothing"]) == {records[3].id: "content of 3"}
 
 
 def test_remembers_model_classes_and_items_when_opened_again(tmp_path: Path, catalogue: LocalCatalogue) -> None:
@@ -73,12 +73,12 @@ def test_remembers_model_classes_and_items_when_opened_again(tmp_path: Path, cat
 
 
 def test_an_id_that_exists_is_replaced(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
-    changed = replace(records[5], vector=records[9].vector, probability=0.75, attributes={}, content="new")
+    changed = replace(records[5], vector=records[9].vector, probability=0.75, attributes={}, content_key="new")
     catalogue.upsert([replace(changed, probability=0.25), changed])
     assert catalogue.get([changed.id])[0].probability == 0.75
     assert catalogue.get([changed.id])[0].attributes == {}
     assert catalogue.vectors([changed.id])[0].tolist() == records[9].vector.tolist()
-    assert catalogue.contents([changed.id]) == {changed.id: "new"}
+    assert catalogue.content_keys([changed.id]) == {changed.id: "new"}
     assert len(catalogue) == 300
 
 
@@ -161,7 +161,7 @@ def test_an_unsound_record_is_refused_with_all_that_came_along(
     sound = replace(records[0], id="sound")
     with pytest.raises(ValueError, match=f"(?i){says}"):
         catalogue.upsert([sound, _bad(records[1])[says]])
-    assert catalogue.contents(["sound"]) == {}
+    assert catalogue.content_keys(["sound"]) == {}
 
 
 @pytest.mark.parametrize(

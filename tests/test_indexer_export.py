@@ -22,10 +22,9 @@ import lookalike
 from indexer.catalogue import neighbours
 from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.neighbours import Neighbourhoods
-from indexer.database.bulk_reads import Gallery
 from indexer.errors import ExportFormatUnknown, ExportNotWritable, InvalidFilter
 from indexer.exports.neighbour_files import COLUMNS, write_neighbours
-from indexer.records import Record, Where
+from indexer.records import Record, VectorTable, Where
 from indexer.sources.errors import ParquetUnavailable
 from indexer.thumbnails import display_copy
 from indexer.vectors.snapshot import scores_of
@@ -132,7 +131,7 @@ def test_what_float32_sums_can_not_tell_apart_is_still_in_order(
     near = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
     monkeypatch.setattr(neighbours, "_nearest", partial(neighbours._nearest, spare=1))
     ids = [f"i{n:03}" for n in range(400)]
-    (block,) = Neighbourhoods(Gallery(ids, near, None), 10, lambda queries: queries)
+    (block,) = Neighbourhoods(VectorTable(ids, near, None), 10, lambda queries: queries)
     for n in range(400):
         scores = scores_of(near[n], near)
         best = [at for at in np.lexsort((np.arange(400), -scores)).tolist() if at != n][:10]
@@ -141,9 +140,9 @@ def test_what_float32_sums_can_not_tell_apart_is_still_in_order(
 
 
 def test_fewer_rows_where_there_are_fewer_items() -> None:
-    one = Gallery(["a"], np.eye(1, 3, dtype=np.float32), None)
-    none = Gallery([], np.empty((0, 3), np.float32), None)
-    three = Gallery(["a", "b", "c"], np.eye(3, dtype=np.float32), np.array([1]))
+    one = VectorTable(["a"], np.eye(1, 3, dtype=np.float32), None)
+    none = VectorTable([], np.empty((0, 3), np.float32), None)
+    three = VectorTable(["a", "b", "c"], np.eye(3, dtype=np.float32), np.array([1]))
     for gallery, pairs in ((one, []), (none, []), (three, [("a", "b"), ("c", "b")])):
         blocks = list(Neighbourhoods(gallery, 20, lambda queries: queries))
         assert [pair for block in blocks for pair in zip(block.id, block.similar_id, strict=True)] == pairs
@@ -216,7 +215,7 @@ def test_a_directory_that_is_not_there_is_named(engine: Engine, tmp_path: Path) 
 def test_a_killed_export_leaves_what_was_there(small_catalogue: Path, project: Path, tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("yesterday's")
     script = (
-        "import os, signal, sys; import lookalike; from indexer import neighbour_files;"
+        "import os, signal, sys; import lookalike; from indexer.exports import neighbour_files;"
         "neighbour_files._Parquet.close = lambda self: os.kill(os.getpid(), signal.SIGKILL); lookalike.main()"
     )
     command = ["export-similar", "--catalogue", small_catalogue, "--out", tmp_path / "t.parquet"]

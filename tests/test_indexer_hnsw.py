@@ -22,7 +22,7 @@ from indexer.database import rows
 from indexer.database.store import Store
 from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Hit, Record
-from indexer.sources import FashionMNIST
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.upkeep.repair import repair
 from indexer.upkeep.verification import verify
 from indexer.vectors import hnsw, index_file
@@ -210,11 +210,11 @@ def test_a_graph_that_finds_too_little_is_refused_once_and_searches_stay_exact(
 def test_the_graph_is_searched_as_broadly_as_its_recall_needs(
     vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hnsw, "_BREADTHS", (1, 2, 4, 200))
+    monkeypatch.setattr(hnsw, "_EF_SEARCH", (1, 2, 4, 200))
     index, recall = hnsw.chosen(np.arange(1, 3001), vectors[:3000], THRESHOLD)
     assert recall is not None
     assert recall >= hnsw.LEAST_RECALL
-    narrower = [hnsw.recall_at_10(index, breadth) for breadth in (1, 2, 4, 200) if breadth < index.breadth]
+    narrower = [hnsw.recall_at_10(index, ef_search) for ef_search in (1, 2, 4, 200) if ef_search < index.ef_search]
     assert narrower
     assert max(narrower) < hnsw.LEAST_RECALL
     assert narrower == sorted(narrower)
@@ -325,7 +325,7 @@ def test_a_graph_over_other_vectors_than_the_items_have_is_found(embedded: Path,
         index = Index.build_graph(numbers, vectors[::-1])
         pointer = index_file.write(directory, 9, index, int(numbers[-1]), 0, recall=0.99)
         with store.write() as connection:
-            index_file.point_at(connection, pointer)
+            index_file.record_published(connection, pointer)
     (finding,) = verify(directory).findings
     assert (finding.file, finding.problem) == (pointer.file, "its vectors are not those of the items")
 
@@ -334,7 +334,7 @@ def test_the_table_of_neighbours_is_exact_however_little_a_graph_finds(
     tmp_path: Path, vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hnsw, "LEAST_RECALL", 0)
-    monkeypatch.setattr(hnsw, "_BREADTHS", (1,))
+    monkeypatch.setattr(hnsw, "_EF_SEARCH", (1,))
     with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as catalogue:
         catalogue.upsert(some(vectors, range(2000)))
         catalogue.publish(exact_up_to=THRESHOLD)

@@ -38,7 +38,7 @@ import models
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
 from indexer.catalogue.local import LocalCatalogue
-from indexer.sources import FashionMNIST
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.folder import Folder
 from models.datasets import fashion_mnist
 

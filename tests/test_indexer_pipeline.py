@@ -14,11 +14,14 @@ import pytest
 from PIL import Image
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ModelMismatch
 from indexer.pipeline import indexing
 from indexer.pipeline.indexing import IndexReport
-from indexer.sources import FashionMNIST, SourceItem, content_of, open_source
 from indexer.sources.errors import UnknownSource
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.items import SourceItem
+from indexer.sources.named_sources import open_source
 from indexer.thumbnails import LONGEST_SIDE, display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import View, as_views
@@ -87,11 +90,12 @@ class ChangedSource(FashionMNIST):
         for item in super().__iter__():
             if item.id == "test-00003":
                 changed = Picture(np.flip(item.picture.pixels, axis=1).copy())
-                yield replace(item, picture=changed, content=content_of(changed.pixels.tobytes(), item.attributes))
+                content_key = ContentKey.of(picture_checksum(changed.pixels.tobytes()), item.attributes)
+                yield replace(item, picture=changed, content_key=content_key)
             elif item.id == "test-00400":
                 attributes = {**item.attributes, "price": 5}
-                content = content_of(item.picture.pixels.tobytes(), attributes)
-                yield replace(item, attributes=attributes, content=content)
+                content_key = ContentKey.of(picture_checksum(item.picture.pixels.tobytes()), attributes)
+                yield replace(item, attributes=attributes, content_key=content_key)
             elif item.id == "test-00699":
                 yield replace(item, id="new")
             else:
@@ -121,7 +125,7 @@ def test_a_run_that_was_killed_is_resumed_where_it_stood(
     code = """
 import os, sys
 import models
-from indexer import sources
+from indexer.sources import named_sources
 from indexer.pipeline import indexing
 from indexer.catalogue.local import LocalCatalogue
 embedder = models.load()
@@ -131,7 +135,7 @@ def progress(done, total):
         print(done, flush=True)
         os.kill(os.getpid(), 9)
 catalogue = LocalCatalogue.create(sys.argv[1], card.fingerprint, card.dim, card.classes)
-indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progress)
+indexing.index(named_sources.open_source("fashion-mnist"), embedder, catalogue, progress)
 """
     directory = tmp_path / "catalogue"
     run = subprocess.run(
@@ -147,7 +151,10 @@ indexing.index(sources.open_source("fashion-mnist"), embedder, catalogue, progre
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         before = len(catalogue)
         assert before >= 768
-        assert set(catalogue.contents([f"test-{number:05}" for number in range(768)])) >= {"test-00000", "test-00767"}
+        assert set(catalogue.content_keys([f"test-{number:05}" for number in range(768)])) >= {
+            "test-00000",
+            "test-00767",
+        }
         report = indexing.index(open_source("fashion-mnist"), embedder, catalogue)
         assert report == IndexReport(added=10_000 - before, updated=0, unchanged=before, generation=1)
         assert sum(catalogue.counts().values()) == len(catalogue) == 10_000
@@ -187,21 +194,22 @@ def test_fashion_mnist_is_a_source_of_product_pictures(test_split: Split) -> Non
     assert len(source) == len(items) == len({item.id for item in items}) == 10_000
     assert (items[0].id, items[-1].id) == ("test-00000", "test-09999")
     np.testing.assert_array_equal(items[7].picture.pixels, 255 - test_split.images[7])
-    assert [item.content for item in source] == [item.content for item in items]
-    assert len({item.content for item in items}) > 9_990  # a handful of images occurs twice
+    assert [item.content_key for item in source] == [item.content_key for item in items]
+    assert len({item.content_key for item in items}) > 9_990  # a handful of images occurs twice
     with pytest.raises(UnknownSource, match="fashion-mnist"):
         open_source("imagenet")
 
 
 def test_content_tells_pictures_and_attributes_apart() -> None:
-    contents = [
-        content_of(b"picture", {"a": 1, "b": 2}),
-        content_of(b"picture", {"a": 1, "b": "2"}),
-        content_of(b"picturf", {"a": 1, "b": 2}),
-        content_of(b"picture", {}),
+    picture, another = picture_checksum(b"picture"), picture_checksum(b"picturf")
+    keys = [
+        ContentKey.of(picture, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {"a": 1, "b": "2"}),
+        ContentKey.of(another, {"a": 1, "b": 2}),
+        ContentKey.of(picture, {}),
     ]
-    assert len(set(contents)) == 4
-    assert content_of(b"picture", {"b": 2, "a": 1}) == contents[0]
+    assert len(set(keys)) == len(set(map(str, keys))) == 4
+    assert ContentKey.of(picture, {"b": 2, "a": 1}) == keys[0]
 
 
 @pytest.mark.parametrize(

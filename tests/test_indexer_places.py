@@ -20,13 +20,13 @@ import lookalike
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database import wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
-from indexer.database.page_checksums import note_pages
-from indexer.database.scratch import scratch
 from indexer.errors import CatalogueDamaged, CatalogueExists, CatalogueInUse, NotRepairable
 from indexer.upkeep.backup import back_up, restore
-from indexer.upkeep.drop_previous import drop_previous
+from indexer.upkeep.page_checksums import note_pages
 from indexer.upkeep.reindexing import reindex
 from indexer.upkeep.repair import repair
+from indexer.upkeep.scratch import scratch
+from indexer.upkeep.swap import drop_previous
 from indexer.upkeep.verification import verify
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
@@ -108,7 +108,7 @@ def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
     with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
-        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
+        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.content_keys(ids)
         return {
             item.id: (item, vector.tobytes(), catalogue.display(item.id), kept[item.id])
             for item, vector in zip(items, vectors, strict=True)
@@ -216,13 +216,13 @@ def test_every_flipped_bit_and_missing_end_of_the_pointer_is_found_and_mended(di
         for bit in range(8):
             flip(directory / CURRENT, place, bit)
             trace = traced(directory)
-            assert trace.trouble is not None
+            assert trace.problem is not None
             assert trace.place is not None
             assert trace.place.name == written.decode().strip()
             (directory / CURRENT).write_bytes(written)
     for length in range(1, len(written)):
         (directory / CURRENT).write_bytes(written[:length])
-        assert traced(directory).trouble is not None
+        assert traced(directory).problem is not None
     (directory / CURRENT).write_bytes(written)
     flip(directory / CURRENT, 9, 3)
     expected = [(CURRENT, True)]

@@ -25,7 +25,6 @@ from PIL import Image
 
 import lookalike
 import models
-from indexer import sources
 from indexer.catalogue.item_list import Items
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.locations import CURRENT, located
@@ -40,10 +39,12 @@ from indexer.errors import (
 )
 from indexer.pipeline import indexing
 from indexer.records import DisplayCopy, Record
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.named_sources import NamedSource, open_source
 from indexer.thumbnails import display_copy
 from indexer.upkeep import reindexing
-from indexer.upkeep.drop_previous import drop_previous
 from indexer.upkeep.reindexing import reindex
+from indexer.upkeep.swap import drop_previous
 from models.arrays import Probabilities, Vectors
 from models.datasets.fashion_mnist import Split
 from models.embedder import View
@@ -87,7 +88,7 @@ def _state(root: Path) -> tuple[list[Any], ...]:
         )
 
 
-def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSource) -> LocalCatalogue:
+def _indexed(directory: Path, embedder: LiteRTEmbedder, source: NamedSource) -> LocalCatalogue:
     card = embedder.card
     catalogue = LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)
     indexing.index(source, embedder, catalogue)
@@ -97,7 +98,7 @@ def _indexed(directory: Path, embedder: LiteRTEmbedder, source: sources.NamedSou
 def test_it_is_as_if_indexed_with_the_other_model(
     directory: Path, other: LiteRTEmbedder, test_split: Split, tmp_path: Path
 ) -> None:
-    source = sources.FashionMNIST(Split(test_split.images[:300], test_split.labels[:300]), "test")
+    source = FashionMNIST(Split(test_split.images[:300], test_split.labels[:300]), "test")
     told: list[tuple[int, int]] = []
     done = reindex(directory, other, lambda *progress: told.append(progress))
     assert (done.items, done.embedded, done.previous) == (300, 300, directory)
@@ -109,7 +110,7 @@ def test_it_is_as_if_indexed_with_the_other_model(
         ids = again.ids()
         assert ids == anew.ids()
         assert again.get(ids) == anew.get(ids)
-        assert again.contents(ids) == anew.contents(ids)
+        assert again.content_keys(ids) == anew.content_keys(ids)
         assert [again.display(id_) for id_ in ids] == [anew.display(id_) for id_ in ids]
         np.testing.assert_array_equal(again.vectors(ids), anew.vectors(ids))
         queries = anew.vectors(ids[:20])
@@ -186,7 +187,7 @@ def test_what_is_written_meanwhile_is_carried_over(
         vector, _ = other.embed([other.prepare(Picture(pixels))] * 3)
         np.testing.assert_array_equal(catalogue.vectors(["test-00002", "test-00290", "new"]), vector)
         assert catalogue.get(["new"])[0].attributes == {"shelf": 3}
-        assert catalogue.contents(["test-00290"]) == {"test-00290": "its content"}
+        assert catalogue.content_keys(["test-00290"]) == {"test-00290": "its content"}
         assert [hit.item.id for hit in catalogue.search(vector[:1], 3)[0]] == ["new", "test-00002", "test-00290"]
 
 
@@ -230,7 +231,7 @@ def test_larger_pictures_are_embedded_from_the_copies_that_are_kept(
     for number, side in enumerate((100, 300, 700)):
         picture = Image.fromarray(255 - test_split.images[number]).resize((side, side + 20), Image.Resampling.BICUBIC)
         picture.save(folder / f"{number}.png")
-    _indexed(tmp_path / "c", embedder, sources.open_source(str(folder))).close()
+    _indexed(tmp_path / "c", embedder, open_source(str(folder))).close()
     done = reindex(tmp_path / "c", other, workers=1)
     assert done.embedded == 3
     with LocalCatalogue.open(tmp_path / "c") as catalogue:
@@ -296,7 +297,7 @@ KILLS = [
     ("indexer.database.rows", "insert", 1, "after"),  # written, and not committed
     ("indexer.database.rows", "insert", 12, "before"),
     ("indexer.vectors.index_file", "write", 1, "before"),
-    ("indexer.vectors.index_file", "point_at", 1, "before"),
+    ("indexer.vectors.index_file", "record_published", 1, "before"),
     ("indexer.vectors.index_file", "sweep", 1, "after"),  # complete, and not yet the current one
     ("indexer.upkeep.reindexing", "_carry_memory", 1, "after"),
     ("pathlib:Path", "replace", 2, "before"),  # the pointer is written, and not in place

@@ -20,8 +20,8 @@ from models.datasets.fashion_mnist import CLASSES
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 from sample_shop.assortment.lines import LINES
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import FABRICS
+from sample_shop.drawing import palette
 from sample_shop.products import Product, products
 
 
@@ -160,9 +160,9 @@ def test_the_source_gives_the_products_as_items(catalogue: Sequence[Product], it
     assert [(item.id, item.attributes) for item in items] == [
         (product.id, dict(product.attributes)) for product in catalogue
     ]
-    assert len({item.content for item in items}) == len(items)
-    assert [item.content for item in SampleCatalogue()] == [item.content for item in items]
-    assert not {item.content for item in SampleCatalogue(seed=2)} & {item.content for item in items}
+    assert len({item.content_key for item in items}) == len(items)
+    assert [item.content_key for item in SampleCatalogue()] == [item.content_key for item in items]
+    assert not {item.content_key for item in SampleCatalogue(seed=2)} & {item.content_key for item in items}
 
 
 def test_a_second_run_draws_nothing(

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import sources
 from indexer.errors import ExportNotWritable
 from indexer.exports.sample_files import write_sample
 from indexer.sources.items import SourceItem
+from indexer.sources.named_sources import open_source
 from models.pictures.decoding import Picture, decode
 from sample_shop.products import Product, products
 
@@ -30,7 +30,7 @@ def folder(some: Sequence[Product], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def items_of(source: Path) -> list[SourceItem]:
-    items = list(sources.open_source(str(source)))
+    items = list(open_source(str(source)))
     assert all(isinstance(item, SourceItem) for item in items)
     return [item for item in items if isinstance(item, SourceItem)]
 

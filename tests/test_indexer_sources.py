@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from indexer import validation
-from indexer.sources import errors, open_source
+from indexer.sources import errors
 from indexer.sources.bounded_lines import LONGEST_LINE
 from indexer.sources.csv_rows import number_in
 from indexer.sources.folder import Folder
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonStream
+from indexer.sources.named_sources import open_source
 from indexer.sources.picture_files import PictureFile, picture_at
 from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
@@ -484,6 +485,6 @@ def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
 
 
 def test_long_values_are_shortened_where_they_are_told() -> None:
-    trouble = validation.attribute_trouble({"tags": ["long"] * 10_000})
+    trouble = validation.attribute_error({"tags": ["long"] * 10_000})
     assert trouble is not None
     assert len(trouble) < 200

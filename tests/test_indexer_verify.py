@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.database.bit_repair import Mender
-from indexer.database.page_checksums import PAGES_FILE, note_pages
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
+from indexer.upkeep.bit_repair import BitRepair
 from indexer.upkeep.metadata_checks import Identity
+from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
 from indexer.upkeep.repair import KEPT_FILE, repair
 from indexer.upkeep.verification import Verification, verify
 from models.runtime import LiteRTEmbedder
@@ -91,7 +91,7 @@ def contents(directory: Path) -> dict[str, Any]:
     """All that a catalogue gives of each item."""
     with LocalCatalogue.open(directory) as catalogue:
         ids = catalogue.ids()
-        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.contents(ids)
+        items, vectors, kept = catalogue.get(ids), catalogue.vectors(ids), catalogue.content_keys(ids)
         return {
             item.id: (item, vector.tobytes(), catalogue.display(item.id), kept[item.id])
             for item, vector in zip(items, vectors, strict=True)
@@ -239,7 +239,7 @@ def test_an_item_that_can_not_be_proven_is_named_and_left_out(
     assert (directory / KEPT_FILE).exists()
     with LocalCatalogue.open(directory) as catalogue:
         assert len(catalogue) == 299
-        assert catalogue.contents(["test-00006"]) == {}  # so that indexing the source adds it
+        assert catalogue.content_keys(["test-00006"]) == {}  # so that indexing the source adds it
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_flipped_bits_of_pages_are_found_by_their_digests_and_flipped_back(
 
 
 def test_mending_has_an_end() -> None:
-    assert Mender(most_hashed=0).mended((b"x" * 1000,), b"y" * 16) is None
+    assert BitRepair(most_hashed=0).repaired((b"x" * 1000,), b"y" * 16) is None
 
 
 @pytest.mark.parametrize("what", ["fingerprint", "classes"])

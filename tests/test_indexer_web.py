@@ -24,10 +24,10 @@ from misbehaving_server import MisbehavingServer, misbehaving_server, port_witho
 from PIL import Image
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing
 from indexer.pipeline.fetching import Fetching
-from indexer.pipeline.plan import Step, planned
+from indexer.pipeline.plan import Plan, planned
 from indexer.pipeline.run_report import IndexReport
 from indexer.sources import errors
 from indexer.sources.json_rows import JsonStream
@@ -454,7 +454,7 @@ def test_a_host_that_asks_for_rest_is_asked_by_nobody_until_then(server: Misbeha
 
 
 def test_a_host_that_fails_for_long_is_left_alone_until_the_end(server: MisbehavingServer, fetch: Fetch) -> None:
-    limits = replace(QUICK, patience=0.1, back_off=0.001)
+    limits = replace(QUICK, give_up_after=0.1, back_off=0.001)
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     fetch("good/red.png", limits=limits)  # one good answer, and all is forgotten
@@ -582,9 +582,9 @@ def test_only_sound_validators_are_kept(fetch: Fetch) -> None:
 @pytest.mark.parametrize("validator", ["", '0123456789abcdef="a:b=c"'])
 def test_a_content_keeps_a_validator_whole(validator: str) -> None:
     attributes = {"price": 3}
-    content = joined(digest_of(b"picture"), attributes, validator)
-    assert validator_in(content) == validator
-    assert picture_digest_in(content) == digest_of(b"picture")
+    kept = str(ContentKey.of(picture_checksum(b"picture"), attributes, validator))
+    assert ContentKey.parse(kept).validator == validator
+    assert ContentKey.parse(kept).picture == picture_checksum(b"picture")
 
 
 # Indexing
@@ -609,7 +609,7 @@ def test_a_second_run_asks_for_what_is_new_only(
     rows = [("a", "tagged/red.png"), ("b", "dated/blue.jpg"), ("c", "good/green.png")]
     first = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
     assert first == IndexReport(added=3, updated=0, unchanged=0, generation=1)
-    contents = catalogue.contents(["a", "b", "c"])
+    contents = catalogue.content_keys(["a", "b", "c"])
     with monkeypatch.context() as patched:
 
         def refuse(*_: object) -> None:
@@ -622,7 +622,7 @@ def test_a_second_run_asks_for_what_is_new_only(
         assert same == IndexReport(added=0, updated=0, unchanged=3, generation=1)
         assert sorted(server.answered) == [200, 304, 304]
         assert server.sent == len(server.pictures["green.png"])
-        assert catalogue.contents(["a", "b", "c"]) == contents
+        assert catalogue.content_keys(["a", "b", "c"]) == contents
         dearer = indexing.index(_source(server, *rows, price=2), embedder, catalogue, workers=1)
         assert (dearer.updated, catalogue.get(["a"])[0].attributes) == (3, {"price": 2})
     kept = catalogue.vectors(["a", "b"])
@@ -645,9 +645,9 @@ def test_a_picture_from_the_web_is_indexed_as_the_same_file_is(
     assert catalogue.display("local") == catalogue.display("web")
     moved = JsonStream(io.BytesIO(b'{"id": "web", "image": "red.png", "price": 1}'), tmp_path)
     indexing.index(moved, embedder, catalogue, workers=1)
-    contents = catalogue.contents(["local", "web"])
-    assert validator_in(contents["web"]) == ""
-    assert picture_digest_in(contents["web"]) == picture_digest_in(contents["local"])
+    keys = {id_: ContentKey.parse(kept) for id_, kept in catalogue.content_keys(["local", "web"]).items()}
+    assert keys["web"].validator == ""
+    assert keys["web"].picture == keys["local"].picture
 
 
 def test_a_new_validator_of_the_same_picture_is_kept(
@@ -657,7 +657,7 @@ def test_a_new_validator_of_the_same_picture_is_kept(
     indexing.index(_source(server, row), embedder, catalogue, workers=1)
     vector = catalogue.vectors(["a"])
     report = indexing.index(_source(server, row), embedder, catalogue, workers=1)
-    assert (report.updated, validator_in(catalogue.contents(["a"])["a"])[-3:]) == (1, '"2"')
+    assert (report.updated, ContentKey.parse(catalogue.content_keys(["a"])["a"]).validator[-3:]) == (1, '"2"')
     np.testing.assert_array_equal(catalogue.vectors(["a"]), vector)
 
 
@@ -735,7 +735,7 @@ def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monk
     rows = [{"id": id_, "image": "http://shop.example/a.png"} for id_ in "ab"]
     source = JsonStream(io.BytesIO("\n".join(map(json.dumps, rows)).encode()), Path(), access)
     with Fetching() as fetching:
-        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Step)]
+        begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Plan)]
         assert asked.wait(5)
         fetching.close()
         for future in begun:

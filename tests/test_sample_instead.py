@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import sources
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
+from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.sample import SampleCatalogue
 from models.datasets.fashion_mnist import SPLIT_FILES, Split, data_directory
 from models.runtime import LiteRTEmbedder
@@ -119,7 +119,7 @@ def test_the_sample_takes_no_place_that_it_was_not_given(run: Run, nowhere: Path
 def test_a_catalogue_is_the_sample_when_all_in_it_is_drawn(
     drawn: int, photographed: int, is_sample: bool, tmp_path: Path, embedder: LiteRTEmbedder, test_split: Split
 ) -> None:
-    others = sources.FashionMNIST(test_split.first(photographed), "test")
+    others = FashionMNIST(test_split.first(photographed), "test")
     card = embedder.card
     with LocalCatalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)

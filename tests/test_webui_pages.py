@@ -20,10 +20,11 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 import models
-from indexer import sources
 from indexer.catalogue.local import LocalCatalogue
+from indexer.content_key import ContentKey
 from indexer.pipeline import indexing
-from indexer.sources import SourceItem
+from indexer.sources.fashion_mnist import FashionMNIST
+from indexer.sources.items import SourceItem
 from models.card import ModelCard
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import View
@@ -57,11 +58,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedder, t
     card = embedder.card
     colour = np.full((500, 400, 3), 255, np.uint8)
     colour[150:350, 100:300] = (30, 120, 90)
-    odd = [SourceItem(id_, Picture(colour), {"title": ODD_TITLE, "price": 49.5, "note": None}, id_) for id_ in ODD_IDS]
+    attributes = {"title": ODD_TITLE, "price": 49.5, "note": None}
+    odd = [SourceItem(id_, Picture(colour), attributes, ContentKey(id_)) for id_ in ODD_IDS]
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     directory = tmp_path_factory.mktemp("pages") / "catalogue"
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index([*sources.FashionMNIST(some, "test"), *odd], embedder, catalogue)
+        indexing.index([*FashionMNIST(some, "test"), *odd], embedder, catalogue)
         yield Engine(embedder, catalogue)
 
 

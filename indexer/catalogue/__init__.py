@@ -52,8 +52,8 @@ class CatalogueState(Protocol):
         """Return the vectors of items in the order of their ids: float32 (n, dim), unit length. Raises UnknownItem."""
         ...
 
-    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
-        """Return what each item's record had as `content`, by id, for those ids that are known."""
+    def content_keys(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return each item's `content_key`, by id, for those ids that are known."""
         ...
 
     def ids(self) -> list[str]:
@@ -186,10 +186,10 @@ class Catalogue(Protocol):
         with self.reading() as state:
             return state.vectors(ids)
 
-    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
-        """Ask the latest state: see `CatalogueState.contents`."""
+    def content_keys(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Ask the latest state: see `CatalogueState.content_keys`."""
         with self.reading() as state:
-            return state.contents(ids)
+            return state.content_keys(ids)
 
     def ids(self) -> list[str]:
         """Ask the latest state: see `CatalogueState.ids`."""

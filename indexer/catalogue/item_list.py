@@ -58,17 +58,17 @@ class Items:
         """
         wanted = dict.fromkeys(ids)
         with self._store.write() as connection:
-            known = rows.contents_of(connection, wanted)
+            known = rows.content_keys_of(connection, wanted)
             unknown = [id_ for id_ in wanted if id_ not in known]
             if unknown:
                 others = f" (nor {len(unknown) - 1} others of these)" if len(unknown) > 1 else ""
                 raise UnknownItem(f"No item has the id {unknown[0]!r}{others}. Nothing was deleted.")
-            return rows.bury(connection, wanted)
+            return rows.delete(connection, wanted)
 
     def delete_where(self, where: Where) -> int:
         """Take out all items that a filter allows, durably, and return how many they were. Raises InvalidFilter."""
         with self._store.write() as connection:
-            return rows.bury_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
+            return rows.delete_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
 
     def close(self) -> None:
         """Close the database."""

@@ -116,13 +116,13 @@ class LocalCatalogue(Catalogue):
         if latest:
             with self._store.write() as connection:
                 records = rows.completed(connection, list(latest.values()), self.dim)
-                rows.bury(connection, latest)
+                rows.delete(connection, latest)
                 rows.insert(connection, records)
 
     def delete(self, ids: Collection[str]) -> int:
         """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
         with self._store.write() as connection:
-            return rows.bury(connection, ids)
+            return rows.delete(connection, ids)
 
     def publish(self, exact_up_to: int | None = EXACT_UP_TO, progress: Callable[[int, int], None] | None = None) -> int:
         """Build an index file of all live items, unless the published one has them all; return the number in use.

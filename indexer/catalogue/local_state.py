@@ -64,9 +64,9 @@ class LocalState:
         in_memory = None if known is None else self._snapshot.vectors_of(known)
         return rows.vectors_by_id(self._connection, ids, self._dim) if in_memory is None else in_memory
 
-    def contents(self, ids: Collection[str]) -> Mapping[str, str]:
-        """Return what each item's record had as `content`, by id, for those ids that are known."""
-        return rows.contents_of(self._connection, ids)
+    def content_keys(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return each item's `content_key`, by id, for those ids that are known."""
+        return rows.content_keys_of(self._connection, ids)
 
     def ids(self) -> list[str]:
         """Return the ids of all live items, in order."""

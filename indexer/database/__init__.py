@@ -1,1 +1,1 @@
-"""One catalogue in SQLite: its file, its rows, its locks, and what proves them undamaged."""
+"""A catalogue's SQLite database: where it lies, who has it open, its rows and the checksums that prove them."""

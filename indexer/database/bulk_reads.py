@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import apsw
 import numpy as np
@@ -19,13 +18,13 @@ _VECTORS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptItem:
+class StoredItem:
     """What a catalogue keeps of an item beside what its model made of it."""
 
     row: int
     id: str
     attributes: Mapping[str, AttributeValue]
-    content: str
+    content_key: str
     display: DisplayCopy
 
 
@@ -33,7 +32,7 @@ def items_after(connection: apsw.Connection, condition: Condition | None, after:
     """Return the first items that a filter allows and whose ids come after one, in order of id."""
     where, parameters = where_clause(condition)
     found = connection.execute(
-        f"SELECT {rows.ITEM} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
+        f"SELECT {rows.ITEM_COLUMNS} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
         (*parameters, after, limit),
     )
     return [rows.item_of(row) for row in found]
@@ -62,15 +61,14 @@ def vector_table(connection: apsw.Connection, dim: int, condition: Condition | N
     return VectorTable(ids, vectors, allowed)
 
 
-def kept_items(connection: apsw.Connection, numbers: Rows) -> list[KeptItem]:
+def stored_items(connection: apsw.Connection, numbers: Rows) -> list[StoredItem]:
     """Return what is kept of those rows that live, in order."""
     found = connection.execute(
         "SELECT row, id, attributes, content, data, media_type, width, height FROM items JOIN displays USING (row)"
         " WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row",
         (json.dumps(numbers.tolist()),),
     )
-    return [_kept(*row) for row in found]
-
-
-def _kept(row: int, id_: str, attributes: str, content: str, *display: Any) -> KeptItem:
-    return KeptItem(row, id_, json.loads(attributes), content, DisplayCopy(*display))
+    return [
+        StoredItem(row, id_, json.loads(attributes), content_key, DisplayCopy(*display))
+        for row, id_, attributes, content_key, *display in found
+    ]

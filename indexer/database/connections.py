@@ -4,12 +4,10 @@ A process that closes a file gives up every lock that it holds on it (POSIX), SQ
 database that is open here are not looked at beside SQLite.
 """
 
-import fcntl
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from weakref import WeakSet
 
@@ -17,6 +15,7 @@ import apsw
 
 from indexer.database import wal
 from indexer.errors import CatalogueInUse
+from models.files import AlreadyLocked, range_locked
 
 _FIRST_SHARED_LOCK, _SHARED_LOCKS = 0x40000002, 510
 """Where SQLite holds a lock for as long as a database is open (https://www.sqlite.org/fileformat2.html)."""
@@ -46,25 +45,19 @@ def alone(database: Path) -> Iterator[None]:
 
     No connection of this process may have it open. Raises OSError.
     """
-    try:
-        descriptor = os.open(database, os.O_RDWR)
-    except FileNotFoundError:
-        yield
-        return
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_LOCKS, _FIRST_SHARED_LOCK)
-        except (BlockingIOError, PermissionError) as error:
+            with suppress(FileNotFoundError):
+                held.enter_context(range_locked(database, _FIRST_SHARED_LOCK, _SHARED_LOCKS))
+        except AlreadyLocked as error:
             raise CatalogueInUse(
                 f"Another process has the catalogue in {database.parent} open. Stop it (a server, an indexing run), "
                 "and run the same command again."
             ) from error
         yield
-    finally:
-        os.close(descriptor)
 
 
-def trouble_of_log(database: Path) -> str | None:
+def log_problem(database: Path) -> str | None:
     """Return why SQLite would drop what is committed in the log of a database that is about to be opened.
 
     None when it drops nothing, or but a last transaction that a power failure may have left half-written; also while
@@ -80,4 +73,4 @@ def trouble_of_log(database: Path) -> str | None:
                 log = wal.inspect(database)  # now that nobody writes to it
         except CatalogueInUse:
             return None
-    return log.trouble if log.loses_commits else None
+    return log.problem if log.loses_commits else None

@@ -46,7 +46,7 @@ class Trace:
     """The place in use, None when nothing tells it; and what is wrong with the file that names it, None if nothing."""
 
     place: Path | None
-    trouble: str | None = None
+    problem: str | None = None
 
 
 def traced(root: Path) -> Trace:

@@ -1,4 +1,4 @@
-"""Digests that rows carry of themselves: SQLite notices damage to its own structure, none to what it keeps in it."""
+"""Checksums that rows carry of themselves: SQLite notices damage to its own structure, none to what it keeps in it."""
 
 import struct
 from collections.abc import Sequence
@@ -8,28 +8,26 @@ from typing import TypeAlias
 Value: TypeAlias = str | bytes | int | float | None
 
 SIZE = 16
-"""Bytes of a digest: enough against chance, which flips bits; forgers are not what it is for."""
+"""Bytes of a checksum: enough against chance, which flips bits; it is no defence against forgers."""
 
 SEAL = (
     "digest(fingerprint, dim, classes, revision,"
     " (SELECT seq FROM sqlite_sequence WHERE name = 'items'),"
     " (SELECT seq FROM sqlite_sequence WHERE name = 'tombstones'))"
 )
-"""SQL: the digest of the table `catalogue`'s only row, and of the numbers that were given out last."""
+"""SQL: the checksum of the table `catalogue`'s only row, and of the numbers that were given out last."""
 
 
-def digest(*values: Value) -> bytes:
-    """Return the digest of the values of a row, in their order; text is the same as its UTF-8 bytes."""
-    return digest_of(values)
+def row_checksum(values: Sequence[Value]) -> bytes:
+    """Return the BLAKE2b digest of the values of a row, in their order: SIZE bytes. SQL calls it `digest`.
+
+    Each value goes in with its kind and length, so that no two rows are encoded alike; text counts as its UTF-8 bytes.
+    """
+    return hashed(b"".join(map(encoded, values))).digest()
 
 
-def digest_of(values: Sequence[Value]) -> bytes:
-    """Return the BLAKE2b digest of values, each with its kind and length, so that no two rows are spelt alike."""
-    return hashed(b"".join(map(spelt, values))).digest()
-
-
-def spelt(value: Value) -> bytes:
-    """Return a value as digests read it: kind, length, content."""
+def encoded(value: Value) -> bytes:
+    """Return a value as checksums read it: kind, length, content."""
     match value:
         case None:
             kind, content = b"n", b""
@@ -45,5 +43,5 @@ def spelt(value: Value) -> bytes:
 
 
 def hashed(content: bytes) -> blake2b:
-    """Return the state of a digest that has read so much."""
+    """Return a hash that has read so much, to go on from."""
     return blake2b(content, digest_size=SIZE)

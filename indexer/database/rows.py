@@ -9,21 +9,21 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import Value, digest_of
+from indexer.database.row_checksums import Value, row_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
-from indexer.validation import attribute_trouble, id_trouble
+from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM = "row, id, label, probability, attributes, media_type, width, height"
+ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height"
 """The columns that `item_of` reads."""
 
-COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
 """What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
 
 _VECTOR_TYPE = np.dtype("<f4")
@@ -38,8 +38,8 @@ def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequ
         numbers = range(first, first + len(records))
     kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
     connection.executemany(
-        f"INSERT INTO items ({COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*columns, digest_of((*columns, *blobs))) for columns, blobs in kept],
+        f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*columns, row_checksum((*columns, *blobs))) for columns, blobs in kept],
     )
     connection.executemany(
         "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
@@ -62,24 +62,24 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
     kept = zip(items_by_id(connection, ids), vectors_by_id(connection, ids, dim), strict=True)
     whole = {item.id: (item.label, item.probability, vector, display_of(connection, item.id)) for item, vector in kept}
     return [
-        Record(change.id, *whole[change.id], change.attributes, change.content)
+        Record(change.id, *whole[change.id], change.attributes, change.content_key)
         if isinstance(change, AttributeUpdate)
         else change
         for change in changes
     ]
 
 
-def bury(connection: apsw.Connection, ids: Iterable[str]) -> int:
+def delete(connection: apsw.Connection, ids: Iterable[str]) -> int:
     """Take the live items with these ids out and leave tombstones; return how many there were."""
-    return bury_rows(connection, rows_of(connection, ids))
+    return delete_rows(connection, rows_of(connection, ids))
 
 
-def bury_rows(connection: apsw.Connection, rows: Rows) -> int:
+def delete_rows(connection: apsw.Connection, rows: Rows) -> int:
     """Take live rows out and leave tombstones; return how many there were."""
-    dead = json.dumps(rows.tolist())
-    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (dead,))
+    removed = json.dumps(rows.tolist())
+    connection.execute("INSERT INTO tombstones (row, digest) SELECT value, digest(value) FROM json_each(?)", (removed,))
     for table in ("items", "vectors", "displays"):
-        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (dead,))
+        connection.execute(f"DELETE FROM {table} WHERE row IN (SELECT value FROM json_each(?))", (removed,))
     return len(rows)
 
 
@@ -105,7 +105,7 @@ def rows_where(connection: apsw.Connection, condition: Condition | None) -> Rows
 def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, Item]:
     """Return the items of those rows that live."""
     found = connection.execute(
-        f"SELECT {ITEM} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+        f"SELECT {ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
     )
     return {row[0]: item_of(row) for row in found}
 
@@ -113,7 +113,7 @@ def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, 
 def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
     """Return the rows and the items of those ids that are known, by id."""
     found = connection.execute(
-        f"SELECT {ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+        f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
     return {row[1]: (row[0], item_of(row)) for row in found}
 
@@ -129,7 +129,7 @@ def items_page(
     """Return the items from `offset` on, in order of id, and how many there are in all."""
     where, parameters = where_clause(condition)
     page = connection.execute(
-        f"SELECT {ITEM} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
+        f"SELECT {ITEM_COLUMNS} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
     )
     items = tuple(item_of(row) for row in page)
     total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
@@ -162,7 +162,7 @@ def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows
 
 
 def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, int]:
-    """Return the rows that died after one death, and the number of the last death."""
+    """Return the rows that were removed after one tombstone, and the number of the last tombstone."""
     found: list[Any] = connection.execute(
         "SELECT row, number FROM tombstones WHERE number > ? ORDER BY number", (number,)
     ).fetchall()
@@ -181,8 +181,8 @@ def display_of(connection: apsw.Connection, id_: str) -> DisplayCopy:
     return DisplayCopy(*found)
 
 
-def contents_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Return what identifies the content of those items that are known, by id."""
+def content_keys_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return the content keys of those items that are known, by id."""
     found = connection.execute(
         "SELECT id, content FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
@@ -219,12 +219,12 @@ def unknown(id_: str) -> UnknownItem:
 
 def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:
     """Raise ValueError, naming the item, for a change that the catalogue could not give back as it is."""
-    if trouble := id_trouble(change.id):
-        raise ValueError(trouble)
+    if error := id_error(change.id):
+        raise ValueError(error)
     if isinstance(change, Record):
         _check_seen(change, dim, labels)
-    if trouble := attribute_trouble(change.attributes):
-        raise ValueError(f"{change.id}: {trouble}")
+    if error := attribute_error(change.attributes):
+        raise ValueError(f"{change.id}: {error}")
 
 
 def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
@@ -247,7 +247,7 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         record.label,
         float(record.probability),
         json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
-        record.content,
+        record.content_key,
         display.media_type,
         display.width,
         display.height,
@@ -256,7 +256,7 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
 
 
 def item_of(row: tuple[Any, ...]) -> Item:
-    """Return the item of a row of the columns ITEM."""
+    """Return the item of a row of the columns ITEM_COLUMNS."""
     _, id_, label, probability, attributes, media_type, width, height = row
     return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
 

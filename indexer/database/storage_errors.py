@@ -24,7 +24,7 @@ _WRITE_FAILURES = {
 
 
 @contextmanager
-def explained(directory: Path) -> Iterator[None]:
+def storage_errors(directory: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into the catalogue's own errors."""
     try:
         yield

@@ -1,7 +1,6 @@
 """The database file: a connection for each thread, and transactions."""
 
 import json
-import os
 import secrets
 import threading
 import weakref
@@ -14,10 +13,11 @@ import apsw
 
 from indexer.database import connections
 from indexer.database.locations import DATABASE_FILE, located
-from indexer.database.row_checksums import SEAL, digest
-from indexer.database.storage_errors import damaged, damaged_log, explained
+from indexer.database.row_checksums import SEAL, row_checksum
+from indexer.database.storage_errors import damaged, damaged_log, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
 FORMAT = 2
@@ -60,7 +60,7 @@ class Store:
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
         self.root = root
-        with explained(root):
+        with storage_errors(root):
             self.directory = located(root) if directory is None else directory
         self._is_at_root = directory is None
         self._path = self.directory / DATABASE_FILE
@@ -75,7 +75,7 @@ class Store:
 
         What a killed `create` leaves behind is no catalogue yet, and the next one completes it.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             connection = self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
@@ -92,19 +92,19 @@ class Store:
                     connection.execute("COMMIT")
             finally:
                 connections.close(self._path, connection)
-            sync_directory(self.directory)
-            sync_directory(self.directory.parent)
+            sync(self.directory)
+            sync(self.directory.parent)
 
     def check(self) -> None:
         """Raise CatalogueMissing, CatalogueTooNew or CatalogueDamaged unless this is a catalogue that can be read.
 
         One of an earlier format is brought to the present one, durably: else CatalogueNotWritable or CatalogueBusy.
         """
-        with explained(self.directory):
+        with storage_errors(self.directory):
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
-            if trouble := connections.trouble_of_log(self._path):
-                raise damaged_log(self.root, trouble)
+            if problem := connections.log_problem(self._path):
+                raise damaged_log(self.root, problem)
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):
@@ -136,7 +136,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
-        with explained(self.directory):
+        with storage_errors(self.directory):
             connection = self._connection()
             connection.execute("BEGIN")
             try:
@@ -155,7 +155,7 @@ class Store:
         if not self._writer.acquire(timeout=self.busy_seconds):
             raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
         try:
-            with explained(self.directory):
+            with storage_errors(self.directory):
                 connection = self._connection()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -181,7 +181,7 @@ class Store:
     @property
     def is_current(self) -> bool:
         """Whether the root still points at this catalogue; not after a reindexing. Raises CatalogueDamaged."""
-        with explained(self.root):
+        with storage_errors(self.root):
             return not self._is_at_root or located(self.root) == self.directory
 
     def close(self) -> None:
@@ -217,7 +217,7 @@ class Store:
     def _opened(self, name: str, flags: int) -> apsw.Connection:
         connection = connections.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
-            connection.create_scalar_function("digest", digest, deterministic=True)
+            connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -229,15 +229,6 @@ class Store:
     def _signature(self) -> _Signature:
         database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
         return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

@@ -36,14 +36,14 @@ class Log:
     content: bytes
     page_size: int
     frames: int
-    trouble: str | None = None
+    problem: str | None = None
     missing: int = 0
     is_torn: bool = False
 
     @property
     def loses_commits(self) -> bool:
         """Whether SQLite would drop what was committed."""
-        return self.trouble is not None and not self.is_torn
+        return self.problem is not None and not self.is_torn
 
     def pages(self) -> Iterator[tuple[int, memoryview]]:
         """Yield the number, from 1, and the content of each page up to the last commit, whether sound or not."""
@@ -75,7 +75,7 @@ def inspect(database: Path) -> Log:
     """
     log = _look_at(database)
     for _ in range(_MORE_LOOKS):
-        if log.trouble is None:
+        if log.problem is None:
             break
         time.sleep(_PAUSE_SECONDS)  # it may have been begun anew while it was read
         log = _look_at(database)
@@ -138,15 +138,15 @@ def _examined(content: bytes, committed: _Committed | None) -> Log:
     if not is_sound and not count:
         return Log(content, page_size, 0, "its header is damaged" if whole else None)
     present = frames[:count]
-    missing, trouble, is_torn = count - len(present), None, False
+    missing, problem, is_torn = count - len(present), None, False
     if missing:
-        trouble = _told_missing(missing, count)
+        problem = _told_missing(missing, count)
     elif not is_sound:
-        trouble = "its header is damaged"
+        problem = "its header is damaged"
     elif len(damaged := _damaged(present, content, salts, order)):
-        trouble = f"{len(damaged)} of its {count} pages are damaged"
+        problem = f"{len(damaged)} of its {count} pages are damaged"
         is_torn = known is None and damaged[0] >= _last_commit(present[:-1], salts)
-    return Log(content, page_size, len(present), trouble, missing, is_torn)
+    return Log(content, page_size, len(present), problem, missing, is_torn)
 
 
 def _told_missing(missing: int, count: int) -> str:

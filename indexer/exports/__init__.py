@@ -1,1 +1,1 @@
-"""What a catalogue or the sample is written out as."""
+"""Files for other programs: tables of every item's neighbours, and the sample shop as a folder."""

@@ -3,17 +3,16 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from indexer.catalogue.neighbours import Neighbourhoods, Neighbours
-from indexer.database.store import sync_directory
 from indexer.errors import ExportFormatUnknown, ExportNotWritable
-from indexer.pipeline.run_report import Progress
 from indexer.sources.errors import ParquetUnavailable
+from models.files import written_whole
+from models.progress import Progress
 
 COLUMNS = ("id", "rank", "similar_id", "score")
 
@@ -41,7 +40,7 @@ def write_neighbours(neighbourhoods: Neighbourhoods, path: Path, progress: Progr
     rows = done = 0
     if progress is not None:
         progress(0, len(neighbourhoods))
-    with _written_whole(path) as file, closing(kind(file)) as writer:
+    with _opened(path) as file, closing(kind(file)) as writer:
         for block in neighbourhoods:
             writer.write(block)
             rows += len(block.rank)
@@ -71,19 +70,11 @@ def _writer_for(path: Path) -> type[_Writer]:
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a file that gets this name when the block has ended well, and is removed otherwise."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that gets this name when the block has ended well. Raises ExportNotWritable."""
     try:
-        try:
-            with unfinished.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            sync_directory(path.parent)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with written_whole(path) as draft, draft.open("wb") as file:
+            yield file
     except OSError as error:
         reason = error.strerror or error
         raise ExportNotWritable(f"{path} can't be written ({reason}). Make room, or name another file.") from error

@@ -1,17 +1,15 @@
 """The sample as files: a folder of pictures and the table that goes with them, as a shop would have them."""
 
 import csv
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from indexer.database.store import sync_directory
 from indexer.errors import ExportNotWritable
-from indexer.pipeline.run_report import Progress
 from indexer.records import AttributeValue
 from indexer.sources.table_rows import ID, IMAGE
+from models.files import written_whole
 from models.pictures.png import encode_png
+from models.progress import Progress
 from sample_shop.products import Product, products
 
 TABLE = "products.csv"
@@ -28,33 +26,26 @@ def write_sample(directory: Path | str, progress: Progress | None = None, sold: 
     Raises ExportNotWritable, also where something is there already.
     """
     directory, sold = Path(directory), products() if sold is None else sold
-    unfinished = directory.absolute().with_name(f".{directory.absolute().name}.{os.getpid()}.unfinished")
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise ExportNotWritable(f"{directory} is there already. Name a folder that is new or empty.")
-        unfinished.mkdir(parents=True)
-        try:
-            _write_table(unfinished / TABLE, [_row(product) for product in sold])
+        with written_whole(directory.absolute()) as draft:
+            draft.mkdir(parents=True)
+            _write_table(
+                draft / TABLE, [{ID: product.id, IMAGE: _image(product), **product.attributes} for product in sold]
+            )
             for number, product in enumerate(sold):
                 if progress is not None:
                     progress(number, len(sold))
-                picture = unfinished / _image(product)
+                picture = draft / _image(product)
                 picture.parent.mkdir(exist_ok=True)
                 picture.write_bytes(encode_png(product.draw()))
             if progress is not None:
                 progress(len(sold), len(sold))
-            unfinished.rename(directory)
-            sync_directory(unfinished.parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         reason = error.strerror or error
         raise ExportNotWritable(f"{directory} can't be written ({reason}). Make room, or name another.") from error
     return len(sold)
-
-
-def _row(product: Product) -> Mapping[str, AttributeValue]:
-    return {ID: product.id, IMAGE: _image(product), **product.attributes}
 
 
 def _image(product: Product) -> str:

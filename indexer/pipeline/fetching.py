@@ -1,4 +1,4 @@
-"""Fetching the pictures of a batch from the web, a few at once, and seeing what has become of each.
+"""Fetching the pictures of a batch from the web, a few at once, and preparing each as soon as it is there.
 
 A thread that has fetched a picture waits until it is prepared before it fetches the next: so no more pictures are held
 in memory than there are threads, and the web is asked for no more than can be worked through.
@@ -13,8 +13,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from indexer.content_key import digest_of, joined, picture_digest_in, validator_in
-from indexer.pipeline.plan import Change, Step, change_between
+from indexer.content_key import ContentKey, picture_checksum
+from indexer.pipeline.plan import Change, Plan, change_between
 from indexer.pipeline.worker_main import Prepared, ReadPicture
 from indexer.sources.errors import AddressFailed
 from indexer.sources.items import EncodedPicture
@@ -24,8 +24,8 @@ from models.errors import LookalikeError
 if TYPE_CHECKING:
     from indexer.sources.web.fetcher import Fetcher
 
-Seen: TypeAlias = tuple[Step, Prepared | None]
-"""A step whose change is known, and what its picture has become where it is new."""
+Resolved: TypeAlias = tuple[Plan, Prepared | None]
+"""A plan whose change is known, and what its picture has become where it is new."""
 
 
 class Fetching:
@@ -38,29 +38,29 @@ class Fetching:
     def __init__(self, prepare: Callable[[EncodedPicture], Prepared] | None = None) -> None:
         self._prepare = prepare
         self._fetcher: Fetcher | None = None
-        self._waiting: SimpleQueue[tuple[Step, WebPicture, Future[Seen]] | None] = SimpleQueue()
-        self._unfinished: set[Future[Seen]] = set()
+        self._waiting: SimpleQueue[tuple[Plan, WebPicture, Future[Resolved]] | None] = SimpleQueue()
+        self._pending: set[Future[Resolved]] = set()
         self._threads: list[threading.Thread] = []
 
-    def begin(self, step: Step) -> Future[Seen]:
-        """Let the picture of an unseen step be fetched, and return at once.
+    def begin(self, plan: Plan) -> Future[Resolved]:
+        """Let the picture of an unseen item be fetched, and return at once.
 
         The result raises LookalikeError: what `Fetcher.fetch` and `prepare` raise.
         """
-        picture = step.item.picture
+        picture = plan.item.picture
         if not isinstance(picture, WebPicture):
             raise TypeError("Only pictures at web addresses are fetched.")
         if self._fetcher is None:
             self._start(picture.access.limits)
-        future: Future[Seen] = Future()
-        self._unfinished.add(future)
-        future.add_done_callback(self._unfinished.discard)
-        self._waiting.put((step, picture, future))
+        future: Future[Resolved] = Future()
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        self._waiting.put((plan, picture, future))
         return future
 
     def close(self) -> None:
         """End the threads; what they have not done is dropped."""
-        for future in list(self._unfinished):
+        for future in list(self._pending):
             if not future.cancel():
                 with suppress(InvalidStateError):
                     future.set_exception(CancelledError())
@@ -90,12 +90,12 @@ class Fetching:
 
     def _work(self, fetcher: "Fetcher") -> None:
         while task := self._waiting.get():
-            step, picture, future = task
+            plan, picture, future = task
             if not future.set_running_or_notify_cancel():
                 continue
             with suppress(InvalidStateError):  # closed meanwhile
                 try:
-                    future.set_result(self._seen(step, picture, fetcher))
+                    future.set_result(self._resolved(plan, picture, fetcher))
                 except (LookalikeError, CancelledError) as error:
                     future.set_exception(error)
                 except Exception as error:
@@ -106,13 +106,12 @@ class Fetching:
                         )
                     )
 
-    def _seen(self, step: Step, picture: WebPicture, fetcher: "Fetcher") -> Seen:
-        before = step.content
-        fetched = fetcher.fetch(picture, validator_in(before))
-        digest = picture_digest_in(before) if fetched.data is None else digest_of(fetched.data)
-        content = joined(digest, step.item.attributes, fetched.validator)
-        change = change_between(before, content) if before else Change.NEW
-        seen = Step(replace(step.item, content=content), change, content)
-        if self._prepare is None or fetched.data is None or change not in {Change.NEW, Change.NEW_PICTURE}:
-            return seen, None
-        return seen, self._prepare(ReadPicture(fetched.data))
+    def _resolved(self, plan: Plan, picture: WebPicture, fetcher: "Fetcher") -> Resolved:
+        known = plan.known or ContentKey("")
+        fetched = fetcher.fetch(picture, known.validator)
+        checksum = known.picture if fetched.data is None else picture_checksum(fetched.data)
+        content_key = ContentKey.of(checksum, plan.item.attributes, fetched.validator)
+        resolved = replace(plan, change=change_between(plan.known, content_key), content_key=content_key)
+        if self._prepare is None or fetched.data is None or resolved.change not in {Change.NEW, Change.NEW_PICTURE}:
+            return resolved, None
+        return resolved, self._prepare(ReadPicture(fetched.data, checksum))

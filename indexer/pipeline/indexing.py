@@ -1,32 +1,37 @@
 """From a source into a catalogue: plan, prepare, embed, commit; batch by batch, so that a kill costs one at most."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeAlias
 
 from indexer.catalogue import Catalogue
-from indexer.content_key import joined
+from indexer.content_key import ContentKey
 from indexer.errors import ItemFailed, WorkersLost
-from indexer.pipeline.fetching import Fetching, Seen
-from indexer.pipeline.plan import Change, Step, batches, planned
-from indexer.pipeline.pool import DECODING_SECONDS, Task, Workers
-from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, Progress, Tally
+from indexer.pipeline.embed import PreparedItem, embedded
+from indexer.pipeline.fetching import Fetching, Resolved
+from indexer.pipeline.plan import Change, Plan, batches, planned
+from indexer.pipeline.pool import DECODING_SECONDS, Workers
+from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, RunReport
 from indexer.pipeline.worker_main import Prepared
-from indexer.records import AttributeUpdate, Record
-from indexer.sources.items import Failure, Source
+from indexer.records import AttributeUpdate
+from indexer.sources.items import Failure, Source, SourceItem
 from indexer.sources.web.access import WebPicture
 from indexer.thumbnails import display_copy
 from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import Picture
 from models.preprocessing import preprocessing_named
+from models.progress import Progress
 
 _BATCHES_AHEAD = 2
 
-Steps: TypeAlias = Sequence[Step | Failure]
-Begun: TypeAlias = Prepared | Task | Future[Seen] | None
+Pending: TypeAlias = Prepared | Future[Prepared] | Future[Resolved] | None
 """A picture that is prepared already, is being prepared, or is being fetched; None where none has to be."""
+
+Begun: TypeAlias = tuple[Plan | Failure, Pending]
+"""What is to be done for a row, and its picture."""
 
 
 def index(
@@ -59,7 +64,7 @@ def index(
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
     catalogue.require(embedder.card.fingerprint)
-    tally = _tally(source, progress, on_failure, strict)
+    run = _run_report(source, progress, on_failure, strict)
     seen: set[str] | None = set() if prune else None
     committing: deque[Future[Outcome]] = deque()
     # This thread reads, prepares and encodes the next batches while the other embeds and commits; the runtime, zlib
@@ -70,22 +75,23 @@ def index(
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="index") as committer,
     ):
         try:
-            for steps in _planned(source, catalogue, seen):
-                begun = _begun(steps, embedder, pool, fetching)
-                committing.append(committer.submit(_committed, steps, begun, embedder, catalogue, pool))
+            for batch in batches(source):
+                kept = _kept(batch, catalogue, seen)
+                begun = [_begun(planned(row, kept), embedder, pool, fetching) for row in batch]
+                committing.append(committer.submit(_committed, begun, embedder, catalogue))
                 if len(committing) > _BATCHES_AHEAD:
-                    tally.count(committing.popleft().result())
+                    run.count(committing.popleft().result())
             while committing:
-                tally.count(committing.popleft().result())
+                run.count(committing.popleft().result())
         except (KeyboardInterrupt, ItemFailed, WorkersLost):
             committer.shutdown(wait=False, cancel_futures=True)
             fetching.close()
             pool.close()
             raise
-    gone = _gone(catalogue, seen, tally)
+    gone = _gone(catalogue, seen, run)
     if gone:
         catalogue.delete(gone)
-    return tally.report(catalogue.publish(progress=publishing), gone)
+    return run.report(catalogue.publish(progress=publishing), gone)
 
 
 def preview(
@@ -101,126 +107,113 @@ def preview(
 
     Pictures are read, or fetched, and not decoded: what can't be decoded is counted as added or updated.
     """
-    tally = _tally(source, progress, on_failure, strict)
+    run = _run_report(source, progress, on_failure, strict)
     seen: set[str] | None = set() if prune else None
     with Fetching() as fetching:
-        for steps in _planned(source, catalogue, seen):
-            tally.count(_foreseen(steps, fetching))
+        for batch in batches(source):
+            run.count(_foreseen(batch, _kept(batch, catalogue, seen), fetching))
     if catalogue is None:
-        return tally.report(generation=0, gone=())
-    return tally.report(catalogue.generation, _gone(catalogue, seen, tally))
+        return run.report(generation=0, gone=())
+    return run.report(catalogue.generation, _gone(catalogue, seen, run))
 
 
-def _tally(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> Tally:
-    return Tally(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
+def _run_report(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> RunReport:
+    return RunReport(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
 
 
-def _planned(source: Source, catalogue: Catalogue | None, seen: set[str] | None) -> Iterator[Steps]:
-    """Yield what is to be done, batch by batch, and note the ids that the source has."""
-    for batch in batches(source):
-        ids = [row.id for row in batch if row.id is not None]
-        if seen is not None:
-            seen.update(ids)
-        known = {} if catalogue is None else catalogue.contents(ids)
-        yield [planned(row, known) for row in batch]
+def _kept(
+    batch: Sequence[SourceItem | Failure], catalogue: Catalogue | None, seen: set[str] | None
+) -> Mapping[str, str]:
+    """Return the content keys that a catalogue keeps of the items in a batch, and note the ids that it has."""
+    ids = [row.id for row in batch if row.id is not None]
+    if seen is not None:
+        seen.update(ids)
+    return {} if catalogue is None else catalogue.content_keys(ids)
 
 
-def _gone(catalogue: Catalogue, seen: set[str] | None, tally: Tally) -> list[str] | None:
+def _gone(catalogue: Catalogue, seen: set[str] | None, run: RunReport) -> list[str] | None:
     """Return the ids that the source does not have, none unless they were noted; None when it can't be known."""
     if seen is None:
         return []
-    return [id_ for id_ in catalogue.ids() if id_ not in seen] if tally.is_complete else None
+    return [id_ for id_ in catalogue.ids() if id_ not in seen] if run.is_complete else None
 
 
-def _begun(steps: Steps, embedder: Embedder, pool: Workers, fetching: Fetching) -> list[Begun]:
-    """Prepare decoded pictures here, as that is quicker than sending them, and let others do the rest."""
-    begun: list[Begun] = []
-    for step in steps:
-        if isinstance(step, Failure) or step.change in {Change.NEW_ATTRIBUTES, Change.NONE}:
-            begun.append(None)
-        elif isinstance(picture := step.item.picture, WebPicture):
-            begun.append(fetching.begin(step))
-        elif isinstance(picture, Picture):
-            begun.append(Prepared(embedder.prepare(picture).without_display(), display_copy(picture), ""))
-        else:
-            begun.append(pool.begin(picture))
-    return begun
+def _begun(plan: Plan | Failure, embedder: Embedder, pool: Workers, fetching: Fetching) -> Begun:
+    """Prepare a decoded picture here, as that is quicker than sending it, and let others do what else there is."""
+    if isinstance(plan, Failure) or plan.change in {Change.NEW_ATTRIBUTES, Change.NONE}:
+        return plan, None
+    picture = plan.item.picture
+    if isinstance(picture, WebPicture):
+        return plan, fetching.begin(plan)
+    if isinstance(picture, Picture):
+        return plan, Prepared(embedder.prepare(picture).without_display(), display_copy(picture), "")
+    # Bytes that were read go with the task alone, so that no more are held than the workers have room for.
+    return replace(plan, read=None), pool.begin(plan.read or picture)
 
 
-def _committed(
-    steps: Steps, begun: Sequence[Begun], embedder: Embedder, catalogue: Catalogue, pool: Workers
-) -> Outcome:
+def _committed(begun: Sequence[Begun], embedder: Embedder, catalogue: Catalogue) -> Outcome:
     """Embed what is prepared, commit all changes of a batch at once, and return what came of it."""
     failures: list[Failure] = []
-    changed: list[tuple[Step, Prepared | None]] = []
-    for step, picture in zip(steps, begun, strict=True):
-        if isinstance(step, Failure):
-            failures.append(step)
+    changed: list[Resolved] = []
+    for plan, pending in begun:
+        if isinstance(plan, Failure):
+            failures.append(plan)
             continue
         try:
-            done = _done(step, picture, pool)
+            done = pending.result() if isinstance(pending, Future) else pending
         except WorkersLost:
             raise
         except LookalikeError as error:
-            failures.append(Failure.of(step.item, error))
-        else:
-            if done[0].change is not Change.NONE:
-                changed.append(done)
-    records = iter(_records([(step, picture) for step, picture in changed if picture is not None], embedder))
+            failures.append(Failure.of(plan.item, error))
+            continue
+        resolved, picture = done if isinstance(done, tuple) else (plan, done)
+        if resolved.change is not Change.NONE:
+            changed.append((resolved, picture))
+    prepared = [
+        PreparedItem(plan.item.id, plan.item.attributes, _content_key(plan, picture), picture.view, picture.display)
+        for plan, picture in changed
+        if picture is not None
+    ]
+    records = iter(embedded(prepared, embedder))
     catalogue.upsert(
         [
-            AttributeUpdate(step.item.id, step.item.attributes, step.content) if picture is None else next(records)
-            for step, picture in changed
+            AttributeUpdate(plan.item.id, plan.item.attributes, _content_key(plan))
+            if picture is None
+            else next(records)
+            for plan, picture in changed
         ]
     )
-    added = sum(step.change is Change.NEW for step, _ in changed)
-    return Outcome(len(steps), added, len(changed) - added, failures)
+    added = sum(plan.change is Change.NEW for plan, _ in changed)
+    return Outcome(len(begun), added, len(changed) - added, failures)
 
 
-def _done(step: Step, picture: Begun, pool: Workers) -> Seen:
-    if isinstance(picture, Future):
-        return picture.result()
-    return step, pool.result(picture) if isinstance(picture, Task) else picture
+def _content_key(plan: Plan, picture: Prepared | None = None) -> str:
+    checksum = "" if picture is None else picture.checksum
+    return str(plan.content_key or ContentKey.of(checksum, plan.item.attributes))
 
 
-def _records(prepared: Sequence[tuple[Step, Prepared]], embedder: Embedder) -> list[Record]:
-    """Return the records of pictures, embedded in one batch."""
-    if not prepared:
-        return []
-    vectors, probabilities = embedder.embed([picture.view for _, picture in prepared])
-    best = probabilities.argmax(axis=1)
-    return [
-        Record(
-            id=step.item.id,
-            label=embedder.card.classes[label],
-            probability=float(row[label]),
-            vector=vector,
-            display=picture.display,
-            attributes=step.item.attributes,
-            content=step.item.content or joined(picture.digest, step.item.attributes),
-        )
-        for (step, picture), vector, label, row in zip(prepared, vectors, best.tolist(), probabilities, strict=True)
-    ]
-
-
-def _foreseen(steps: Steps, fetching: Fetching) -> Outcome:
+def _foreseen(batch: Sequence[SourceItem | Failure], kept: Mapping[str, str], fetching: Fetching) -> Outcome:
     """Return what would come of a batch, were every picture sound that can be read."""
     failures: list[Failure] = []
     changes: Counter[Change] = Counter()
-    begun = [
-        fetching.begin(step) if isinstance(step, Step) and step.change is Change.UNSEEN else None for step in steps
-    ]
-    for step, fetched in zip(steps, begun, strict=True):
-        if isinstance(step, Failure):
-            failures.append(step)
+    begun: list[tuple[Plan | Failure, Future[Resolved] | None]] = []
+    for row in batch:
+        plan = planned(row, kept)
+        if isinstance(plan, Failure):
+            begun.append((plan, None))
+        else:
+            begun.append((replace(plan, read=None), fetching.begin(plan) if plan.change is Change.UNSEEN else None))
+    for plan, fetched in begun:
+        if isinstance(plan, Failure):
+            failures.append(plan)
             continue
         try:
-            picture = step.item.picture
-            if step.change is Change.NEW and not isinstance(picture, Picture | WebPicture):
+            picture = plan.item.picture
+            if plan.change is Change.NEW and not isinstance(picture, Picture | WebPicture):
                 picture.read()
-            changes[step.change if fetched is None else fetched.result()[0].change] += 1
+            changes[plan.change if fetched is None else fetched.result()[0].change] += 1
         except LookalikeError as error:
-            failures.append(Failure.of(step.item, error))
+            failures.append(Failure.of(plan.item, error))
     return Outcome(
-        len(steps), changes[Change.NEW], changes[Change.NEW_PICTURE] + changes[Change.NEW_ATTRIBUTES], failures
+        len(batch), changes[Change.NEW], changes[Change.NEW_PICTURE] + changes[Change.NEW_ATTRIBUTES], failures
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 
-from indexer.content_key import content_of, is_same_picture
+from indexer.content_key import ContentKey, picture_checksum
+from indexer.pipeline.worker_main import ReadPicture
 from indexer.sources.items import Failure, Source, SourceItem
 from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
@@ -27,15 +28,18 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """What is to be done for one item; `content` is what it has now, empty while its picture has not been read.
+class Plan:
+    """What is to be done for one item.
 
-    For an unseen one it is what the catalogue has, empty for a new item.
+    `content_key` is of what the source has, None while its picture has not been read; `known` is the key that the
+    catalogue has, None for a new item. `read` is a new picture whose file was read to find that out.
     """
 
     item: SourceItem
     change: Change
-    content: str
+    content_key: ContentKey | None = None
+    known: ContentKey | None = None
+    read: ReadPicture | None = None
 
 
 def batches(source: Source) -> Iterator[list[SourceItem | Failure]]:
@@ -45,30 +49,32 @@ def batches(source: Source) -> Iterator[list[SourceItem | Failure]]:
         yield batch
 
 
-def planned(row: SourceItem | Failure, known: Mapping[str, str]) -> Step | Failure:
-    """Return what is to be done for a row of a source, given the contents of the items that a catalogue has.
+def planned(row: SourceItem | Failure, kept: Mapping[str, str]) -> Plan | Failure:
+    """Return what is to be done for a row of a source, given the content keys that a catalogue keeps, by id.
 
     The picture of a known item is read, so that its bytes can be compared, and none is decoded; none is fetched.
     """
     if isinstance(row, Failure):
         return row
-    before = known.get(row.id)
+    known = ContentKey.parse(kept[row.id]) if row.id in kept else None
     if isinstance(row.picture, WebPicture):
-        return Step(row, Change.UNSEEN, before or "")
-    if before is None:
-        return Step(row, Change.NEW, row.content)
+        return Plan(row, Change.UNSEEN, known=known)
+    if known is None or row.content_key is not None or isinstance(row.picture, Picture):
+        return Plan(row, change_between(known, row.content_key), row.content_key, known)
     try:
-        if row.content or isinstance(row.picture, Picture):
-            content = row.content
-        else:
-            content = content_of(row.picture.read(), row.attributes)
+        data = row.picture.read()
     except LookalikeError as error:
         return Failure.of(row, error)
-    return Step(row, change_between(before, content), content)
+    checksum = picture_checksum(data)
+    content_key = ContentKey.of(checksum, row.attributes)
+    change = change_between(known, content_key)
+    return Plan(row, change, content_key, known, ReadPicture(data, checksum) if change is Change.NEW_PICTURE else None)
 
 
-def change_between(before: str, content: str) -> Change:
-    """Return what an item is to a catalogue that has it, from the content that is kept there and the new."""
-    if content == before:
+def change_between(known: ContentKey | None, now: ContentKey | None) -> Change:
+    """Return what an item is to a catalogue, from the content key that is kept there and the one that it has now."""
+    if known is None:
+        return Change.NEW
+    if now == known:
         return Change.NONE
-    return Change.NEW_ATTRIBUTES if is_same_picture(content, before) else Change.NEW_PICTURE
+    return Change.NEW_ATTRIBUTES if now is not None and now.picture == known.picture else Change.NEW_PICTURE

@@ -5,14 +5,14 @@ import os
 import signal
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from types import TracebackType
+from typing import TypeAlias
 
 from indexer.errors import PictureFailed, PictureTooSlow, WorkersLost
-from indexer.pipeline.worker_main import Prepared, work
+from indexer.pipeline.worker_main import Prepared, ReadPicture, work
 from indexer.sources.items import EncodedPicture
 from models.errors import LookalikeError
 from models.preprocessing import Preprocessing
@@ -24,6 +24,7 @@ _LOST = (
     "Worker processes can't be started, or are ended at once: memory or processes may be short. What was indexed is "
     "safe; free some, or use fewer with --workers 1, and run the same command again."
 )
+_MOST_HELD = 64 << 20  # bytes of pictures that were read and are not prepared yet
 _ATTEMPTS = 2
 _END_SECONDS = 10.0
 
@@ -36,12 +37,7 @@ class _Died(Exception):
         self.slow = slow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """A picture that is being prepared, or waits for it."""
-
-    picture: EncodedPicture
-    future: Future[Prepared] = field(default_factory=Future)
+_Task: TypeAlias = tuple[EncodedPicture, Future[Prepared]]
 
 
 class Workers:
@@ -60,18 +56,26 @@ class Workers:
         self._preprocessing = preprocessing
         self._count = count or os.cpu_count() or 1
         self._seconds = decoding_seconds
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._drivers: list[_Driver] = []
         self._beginning = Lock()
+        self._room = Condition()
+        self._held = 0
         self._is_closed = False
 
-    def begin(self, picture: EncodedPicture) -> Task:
-        """Let a picture be prepared, and return at once. Raises WorkersLost."""
-        task = Task(picture)
+    def begin(self, picture: EncodedPicture) -> Future[Prepared]:
+        """Let a picture be prepared, and return at once; one that was read waits while many such are held already.
+
+        The result raises LookalikeError: WorkersLost, or what `prepare` raises; CancelledError when the workers were
+        closed. Raises WorkersLost.
+        """
+        future: Future[Prepared] = Future()
+        if isinstance(picture, ReadPicture):
+            self._hold(len(picture.data), future)
         with self._beginning:
             if self._is_closed:
-                task.future.cancel()
-                return task
+                future.cancel()
+                return future
             if len(self._drivers) < self._count:
                 driver = _Driver(self._tasks, self._preprocessing, self._seconds)
                 try:
@@ -79,33 +83,41 @@ class Workers:
                 except RuntimeError as error:  # no thread is to be had
                     raise WorkersLost(_LOST) from error
                 self._drivers.append(driver)
-            self._tasks.put(task)
-        return task
-
-    def result(self, task: Task) -> Prepared:
-        """Return what a task's picture has become.
-
-        Raises LookalikeError: WorkersLost, or what `prepare` raises; CancelledError when the workers were closed.
-        """
-        return task.future.result()
+            self._tasks.put((picture, future))
+        return future
 
     def prepared(self, picture: EncodedPicture) -> Prepared:
-        """Return what a picture has become, as soon as it has. Raises as `begin` and `result` do."""
-        return self.result(self.begin(picture))
+        """Return what a picture has become, as soon as it has. Raises as `begin` and its result do."""
+        return self.begin(picture).result()
 
     def close(self) -> None:
         """End the processes, whatever they do; what is not done is dropped, and whoever waits for it is told so."""
         with self._beginning:
             self._is_closed = True
+        with self._room:
+            self._room.notify_all()
         with suppress(Empty):
             while task := self._tasks.get_nowait():
-                task.future.cancel()
+                task[1].cancel()
         for driver in self._drivers:
             driver.end()
         for _ in self._drivers:
             self._tasks.put(None)
         for driver in self._drivers:
             driver.join()
+
+    def _hold(self, size: int, future: Future[Prepared]) -> None:
+        """Wait until so many bytes more may be held, and count them until the future is done."""
+        with self._room:
+            self._room.wait_for(lambda: self._is_closed or not self._held or self._held + size <= _MOST_HELD)
+            self._held += size
+
+        def release(_: Future[Prepared]) -> None:
+            with self._room:
+                self._held -= size
+                self._room.notify_all()
+
+        future.add_done_callback(release)
 
     def __enter__(self) -> "Workers":
         return self
@@ -119,7 +131,7 @@ class Workers:
 class _Driver(Thread):
     """A thread that gives one process after another a picture, and waits for it."""
 
-    def __init__(self, tasks: "SimpleQueue[Task | None]", preprocessing: Preprocessing, seconds: float) -> None:
+    def __init__(self, tasks: "SimpleQueue[_Task | None]", preprocessing: Preprocessing, seconds: float) -> None:
         super().__init__(name="worker", daemon=True)
         self._tasks = tasks
         self._preprocessing = preprocessing
@@ -129,12 +141,14 @@ class _Driver(Thread):
 
     def run(self) -> None:
         while task := self._tasks.get():
+            picture, future = task
             try:
-                task.future.set_result(self._prepared(task.picture))
+                future.set_result(self._prepared(picture))
             except _Died:
-                task.future.cancel()
+                future.cancel()
             except Exception as error:  # whatever it is, it is told to whoever waits for the picture
-                task.future.set_exception(error)
+                future.set_exception(error)
+            del task, picture, future  # a thread that waits for the next holds none
         if self._worker is not None:
             self._worker.end()
 

@@ -6,9 +6,7 @@ from typing import TypeAlias
 
 from indexer.errors import ItemFailed
 from indexer.sources.items import Failure
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the rows that are done and all there are, 0 while that is not known."""
+from models.progress import Progress
 
 OnFailure: TypeAlias = Callable[[Failure], None]
 """Called with each failure, in the order of the source."""
@@ -40,7 +38,7 @@ class Outcome:
     failures: Sequence[Failure]
 
 
-class Tally:
+class RunReport:
     """The sums over all batches. Raises ItemFailed at the first failure when it is strict."""
 
     def __init__(self, total: int, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> None:

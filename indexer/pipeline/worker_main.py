@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from indexer.content_key import digest_of
+from indexer.content_key import picture_checksum
 from indexer.errors import PictureFailed
 from indexer.records import DisplayCopy
 from indexer.sources.items import EncodedPicture
@@ -26,18 +26,19 @@ from models.preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture ready to be embedded: its view, its display copy, and the digest of the bytes that they are of."""
+    """A picture ready to be embedded: its view, its display copy, and the checksum of the bytes that they are of."""
 
     view: View
     display: DisplayCopy
-    digest: str
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """A picture whose file has been read."""
+    """A picture whose file has been read, and its checksum; that is empty where nobody asks for it."""
 
     data: bytes
+    checksum: str = ""
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
@@ -69,10 +70,11 @@ def prepare(picture: EncodedPicture, preprocessing: Preprocessing, seconds: floa
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
     try:
         data = picture.read()
+        checksum = picture.checksum if isinstance(picture, ReadPicture) else picture_checksum(data)
         with _alarm_after(seconds):
             decoded = decode(data)
             view = preprocessing.prepare(decoded, None).without_display()
-            return Prepared(view, display_copy(decoded), digest_of(data))
+            return Prepared(view, display_copy(decoded), checksum)
     except LookalikeError:
         raise
     except Exception as error:

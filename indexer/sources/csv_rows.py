@@ -8,8 +8,7 @@ from pathlib import Path
 from indexer.filters import LARGEST_INTEGER
 from indexer.sources.bounded_lines import LONGEST_LINE, bounded_lines
 from indexer.sources.errors import ColumnUnusable, SourceEmpty, TableDamaged
-from indexer.sources.table_files import opened
-from indexer.sources.table_rows import ID, IMAGE, Row
+from indexer.sources.table_rows import ID, IMAGE, Row, open_table
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".tab": "\t"}
 """What may stand between values, by the file's suffix; the first that yields the columns `id` and `image` does."""
@@ -28,7 +27,7 @@ class CsvRows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with opened(path) as file:
+        with open_table(path) as file:
             lines = _Lines(bounded_lines(file, str(path)))
             first = next(lines, "")
         if not first.strip():
@@ -47,7 +46,7 @@ class CsvRows:
                 raise ColumnUnusable(f"{path} has {what}. Give each a name of its own in the first line.")
 
     def __iter__(self) -> Iterator[Row]:
-        with opened(self.path) as file:
+        with open_table(self.path) as file:
             lines = _Lines(bounded_lines(file, str(self.path)))
             number = 0
             try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from indexer.sources.errors import InvalidRow, SourceEmpty, SourceUnreadable
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import PictureFile
-from indexer.validation import id_trouble
+from indexer.validation import id_error
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
@@ -49,9 +49,9 @@ class Folder:
 
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         for id_ in self._found:
-            if trouble := id_trouble(id_):
+            if problem := id_error(id_):
                 place = id_.encode(errors="backslashreplace").decode()
-                yield Failure(place, None, InvalidRow.code, f"{trouble} Rename the file.")
+                yield Failure(place, None, InvalidRow.code, f"{problem} Rename the file.")
                 continue
             folder = id_.rpartition("/")[0]
             yield SourceItem(id_, PictureFile(self._path / id_), {"folder": folder} if folder else {}, place=id_)

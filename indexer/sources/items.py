@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from indexer.content_key import ContentKey
 from indexer.records import AttributeValue
 from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
@@ -25,15 +26,14 @@ class EncodedPicture(Protocol):
 class SourceItem:
     """One item before it is indexed.
 
-    `content` changes when the picture or the attributes do (`indexer.content_key`). For an encoded picture it may be
-    empty: then it is worked out when the bytes are read. A picture on the web is fetched first
-    (`indexer.pipeline.fetching`).
+    `content_key` changes when the picture or the attributes do. For an encoded picture it may be None: then it is
+    worked out when the bytes are read. A picture on the web is fetched first (`indexer.pipeline.fetching`).
     """
 
     id: str
     picture: Picture | EncodedPicture | WebPicture
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    content: str = ""
+    content_key: ContentKey | None = None
     place: Place = None
 
 

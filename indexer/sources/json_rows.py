@@ -8,8 +8,7 @@ from typing import BinaryIO
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.items import Failure, SourceItem
-from indexer.sources.table_files import opened
-from indexer.sources.table_rows import Row, item_of
+from indexer.sources.table_rows import Row, open_table, source_item
 from indexer.sources.web.access import NO_ACCESS, WebAccess
 
 
@@ -23,7 +22,7 @@ class JsonRows:
         self.path = path
 
     def __iter__(self) -> Iterator[Row]:
-        with opened(self.path) as file:
+        with open_table(self.path) as file:
             for number, line in bounded_lines(file, str(self.path)):
                 row = _row(number, line, str(self.path))
                 if isinstance(row, TableDamaged):
@@ -36,7 +35,7 @@ class JsonStream:
     """Items as JSON Lines on a stream that can be read once; pictures by their paths relative to a folder, or at web
     addresses as far as `web` allows.
 
-    Nothing is known in advance, so every trouble is the failure of one row. Raises SourceEmpty at the end of a stream
+    Nothing is known in advance, so every problem is the failure of one row. Raises SourceEmpty at the end of a stream
     without any row.
     """
 
@@ -57,7 +56,7 @@ class JsonStream:
             if isinstance(row, TableDamaged):
                 yield Failure(number, None, row.code, str(row), hides_items=True)
                 continue
-            item = item_of(row, self._folder, self._web)
+            item = source_item(row, self._folder, self._web)
             if item.id is not None and (first := line_of.setdefault(item.id, number)) != number:
                 yield Failure(number, item.id, DuplicateId.code, f"The id {item.id!r} was on line {first} already.")
             else:

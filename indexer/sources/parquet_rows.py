@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.sources.errors import ColumnUnusable, ParquetUnavailable, TableDamaged
-from indexer.sources.table_files import opened
-from indexer.sources.table_rows import Row
+from indexer.sources.table_rows import Row, open_table
 
 _ROWS_AT_ONCE = 1024
 
@@ -30,7 +29,7 @@ class ParquetRows:
             ) from error
         self.path = path
         self._arrow: Any = pyarrow
-        with opened(path) as file:
+        with open_table(path) as file:
             schema = self._file(file).schema_arrow
         self.columns = tuple(schema.names)
         for column in schema:
@@ -40,7 +39,7 @@ class ParquetRows:
                 )
 
     def __iter__(self) -> Iterator[Row]:
-        with opened(self.path) as file:
+        with open_table(self.path) as file:
             for number, values in enumerate(self._values(self._file(file)), 1):
                 named = zip(self.columns, values, strict=True)
                 yield Row(number, {name: value for name, value in named if not _is_missing(value)})

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import sample_shop
-from indexer.content_key import content_of
+from indexer.content_key import ContentKey, picture_checksum
 from indexer.sources.items import SourceItem
 from models.pictures.png import encode_png
 from sample_shop.products import SEED, Product, products
@@ -32,7 +32,8 @@ class SampleCatalogue:
         for number, product in enumerate(_assortment(self._seed)):
             picture = DrawnPicture(self._seed, number)
             attributes = dict(product.attributes)
-            yield SourceItem(product.id, picture, attributes, content_of(picture.recipe(), attributes))
+            content_key = ContentKey.of(picture_checksum(picture.recipe()), attributes)
+            yield SourceItem(product.id, picture, attributes, content_key)
 
 
 @dataclass(frozen=True, slots=True)

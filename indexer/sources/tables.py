@@ -16,11 +16,11 @@ from indexer.sources.errors import (
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonRows
 from indexer.sources.parquet_rows import ParquetRows
-from indexer.sources.table_rows import ID, IMAGE, Row, Rows, item_of
+from indexer.sources.table_rows import ID, IMAGE, Row, TableRows, source_item
 from indexer.sources.web.access import NO_ACCESS, WebAccess
-from indexer.validation import name_trouble
+from indexer.validation import name_error
 
-FORMATS: Mapping[str, Callable[[Path], Rows]] = {
+FORMATS: Mapping[str, Callable[[Path], TableRows]] = {
     **dict.fromkeys(DELIMITERS, CsvRows),
     **dict.fromkeys((".jsonl", ".ndjson"), JsonRows),
     **dict.fromkeys((".parquet", ".pq"), ParquetRows),
@@ -64,7 +64,7 @@ class Table:
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         """Yield an item or a failure for each row. Raises SourceChanged when the file is no longer what it was."""
         for row in self._rows:
-            yield item_of(self._typed(row), self._folder, self._web)
+            yield source_item(self._typed(row), self._folder, self._web)
         if _signature(self._rows.path) != self._signature:
             raise SourceChanged(
                 f"{self._rows.path} was changed while it was being indexed. Run the same command again."
@@ -88,7 +88,7 @@ class _Survey:
     numbers: frozenset[str]
 
 
-def _survey(rows: Rows) -> _Survey:
+def _survey(rows: TableRows) -> _Survey:
     """Read a table through. Raises for whatever is wrong with it as a whole."""
     path, columns = rows.path, dict.fromkeys(rows.columns)
     _check_columns(path, columns, is_final=bool(columns))
@@ -118,8 +118,8 @@ def _check_columns(path: Path, columns: Mapping[str, None], is_final: bool) -> N
             found = ", ".join(map(repr, list(columns)[:20])) or "none"
             raise ColumnMissing(f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it.")
     for column in columns:
-        if column not in {ID, IMAGE} and (trouble := name_trouble(column)):
-            raise ColumnUnusable(f"{path}: {trouble}")
+        if column not in {ID, IMAGE} and (problem := name_error(column)):
+            raise ColumnUnusable(f"{path}: {problem}")
 
 
 def _signature(path: Path) -> tuple[int, int]:

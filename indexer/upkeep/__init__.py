@@ -1,1 +1,1 @@
-"""What is done to a catalogue as a whole: verify, repair, back up, reindex."""
+"""What is done to a catalogue as a whole: verify, repair, back up, restore, reindex."""

@@ -1,6 +1,5 @@
 """Backups: a catalogue's database in one file, as it was at one moment, whoever wrote to it meanwhile."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -12,18 +11,17 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.database import wal
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
-from indexer.database.page_checksums import note_pages
-from indexer.database.scratch import scratch, sweep
-from indexer.database.storage_errors import explained
-from indexer.database.store import APPLICATION_ID, FORMAT, Store, sync_directory
+from indexer.database.storage_errors import storage_errors
+from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.errors import BackupUnusable, CatalogueExists
-from indexer.pipeline.run_report import Progress
-from indexer.upkeep.places import discard
-from indexer.upkeep.swap import switch
+from indexer.upkeep.page_checksums import note_pages
+from indexer.upkeep.scratch import scratch, sweep_scratch
+from indexer.upkeep.swap import discard, switch
 from indexer.upkeep.verification import check_database
+from models.files import sync, written_whole
+from models.progress import Progress
 
 _PAGES_AT_ONCE = 256
-_BUSY_SECONDS = 10.0
 
 
 def back_up(directory: Path | str, to: Path | str, progress: Progress | None = None) -> int:
@@ -40,28 +38,18 @@ def back_up(directory: Path | str, to: Path | str, progress: Progress | None = N
     if to.exists():
         raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
     temporary = to.with_name(f".{to.name}.partial")
-    with explained(directory):
-        if trouble := wal.inspect(located(directory) / DATABASE_FILE).trouble:
-            raise BackupUnusable(f"The log of {directory} is damaged: {trouble}. Repair it: lookalike verify --repair")
-    with closing(Store(directory, _BUSY_SECONDS)) as store:
+    with storage_errors(directory):
+        if problem := wal.inspect(located(directory) / DATABASE_FILE).problem:
+            raise BackupUnusable(f"The log of {directory} is damaged: {problem}. Repair it: lookalike verify --repair")
+    with closing(Store(directory)) as store:
         store.check()
         with _told(to):
             to.parent.mkdir(parents=True, exist_ok=True)
             temporary.unlink(missing_ok=True)
-        try:
+        with _told(to), written_whole(to, temporary) as draft:
             with store.read() as source, _told(to):
-                _copy(source, temporary, progress)
-            with _told(to):
-                items = _verified(
-                    temporary, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress
-                )
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                temporary.rename(to)
-                sync_directory(to.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return items
+                _copy(source, draft, progress)
+            return _verified(draft, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress)
 
 
 def restore(backup: Path | str, directory: Path | str, force: bool = False, progress: Progress | None = None) -> int:
@@ -82,9 +70,9 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
         )
     if not backup.is_file():
         raise BackupUnusable(f"There is no backup {backup}. Name the file that `lookalike backup` wrote.")
-    with explained(directory):
+    with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        sweep(directory)
+        sweep_scratch(directory)
         with scratch(directory, "restored") as place:
             new = place / DATABASE_FILE
             shutil.copyfile(backup, new)
@@ -93,10 +81,8 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
             with closing(Store(directory, directory=place)) as copied:
                 copied.renumber()
-            with new.open("rb") as file:
-                os.fsync(file.fileno())
             _put_in_place(new, directory)
-        sync_directory(directory.parent)
+        sync(directory.parent)
     with LocalCatalogue.open(directory) as catalogue:
         catalogue.publish()
         items = len(catalogue)
@@ -113,7 +99,7 @@ def _put_in_place(new: Path, root: Path) -> None:
         (root / PAGES_FILE).unlink(missing_ok=True)
         switch(new, root)
         (root / CURRENT).unlink(missing_ok=True)
-        sync_directory(root)
+        sync(root)
         for place in others:
             discard(root, place)
 
@@ -130,7 +116,7 @@ def _copy(source: apsw.Connection, to: Path, progress: Progress | None) -> None:
         target.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, which needs no other
 
 
-def _verified(file: Path, trouble: str, remedy: str, progress: Progress | None) -> int:
+def _verified(file: Path, problem: str, remedy: str, progress: Progress | None) -> int:
     """Return the number of items of a database; raise BackupUnusable unless it is a catalogue and all is sound."""
     uri = f"{file.absolute().as_uri()}?immutable=1"
     try:
@@ -142,11 +128,11 @@ def _verified(file: Path, trouble: str, remedy: str, progress: Progress | None) 
                 raise BackupUnusable(f"{file} has format {version}; this version reads {FORMAT}. Upgrade lookalike.")
             verification = check_database(connection, progress)
     except apsw.Error as error:
-        raise BackupUnusable(f"{trouble} ({error}). {remedy}.") from error
+        raise BackupUnusable(f"{problem} ({error}). {remedy}.") from error
     if verification.findings:
         first = verification.findings[0]
         named = f"{first.id}: {first.problem}" if first.id else first.problem
-        raise BackupUnusable(f"{trouble} in {len(verification.findings)} places, first {named}. {remedy}.")
+        raise BackupUnusable(f"{problem} in {len(verification.findings)} places, first {named}. {remedy}.")
     return verification.items
 
 

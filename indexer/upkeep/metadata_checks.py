@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import apsw
 
-from indexer.database.row_checks import UNREADABLE
-from indexer.database.row_checksums import digest_of
+from indexer.database.row_checksums import row_checksum
 from indexer.database.rows import Rows, tombstones_after
+from indexer.upkeep.row_checks import UNREADABLE
 from indexer.vectors import index_file
 from indexer.vectors.index_file import Pointer
 
@@ -44,17 +44,17 @@ def identity_of(connection: apsw.Connection, ask: AskIdentity | None) -> tuple[I
     if row is None:
         return None, False
     *values, digest = row
-    if digest_of(values) == digest:
+    if row_checksum(values) == digest:
         return Identity(values[0].decode(), values[1], tuple(json.loads(values[2]))), True
     if ask is None:
         return None, False
     asked = ask()
     said = (asked.fingerprint.encode(), asked.dim, json.dumps(list(asked.classes)).encode())
-    is_it = said == tuple(values[:3]) or digest_of((*said, *values[3:])) == digest
+    is_it = said == tuple(values[:3]) or row_checksum((*said, *values[3:])) == digest
     return asked if is_it else None, False
 
 
-def troubles(connection: apsw.Connection, attribute_names: frozenset[str]) -> Iterator[str]:
+def problems(connection: apsw.Connection, attribute_names: frozenset[str]) -> Iterator[str]:
     """Yield what is wrong with the tables beside the items, given the names of the attributes that items have."""
     for name, check in (
         ("which index file is the published one", _generations_are_sound),
@@ -77,8 +77,8 @@ def sound_pointer(connection: apsw.Connection) -> Pointer | None:
         return None
 
 
-def died_since(connection: apsw.Connection, pointer: Pointer) -> Rows | None:
-    """Return the rows that have died since a generation was built; None when that can't be read."""
+def removed_since(connection: apsw.Connection, pointer: Pointer) -> Rows | None:
+    """Return the rows that were removed since a generation was built; None when that can't be read."""
     try:
         return tombstones_after(connection, pointer.last_tombstone)[0]
     except (*UNREADABLE, TypeError, OverflowError):
@@ -88,7 +88,7 @@ def died_since(connection: apsw.Connection, pointer: Pointer) -> Rows | None:
 def _generations_are_sound(connection: apsw.Connection) -> bool:
     pointer = index_file.published(connection)
     digests = connection.execute("SELECT digest FROM generations").fetchall()
-    return digests == ([] if pointer is None else [(digest_of(astuple(pointer)),)])
+    return digests == ([] if pointer is None else [(row_checksum(astuple(pointer)),)])
 
 
 def _tombstones_are_sound(connection: apsw.Connection) -> bool:
@@ -98,9 +98,9 @@ def _tombstones_are_sound(connection: apsw.Connection) -> bool:
     numbers: Sequence[Any] = [number for number, _, _ in found]
     first = pointer.last_tombstone + 1 if pointer else 1
     is_complete = len(numbers) == last - first + 1 and numbers == list(range(first, last + 1))
-    return is_complete and all(digest_of((row,)) == digest for _, row, digest in found)
+    return is_complete and all(row_checksum((row,)) == digest for _, row, digest in found)
 
 
 def _names_are_sound(connection: apsw.Connection, used: frozenset[str]) -> bool:
     found = connection.execute("SELECT name, digest FROM attribute_names").fetchall()
-    return used <= {name for name, _ in found} and all(digest_of((name,)) == digest for name, digest in found)
+    return used <= {name for name, _ in found} and all(row_checksum((name,)) == digest for name, digest in found)

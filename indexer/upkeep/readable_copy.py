@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 
 from indexer.database.locations import DATABASE_FILE
-from indexer.database.scratch import scratch
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import SCHEMA, Store
+from indexer.upkeep.scratch import scratch
 
 PAGE = 4096
 """Bytes of a page of every catalogue."""
@@ -27,11 +27,11 @@ _COMMENT, _SPACE = re.compile(r"--.*"), re.compile(r"\s+")
 def readable_copy(directory: Path, pages: Iterable[tuple[int, bytes | memoryview]]) -> Iterator[apsw.Connection]:
     """Give a connection to a copy of a catalogue's database, which goes when the block ends. Its tables may be damaged.
 
-    `pages`, by their numbers from 1, are put in: those of its log, or mended ones.
+    `pages`, by their numbers from 1, are put in: those of its log, or repaired ones.
 
     Raises CatalogueNotWritable when there is no room for it in the directory.
     """
-    with explained(directory), scratch(directory, "examined") as place:
+    with storage_errors(directory), scratch(directory, "examined") as place:
         copy = place / DATABASE_FILE
         shutil.copyfile(directory / DATABASE_FILE, copy)
         _put_in(copy, pages)

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,33 +14,35 @@ import numpy as np
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database import bulk_reads, rows
-from indexer.database.bulk_reads import KeptItem
+from indexer.database.bulk_reads import StoredItem
 from indexer.database.connections import alone
 from indexer.database.locations import DATABASE_FILE, place_for
 from indexer.database.rows import Rows
-from indexer.database.scratch import sweep
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, ReindexIncomplete, WorkersLost
+from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.plan import BATCH
-from indexer.pipeline.pool import Task, Workers
-from indexer.pipeline.run_report import Progress
-from indexer.records import DisplayCopy, Record
+from indexer.pipeline.pool import Workers
+from indexer.pipeline.worker_main import Prepared, ReadPicture
+from indexer.records import DisplayCopy
 from indexer.thumbnails import LOSSLESS_SIDE
 from indexer.upkeep import lineage
-from indexer.upkeep.places import discard, only_one, point_at
+from indexer.upkeep.scratch import sweep_scratch
+from indexer.upkeep.swap import discard, only_one, point_at
 from models.card import ModelCard
 from models.embedder import Embedder, View
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
 from models.preprocessing import preprocessing_named
+from models.progress import Progress
 
 _BATCHES_AHEAD = 1
 
 Reader: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Gives a connection inside a transaction on the old catalogue."""
 
-Begun: TypeAlias = tuple[KeptItem, Task | None]
+_Begun: TypeAlias = tuple[StoredItem, Future[Prepared] | None]
 """An item, and its picture that a worker prepares; None for one that is prepared here, as that is quicker."""
 
 
@@ -60,8 +63,8 @@ def reindex(
 ) -> Reindexed:
     """Make a catalogue anew with another model from its display copies, beside the old one, and switch to it.
 
-    Ids, attributes and contents are carried over, so that indexing the source again finds nothing changed. Every batch
-    is durable when `progress(done, total)` counts it, and an interrupted run is resumed by running it again. What is
+    Ids, attributes and content keys are carried over, so that indexing the source again finds nothing changed. Every
+    batch is durable when `progress(done, total)` counts it; an interrupted run is resumed by running it again. What is
     written to the old catalogue meanwhile is carried over too. The switch is one step, made while no one can write to
     the old catalogue; who has that open goes on reading it, and gets CatalogueReplaced for writing. It is kept.
 
@@ -79,7 +82,7 @@ def reindex(
         if old.described().fingerprint == card.fingerprint:
             return Reindexed(_count(old), 0, None)
         with only_one(root):
-            sweep(root)
+            sweep_scratch(root)
             place = _place(root, old, card.fingerprint)
             preprocessing = preprocessing_named(card.preprocessing)
             with closing(Store(root, directory=place)) as new, Workers(preprocessing, workers) as pool:
@@ -122,11 +125,11 @@ class _Carrier:
         gone = np.setdiff1d(there, wanted, assume_unique=True)
         if len(gone):
             with self._store.write() as connection:
-                rows.bury_rows(connection, gone)
+                rows.delete_rows(connection, gone)
         missing = np.setdiff1d(np.setdiff1d(wanted, there, assume_unique=True), list(self._failed))
         done = len(wanted) - len(missing)
         self._progress(done, len(wanted))
-        begun: deque[list[Begun]] = deque()
+        begun: deque[list[_Begun]] = deque()
         for start in range(0, len(missing) + _BATCHES_AHEAD * BATCH, BATCH):
             begun.append(self._begun(reader, missing[start : start + BATCH]))
             if len(begun) > _BATCHES_AHEAD:
@@ -145,66 +148,47 @@ class _Carrier:
                 "and index them anew from their source."
             )
 
-    def _begun(self, reader: Reader, numbers: Rows) -> list[Begun]:
+    def _begun(self, reader: Reader, numbers: Rows) -> list[_Begun]:
         """Let the pictures of those rows that still live be prepared by the workers, but for tiny ones."""
         with reader() as connection:
-            items = bulk_reads.kept_items(connection, numbers)
+            items = bulk_reads.stored_items(connection, numbers)
         return [
-            (item, None if _is_tiny(item.display) else self._pool.begin(KeptPicture(item.display))) for item in items
+            (item, self._pool.begin(ReadPicture(item.display.data)) if _needs_a_worker(item.display) else None)
+            for item in items
         ]
 
-    def _commit(self, begun: Sequence[Begun]) -> None:
+    def _commit(self, begun: Sequence[_Begun]) -> None:
         """Embed a batch and write it in one transaction."""
-        seen: list[tuple[KeptItem, View]] = []
+        numbers: list[int] = []
+        prepared: list[PreparedItem] = []
         for item, task in begun:
             try:
-                seen.append((item, self._view(item, task)))
+                view = self._view(item, task)
             except WorkersLost:
                 raise
             except LookalikeError as error:
                 self._failed[item.row] = f"{item.id}: {error}"
-        if not seen:
+            else:
+                numbers.append(item.row)
+                prepared.append(PreparedItem(item.id, item.attributes, item.content_key, view, item.display))
+        if not prepared:
             return
         card = self._embedder.card
-        vectors, probabilities = self._embedder.embed([view for _, view in seen])
-        best = probabilities.argmax(axis=1).tolist()
-        records = [
-            Record(
-                id=item.id,
-                label=card.classes[label],
-                probability=float(row[label]),
-                vector=vector,
-                display=item.display,
-                attributes=item.attributes,
-                content=item.content,
-            )
-            for (item, _), vector, label, row in zip(seen, vectors, best, probabilities, strict=True)
-        ]
+        records = embedded(prepared, self._embedder)
         for record in records:
             rows.check_change(record, card.dim, card.classes)
         with self._store.write() as connection:
-            rows.insert(connection, records, [item.row for item, _ in seen])
+            rows.insert(connection, records, numbers)
         self.embedded += len(records)
 
-    def _view(self, item: KeptItem, task: Task | None) -> View:
+    def _view(self, item: StoredItem, task: Future[Prepared] | None) -> View:
         if task is not None:
-            return self._pool.result(task).view
+            return task.result().view
         return self._embedder.prepare(decode(item.display.data)).without_display()
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPicture:
-    """A display copy on its way to a worker."""
-
-    display: DisplayCopy
-
-    def read(self) -> bytes:
-        """Return the bytes."""
-        return self.display.data
-
-
-def _is_tiny(display: DisplayCopy) -> bool:
-    return max(display.width, display.height) <= LOSSLESS_SIDE
+def _needs_a_worker(display: DisplayCopy) -> bool:
+    return max(display.width, display.height) > LOSSLESS_SIDE
 
 
 def _place(root: Path, old: Store, fingerprint: str) -> Path:
@@ -216,7 +200,7 @@ def _place(root: Path, old: Store, fingerprint: str) -> Path:
     if own == old.directory:
         raise CatalogueDamaged(f"{own} is of another model than its name says. Index again into a new directory.")
     if own.exists():
-        with explained(root), alone(own / DATABASE_FILE):
+        with storage_errors(root), alone(own / DATABASE_FILE):
             discard(root, own)
     return own
 

@@ -5,18 +5,17 @@ from pathlib import Path
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.locations import DATABASE_FILE, KEPT_FILE, PAGES_FILE, damaged_pointer, located, traced
-from indexer.database.page_checksums import note_pages
-from indexer.database.row_checks import ROWS_AT_ONCE
-from indexer.database.scratch import scratch
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueInUse, NotRepairable
-from indexer.pipeline.run_report import Progress
 from indexer.records import Record
 from indexer.upkeep.findings import Verification
 from indexer.upkeep.metadata_checks import AskIdentity
-from indexer.upkeep.places import only_one, point_at
-from indexer.upkeep.swap import switch
+from indexer.upkeep.page_checksums import note_pages
+from indexer.upkeep.row_checks import ROWS_AT_ONCE
+from indexer.upkeep.scratch import scratch
+from indexer.upkeep.swap import only_one, point_at, switch
 from indexer.upkeep.verification import verify
+from models.progress import Progress
 
 
 def repair(
@@ -55,10 +54,10 @@ def repair(
 
 
 def _point_again(root: Path) -> None:
-    with only_one(root), explained(root):
+    with only_one(root), storage_errors(root):
         trace = traced(root)
         if trace.place is None:
-            raise NotRepairable(str(damaged_pointer(root, trace.trouble or "it has changed")))
+            raise NotRepairable(str(damaged_pointer(root, trace.problem or "it has changed")))
         point_at(root, trace.place)
 
 
@@ -70,7 +69,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
             "else restore a backup, or index again into a new directory."
         )
     identity = before.identity
-    with explained(directory), scratch(directory, "repaired") as place:
+    with storage_errors(directory), scratch(directory, "repaired") as place:
         with LocalCatalogue.create(place, identity.fingerprint, identity.dim, identity.classes) as catalogue:
             batch = _Batches(catalogue.upsert)
             again = verify(root, ask, progress, batch.add)

@@ -11,24 +11,22 @@ import numpy as np
 
 from indexer.database import rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
-from indexer.database.page_checksums import NotedPages, PagesFileDamaged, mended_pages, noted_pages
-from indexer.database.row_checks import UNREADABLE, kept_items
-from indexer.database.scratch import sweep
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
-from indexer.pipeline.run_report import Progress
 from indexer.records import Record
 from indexer.upkeep import metadata_checks
 from indexer.upkeep.findings import LOG_FILE, Finding, Verification
 from indexer.upkeep.metadata_checks import AskIdentity, Identity
+from indexer.upkeep.page_checksums import NotedPages, PagesFileDamaged, noted_pages, repaired_pages
 from indexer.upkeep.readable_copy import has_our_schema, readable_copy
+from indexer.upkeep.row_checks import UNREADABLE, checked_rows
+from indexer.upkeep.scratch import sweep_scratch
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.index_file import IndexFileDamaged
 from indexer.vectors.snapshot import revision_of
-
-BUSY_SECONDS = 10.0
+from models.progress import Progress
 
 Keep: TypeAlias = Callable[[Record], None]
 """Called with each item that is proven to be as it was written, in the order of their rows."""
@@ -58,14 +56,14 @@ def verify(
     Raises CatalogueMissing, CatalogueTooNew, CatalogueBusy or CatalogueNotWritable, as `LocalCatalogue.open` does.
     """
     root = Path(directory)
-    sweep(root)
-    with explained(root):
+    sweep_scratch(root)
+    with storage_errors(root):
         trace = traced(root)
-    of_pointer = [] if trace.trouble is None else [Finding(CURRENT, trace.trouble, trace.place is not None)]
+    of_pointer = [] if trace.problem is None else [Finding(CURRENT, trace.problem, trace.place is not None)]
     if trace.place is None:
         inside = Verification(root, None, 0, ())
     else:
-        sweep(trace.place)
+        sweep_scratch(trace.place)
         inside = _verified(trace.place, ask, progress, keep)
     return _of_root(root, trace.place, inside, of_pointer)
 
@@ -122,7 +120,7 @@ def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dic
 
 
 def _noted_pages(directory: Path, found: list[Finding]) -> NotedPages | None:
-    with explained(directory):
+    with storage_errors(directory):
         try:
             return noted_pages(directory) if (directory / DATABASE_FILE).is_file() else None
         except PagesFileDamaged:
@@ -139,21 +137,21 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
     """Give a connection that sees one state of the database: to itself, or where it is damaged to a readable copy."""
     if not (directory / DATABASE_FILE).is_file():
         raise CatalogueMissing(f"There is no catalogue in {directory}. Make one with: lookalike index")
-    with explained(directory):
+    with storage_errors(directory):
         log = wal.inspect(directory / DATABASE_FILE)
-        mended = mended_pages(directory, noted) if noted is not None and not log.content else []
-    if mended:
-        _note(found, f"a bit is flipped in {_pages(number for number, _ in mended)}")
-    elif log.trouble is not None:
-        found.append(Finding(LOG_FILE, log.trouble, is_derived=not log.missing))
+        repaired = repaired_pages(directory, noted) if noted is not None and not log.content else []
+    if repaired:
+        _note(found, f"a bit is flipped in {_pages(number for number, _ in repaired)}")
+    elif log.problem is not None:
+        found.append(Finding(LOG_FILE, log.problem, is_derived=not log.missing))
     else:
-        with closing(Store(directory, BUSY_SECONDS, directory)) as store:
+        with closing(Store(directory, directory=directory)) as store:
             if _opens(store, bool(log.frames), found):
                 with store.read() as connection:
                     _check_structure(connection, found)
                     yield connection
                 return
-    with readable_copy(directory, mended or log.pages()) as connection:
+    with readable_copy(directory, repaired or log.pages()) as connection:
         yield connection
 
 
@@ -211,9 +209,9 @@ def _examined(
         except IndexFileDamaged as error:
             found.append(Finding(pointer.file, str(error), is_derived=True))
     items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
-    died = None if pointer is None else metadata_checks.died_since(connection, pointer)
-    if pointer is not None and index is not None and died is not None:
-        alive = np.setdiff1d(index.rows, died)
+    removed = None if pointer is None else metadata_checks.removed_since(connection, pointer)
+    if pointer is not None and index is not None and removed is not None:
+        alive = np.setdiff1d(index.rows, removed)
         for row in np.setdiff1d(alive, present).tolist():
             _note(found, "it is in the index file and nowhere else: nothing names it any more", False, f"row {row}")
         if len(np.setdiff1d(present[present <= pointer.last_row], alive)):
@@ -240,13 +238,13 @@ def _rows(
     names: set[str] = set()
     present: list[int] = []
     is_index_right = True
-    count, kept = kept_items(connection, identity.dim, identity.classes, index)
+    count, kept = checked_rows(connection, identity.dim, identity.classes, index)
     if progress is not None:
         progress(0, count)
     for done, item in enumerate(kept, 1):
         present.append(item.row)
-        if item.trouble is not None:
-            _note(found, item.trouble, item.record is not None, item.id or f"row {item.row}")
+        if item.problem is not None:
+            _note(found, item.problem, item.record is not None, item.id or f"row {item.row}")
         if item.record is not None:
             items += 1
             names.update(item.record.attributes)
@@ -255,6 +253,6 @@ def _rows(
                 keep(item.record)
         if progress is not None:
             progress(done, count)
-    for problem in metadata_checks.troubles(connection, frozenset(names)):
+    for problem in metadata_checks.problems(connection, frozenset(names)):
         _note(found, problem)
     return items, np.array(present, np.int64), is_index_right

@@ -1,7 +1,7 @@
 """Vectors in memory, in FAISS: compared one by one, or reached through a graph of near neighbours."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import faiss
 import numpy as np
@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 from indexer.database.rows import Rows
 from models.arrays import Vectors
+from models.progress import Progress
 
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
-
-LINKS = 16
+M = 16
 """Neighbours that a vector in a graph has on every level (M of the paper), and twice as many on the lowest."""
 
 _AT_ONCE = 10_000  # vectors that join a graph between two steps of its progress, a second or so
 
-_CARE = 80  # efConstruction: candidates among which a new vector's neighbours are chosen
+EF_CONSTRUCTION = 80  # efConstruction: candidates among which a new vector's neighbours are chosen
 
 
 class Index:
@@ -46,13 +44,13 @@ class Index:
         return cls(_mapped(faiss.IndexFlatIP(vectors.shape[1]), rows, vectors))
 
     @classmethod
-    def build_graph(cls, rows: Rows, vectors: Vectors, progress: "Progress | None" = None) -> "Index":
+    def build_graph(cls, rows: Rows, vectors: Vectors, progress: Progress | None = None) -> "Index":
         """Return an index of n >= 0 vectors with a graph, built on every core: minutes for a million.
 
         `progress(done, total)` counts vectors.
         """
-        graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction = _CARE
+        graph = faiss.IndexHNSWFlat(vectors.shape[1], M, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = EF_CONSTRUCTION
         faiss.omp_set_num_threads(os.cpu_count() or 1)
         try:
             mapped = faiss.IndexIDMap(graph)
@@ -71,12 +69,12 @@ class Index:
         return self._graph is not None
 
     @property
-    def breadth(self) -> int:
+    def ef_search(self) -> int:
         """How many candidates a search through the graph keeps in view (efSearch), unless it is told otherwise."""
         return int(self._graph.hnsw.efSearch)
 
-    @breadth.setter
-    def breadth(self, candidates: int) -> None:
+    @ef_search.setter
+    def ef_search(self, candidates: int) -> None:
         self._graph.hnsw.efSearch = candidates
 
     def nearest(self, queries: Vectors, count: int, allowed: np.ndarray | None) -> tuple[NDArray[np.int64], Vectors]:
@@ -94,15 +92,15 @@ class Index:
         return positions, scores
 
     def reach(
-        self, queries: Vectors, count: int, allowed: np.ndarray | None, breadth: int
+        self, queries: Vectors, count: int, allowed: np.ndarray | None, ef_search: int
     ) -> tuple[NDArray[np.int64], Vectors]:
         """Search through the graph: return what `nearest` does, but some positions may be missed.
 
-        Where fewer than `count` were reached, a row ends with positions of -1. `breadth` is efSearch.
+        Where fewer than `count` were reached, a row ends with positions of -1. `ef_search` is efSearch.
         """
         faiss.omp_set_num_threads(1)
         selector = None if allowed is None else _selector(allowed)
-        parameters = faiss.SearchParametersHNSW(efSearch=breadth, sel=selector)  # type: ignore[attr-defined]
+        parameters = faiss.SearchParametersHNSW(efSearch=ef_search, sel=selector)  # type: ignore[attr-defined]
         scores, positions = self._graph.search(queries, count, params=parameters)
         return positions, scores
 

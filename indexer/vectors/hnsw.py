@@ -1,15 +1,11 @@
 """When a catalogue is searched through a graph, and how far that can be trusted: measured, never assumed."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from indexer.database.rows import Rows
 from indexer.vectors.faiss_index import Index
 from models.arrays import Vectors
-
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
+from models.progress import Progress
 
 EXACT_UP_TO = 100_000
 """Items up to which every query is compared with every vector: some milliseconds, and no better hit can exist."""
@@ -20,27 +16,27 @@ LEAST_RECALL = 0.98
 MEASURED_AT = 10
 """The k at which the recall of a graph is measured."""
 
-_BREADTHS = 32, 64, 128, 256, 512
+_EF_SEARCH = 32, 64, 128, 256, 512
 _SAMPLE = 500
 
 
 def chosen(
-    rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO, progress: "Progress | None" = None
+    rows: Rows, vectors: Vectors, exact_up_to: int | None = EXACT_UP_TO, progress: Progress | None = None
 ) -> tuple[Index, float | None]:
     """Return the index that a catalogue of these n vectors should have, and the recall@10 of a graph over them.
 
     Up to `exact_up_to` vectors (None: however many) there is no graph, and its recall is None. Beyond, there is one
-    with the least `breadth` that has LEAST_RECALL; where none has, the index is without a graph after all.
+    with the least `ef_search` that has LEAST_RECALL; where none has, the index is without a graph after all.
     `progress` counts the vectors that have joined a graph.
     """
     if exact_up_to is None or len(rows) <= exact_up_to:
         return Index.build(rows, vectors), None
     index = Index.build_graph(rows, vectors, progress)
-    recall = _widened(index)
+    recall = _tuned(index)
     return (index if recall >= LEAST_RECALL else Index.build(rows, vectors)), recall
 
 
-def recall_at_10(index: Index, breadth: int, sample: int = _SAMPLE) -> float:
+def recall_at_10(index: Index, ef_search: int, sample: int = _SAMPLE) -> float:
     """Return the share of the ten nearest others that the graph finds for `sample` of its own vectors, 0 to 1.
 
     What is found counts by its inner product, so that it does not matter which of two equal vectors it is.
@@ -51,16 +47,16 @@ def recall_at_10(index: Index, breadth: int, sample: int = _SAMPLE) -> float:
     positions, scores = index.nearest(queries, count, None)
     others = np.sort(np.where(positions == own[:, np.newaxis], np.inf, scores), axis=1)  # itself last: the least first
     least = others[:, :1] - queries.shape[1] * float(np.finfo(np.float32).eps)
-    positions, scores = index.reach(queries, count, None, breadth)
+    positions, scores = index.reach(queries, count, None, ef_search)
     is_near = (positions >= 0) & (positions != own[:, np.newaxis]) & (scores >= least)
     return float(np.minimum(is_near.sum(axis=1) / max(count - 1, 1), 1).mean())
 
 
-def _widened(index: Index) -> float:
-    """Give an index the least breadth that has LEAST_RECALL, else the greatest, and return the recall with it."""
+def _tuned(index: Index) -> float:
+    """Give an index the least ef_search that has LEAST_RECALL, else the greatest, and return the recall with it."""
     recall = 0.0
-    for breadth in _BREADTHS:
-        index.breadth, recall = breadth, recall_at_10(index, breadth)
+    for ef_search in _EF_SEARCH:
+        index.ef_search, recall = ef_search, recall_at_10(index, ef_search)
         if recall >= LEAST_RECALL:
             break
     return recall

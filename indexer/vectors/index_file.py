@@ -1,13 +1,10 @@
 """Index files: immutable, checked, and always to be had again from the vectors in the database."""
 
 import errno
-import fcntl
 import hashlib
-import os
 import re
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,14 +13,13 @@ import apsw
 import faiss
 import numpy as np
 
-from indexer.database.storage_errors import explained
-from indexer.database.store import sync_directory
+from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueBusy
 from indexer.vectors.faiss_index import Index
+from models.files import AlreadyLocked, locked, written_whole
 
 LOCK_FILE = "publish.lock"
 
-_LOCK_POLL_SECONDS = 0.02
 _SUFFIX = ".faiss"
 _TEMPORARY = ".faiss.tmp"
 _BLOCK = 1 << 20  # bytes that are read or written at once
@@ -97,17 +93,13 @@ def publisher_lock(directory: Path, seconds: float) -> Iterator[None]:
 
     Raises CatalogueBusy when it can't be had in time, CatalogueNotWritable.
     """
-    with explained(directory):
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        deadline = time.monotonic() + seconds
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise CatalogueBusy(f"Another process is publishing {directory}. Try again in a moment.")
-            time.sleep(_LOCK_POLL_SECONDS)
+    with ExitStack() as held:
+        try:
+            with storage_errors(directory):
+                held.enter_context(locked(directory / LOCK_FILE, seconds))
+        except AlreadyLocked as error:
+            raise CatalogueBusy(f"Another process is publishing {directory}. Try again in a moment.") from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 def write(
@@ -119,13 +111,10 @@ def write(
     final name or the complete file.
     """
     name = f"generation-{number:06}"
-    temporary = directory / f"{name}{_TEMPORARY}"
-    try:
-        with temporary.open("wb") as file:
+    with written_whole(directory / f"{name}{_SUFFIX}", directory / f"{name}{_TEMPORARY}") as draft:
+        with draft.open("wb") as file:
             counted = _Counted(file)
             index.write(faiss.PyCallbackIOWriter(counted.write, _BLOCK))  # type: ignore[attr-defined]
-            file.flush()
-            os.fsync(file.fileno())
         pointer = Pointer(
             number=number,
             kind=_kind(index, recall),
@@ -137,13 +126,9 @@ def write(
             last_tombstone=last_tombstone,
         )
         try:
-            _check(temporary, pointer, index.vectors.shape[1])
+            _check(draft, pointer, index.vectors.shape[1])
         except IndexFileDamaged as error:
             raise OSError(errno.EIO, f"what was written does not read back ({error})") from error
-        temporary.replace(directory / pointer.file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_directory(directory)
     return pointer
 
 
@@ -163,8 +148,8 @@ def published(connection: apsw.Connection) -> Pointer | None:
     return Pointer(*row) if row else None
 
 
-def point_at(connection: apsw.Connection, pointer: Pointer) -> None:
-    """Make a written index file the published one; deaths that it knows of need no tombstone any more."""
+def record_published(connection: apsw.Connection, pointer: Pointer) -> None:
+    """Make a written index file the published one; the removals that it knows of need no tombstone any more."""
     connection.execute("DELETE FROM generations")
     connection.execute(
         "INSERT INTO generations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, digest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
@@ -181,7 +166,7 @@ def sweep(directory: Path, keep: str) -> None:
 
 
 def _kind(index: Index, recall: float | None) -> str:
-    method = f"hnsw breadth={index.breadth}" if index.has_graph else "flat"
+    method = f"hnsw breadth={index.ef_search}" if index.has_graph else "flat"
     return method if recall is None else f"{method} recall={recall:.4f}"
 
 
@@ -220,11 +205,3 @@ def _finds_itself(index: Index) -> bool:
     found = index.vectors[positions[:, 0]]
     is_same = np.all(np.abs(found - index.vectors[probes]) < _NORM_TOLERANCE, axis=1)
     return bool(np.all(is_same & (np.abs(scores[:, 0] - 1) < 2 * _NORM_TOLERANCE)))
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,16 +1,12 @@
 """When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
 
-from typing import TYPE_CHECKING
-
 from indexer.database.rows import Rows
-from indexer.database.storage_errors import explained
+from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
 from indexer.vectors import hnsw, index_file
 from indexer.vectors.snapshot import MOST_CHANGED, Snapshot
 from models.arrays import Vectors
-
-if TYPE_CHECKING:
-    from indexer.pipeline.run_report import Progress
+from models.progress import Progress
 
 
 def is_needed(state: Snapshot, exact_up_to: int | None) -> bool:
@@ -32,18 +28,18 @@ def publish(
     rows: Rows,
     vectors: Vectors,
     exact_up_to: int | None,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> int:
     """Make an index file of a state's live rows, and it the published one; return its number.
 
-    The caller holds the publisher's lock. Raises what `store.explained` makes of a full disk and the like.
+    The caller holds the publisher's lock. Raises what `storage_errors` makes of a full disk and the like.
     """
     index, recall = hnsw.chosen(rows, vectors, exact_up_to, progress)
-    with explained(store.directory):
+    with storage_errors(store.directory):
         number = 1 + (state.pointer.number if state.pointer else 0)
         pointer = index_file.write(store.directory, number, index, state.last_row, state.last_tombstone, recall)
     with store.write() as connection:
-        index_file.point_at(connection, pointer)
-    with explained(store.directory):
+        index_file.record_published(connection, pointer)
+    with storage_errors(store.directory):
         index_file.sweep(store.directory, keep=pointer.file)
     return number

@@ -1,4 +1,4 @@
-"""One state of a catalogue's vectors in memory: the published index, what came after it, what has died since."""
+"""One state of a catalogue's vectors in memory: the published index, what came after it, what was removed since."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from models.arrays import Vectors
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
 MOST_CHANGED = 0.1
-"""Share of the rows of a graph that may have died, or come after it, and it is as good as when it was measured."""
+"""Share of the rows of a graph that may be removed, or come after it, while it is as good as when it was measured."""
 
 _SPARE = 16  # candidates beyond k, so that a tie at the k-th place rarely needs a second search
 _QUERIES_AT_ONCE = 256
@@ -50,9 +50,9 @@ class Part:
     def __len__(self) -> int:
         return len(self.index.rows) if self.alive is None else int(np.count_nonzero(self.alive))
 
-    def without(self, died: Rows) -> "Part":
-        """Return the part as it is after these rows have died."""
-        alive = ~np.isin(self.index.rows, died)
+    def without(self, removed: Rows) -> "Part":
+        """Return the part as it is after these rows are removed."""
+        alive = ~np.isin(self.index.rows, removed)
         if alive.all():
             return self
         return Part(self.index, alive if self.alive is None else self.alive & alive)
@@ -80,7 +80,7 @@ class Snapshot:
 
     @property
     def changed(self) -> int:
-        """How many rows are not in the index file, or in it and dead."""
+        """How many rows are not in the index file, or in it and removed."""
         return len(self.recent) + len(self.published.index.rows) - len(self.published)
 
     def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
@@ -102,14 +102,14 @@ class Snapshot:
         A score depends on the two vectors alone, not on where a row lies: equal vectors have equal scores. Unless
         `exact` is asked for, a graph may be searched instead, and now and then miss a row.
         """
-        breadth = None if exact or allowed is not None else self._breadth(queries, k + len(excluded))
+        ef_search = None if exact or allowed is not None else self._ef_search(queries, k + len(excluded))
         found: list[Found] = []
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             some = queries[start : start + _QUERIES_AT_ONCE]
-            if breadth is None:
+            if ef_search is None:
                 found += self._compared(some, k, allowed, excluded)
             else:
-                found += self._reached(some, k, excluded, breadth)
+                found += self._reached(some, k, excluded, ef_search)
         return found
 
     def vectors_of(self, rows: Rows) -> Vectors | None:
@@ -132,7 +132,7 @@ class Snapshot:
             return _nearest(self._parts(allowed, nothing), queries, k, k + len(excluded) + _SPARE, excluded)
         return _nearest(self._parts(allowed, excluded), queries, k, k + _SPARE)
 
-    def _breadth(self, queries: Vectors, count: int) -> int | None:
+    def _ef_search(self, queries: Vectors, count: int) -> int | None:
         """Return how broadly to search the graph; None where a scan is as quick, or the graph's recall not known.
 
         Recall was measured for the ten nearest of unit vectors, so more are searched for more broadly, and a query
@@ -142,14 +142,14 @@ class Snapshot:
         index = self.published.index
         if not index.has_graph or not np.all(np.abs(np.linalg.norm(queries, axis=1) - 1) < _UNIT_TOLERANCE):
             return None
-        breadth = index.breadth * -(-count // MEASURED_AT)
-        is_worth_it = breadth * _GRAPH_PAYS <= len(index.rows)
-        return breadth if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
+        ef_search = index.ef_search * -(-count // MEASURED_AT)
+        is_worth_it = ef_search * _GRAPH_PAYS <= len(index.rows)
+        return ef_search if is_worth_it and len(self.published) >= (1 - MOST_CHANGED) * len(index.rows) else None
 
-    def _reached(self, queries: Vectors, k: int, excluded: Rows, breadth: int) -> list[Found]:
+    def _reached(self, queries: Vectors, k: int, excluded: Rows, ef_search: int) -> list[Found]:
         """Search the published rows through their graph and the recent ones exactly."""
         index, recent = self.published.index, self.recent
-        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, breadth)
+        reached, _ = index.reach(queries, k + len(excluded) + _SPARE, self.published.alive, ef_search)
         others, _, _ = _best(recent, queries, k + len(excluded) + _SPARE)
         found: list[Found] = []
         for query, positions, new in zip(queries, reached, others, strict=True):
@@ -207,16 +207,16 @@ def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection
 
 
 def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
-    born, vectors = rows.vectors_after(connection, old.last_row, dim)
-    died, last_tombstone = rows.tombstones_after(connection, old.last_tombstone)
+    added, vectors = rows.vectors_after(connection, old.last_row, dim)
+    removed, last_tombstone = rows.tombstones_after(connection, old.last_tombstone)
     published, recent = old.published, old.recent
-    if len(died):
-        published, recent = published.without(died), recent.without(died)
-    if len(born):
+    if len(removed):
+        published, recent = published.without(removed), recent.without(removed)
+    if len(added):
         kept = slice(None) if recent.alive is None else recent.alive
         recent = Part(
             Index.build(
-                np.concatenate([recent.index.rows[kept], born]),
+                np.concatenate([recent.index.rows[kept], added]),
                 np.concatenate([recent.index.vectors[kept], vectors]),
             )
         )
@@ -225,7 +225,7 @@ def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
         revision=revision_of(connection),
         published=published,
         recent=recent,
-        last_row=int(born.max(initial=old.last_row)),
+        last_row=int(added.max(initial=old.last_row)),
         last_tombstone=last_tombstone,
         _filtered={},
     )

@@ -1,22 +1,20 @@
 """Fetching a file of known size and checksum from a list of mirrors, whatever the network does."""
 
 import contextlib
-import fcntl
 import http.client
 import os
 import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from models.card import file_sha256
 from models.errors import LookalikeError
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with what is done and what there is in total."""
+from models.files import lock, put_in_place
+from models.progress import Progress
 
 TIMEOUT = 30.0
 """Seconds of silence, or with fewer than LEAST_BYTES new bytes, after which a try is given up."""
@@ -81,7 +79,7 @@ def download(
         file = part.open("a+b", buffering=0)
     with file:
         with contextlib.suppress(OSError):  # a file system without locks: the checksum still guards
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file.fileno())
         if target.exists():  # another process was faster, and `part` may be its finished file
             _remove_if_same(part, file)
             return
@@ -93,9 +91,7 @@ def download(
                 attempts.append((url, str(failure)))
                 continue
             with writing(target.parent):
-                os.fsync(file.fileno())
-                part.replace(target)
-                _flush_directory(target.parent)
+                put_in_place(part, target)
             return
         if _length(file) == 0:
             _remove_if_same(part, file)
@@ -241,11 +237,3 @@ def _remove_if_same(part: Path, file: BinaryIO) -> None:
     with contextlib.suppress(OSError):
         if part.stat().st_ino == os.fstat(file.fileno()).st_ino:
             part.unlink()
-
-
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

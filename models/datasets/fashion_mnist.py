@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import file_sha256
-from models.datasets.download import DownloadFailed, Progress, download
+from models.datasets.download import DownloadFailed, download
 from models.errors import DatasetDamaged, DatasetMissing
+from models.progress import Progress
 
 CLASSES: tuple[str, ...] = (
     "T-shirt/top",

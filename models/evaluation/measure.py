@@ -11,7 +11,6 @@ import numpy as np
 
 from models.arrays import Images, Probabilities, Vectors
 from models.augmentations import LOOKS
-from models.datasets.download import Progress
 from models.embedder import Embedder, View, as_views
 from models.evaluation.classification_metrics import Recognition, recognition
 from models.evaluation.ood_images import strangers
@@ -19,6 +18,7 @@ from models.evaluation.photo_metrics import PhotographFindings, evaluate_photogr
 from models.evaluation.reliability import Trust, measure_trust
 from models.evaluation.retrieval_metrics import Rankings, looks, rank_all
 from models.pictures.decoding import Picture
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from models.datasets.fashion_mnist import Split

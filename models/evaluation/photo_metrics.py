@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.download import Progress
 from models.datasets.photographs import RIGHT_CLASSES, Photograph
 from models.embedder import View
 from models.ood_score import auroc, is_familiar
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from models.runtime import LiteRTEmbedder

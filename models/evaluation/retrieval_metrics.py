@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Images, Vectors
 from models.augmentations import LOOKS
-from models.datasets.download import Progress
+from models.progress import Progress
 
 NEAREST = 10
 """Ranks that are kept of each query."""

@@ -32,7 +32,6 @@ from models.card import (
     write_card,
 )
 from models.datasets import fashion_mnist
-from models.datasets.download import Progress
 from models.datasets.fashion_mnist import CLASSES, FILES, Split
 from models.datasets.photographs import Photograph, find_photographs, write_seen
 from models.embedder import as_views
@@ -43,6 +42,7 @@ from models.match_confidence import MatchConfidence
 from models.native_output import silenced
 from models.ood_score import Familiarity
 from models.preprocessing import fashion_mnist_tile
+from models.progress import Progress
 from models.runtime import LiteRTEmbedder
 from models.training.network import VIEW_SIDE, build_embedder, main_axes
 from models.training.photo_training_set import PhotographViews

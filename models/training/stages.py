@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import Probabilities
-from models.datasets.download import Progress
+from models.files import written_whole
+from models.progress import Progress
 from models.training.distillation import taught_by
 from models.training.photo_training_set import PhotographViews
 from models.training.recipes import Recipe
@@ -66,9 +67,8 @@ def _said_by(teacher: Training, data: TrainingData, directory: Path, say: Callab
     kept = directory / _TAUGHT
     if not kept.exists():
         say("asking the teacher")
-        draft = directory / f"draft-{_TAUGHT}"
-        np.save(draft, taught_by(teacher.network, data.images))
-        draft.replace(kept)
+        with written_whole(kept, directory / f"draft-{_TAUGHT}") as draft:
+            np.save(draft, taught_by(teacher.network, data.images))
     taught: Probabilities = np.load(kept)
     return taught
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from models.arrays import Images, Probabilities
 from models.datasets.fashion_mnist import CLASSES
 from models.errors import CheckpointMismatch
+from models.files import written_whole
 from models.training.blocks import Normalization
 from models.training.muon import Muon
 from models.training.network import build_network
@@ -209,17 +210,15 @@ def _checkpoint(trainee: Trainee, recipe: Recipe, history: list[EpochReport], di
     """Write weights first, then the state that points at them, each by renaming: a kill leaves the one before."""
     directory.mkdir(parents=True, exist_ok=True)
     weights = directory / f"epoch-{len(history):04d}.weights.h5"
-    unfinished = directory / "unfinished.weights.h5"
-    trainee.save_weights(unfinished)
-    unfinished.replace(weights)
+    with written_whole(weights, directory / "unfinished.weights.h5") as draft:
+        trainee.save_weights(draft)
     state = {
         "recipe": recipe.told(),
         "weights": weights.name,
         "history": [asdict(report) for report in history],
     }
-    draft = directory / "state.json.draft"
-    draft.write_text(json.dumps(state), encoding="utf-8")
-    draft.replace(directory / "state.json")
+    with written_whole(directory / "state.json", directory / "state.json.draft") as draft:
+        draft.write_text(json.dumps(state), encoding="utf-8")
     for older in directory.glob("epoch-*.weights.h5"):
         if older != weights:
             older.unlink()

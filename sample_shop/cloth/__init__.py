@@ -1,1 +1,1 @@
-"""Colours, weaves and patterns."""
+"""Cloth: patterns and weaves, and how it is dyed."""

@@ -5,8 +5,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sample_shop.cloth.palette import Colour
 from sample_shop.drawing.masks import Field
+from sample_shop.drawing.palette import Colour
 
 Colours: TypeAlias = NDArray[np.float32]
 """(height, width, 3), sRGB from 0 to 1."""

@@ -7,10 +7,11 @@ across the cloth and `v` along it, arrays of one shape; what returns is (height,
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sample_shop.cloth import palette, patterns, weaves
+from sample_shop.cloth import patterns, weaves
 from sample_shop.cloth.dyes import Colours, Dyes
-from sample_shop.cloth.palette import Colour
+from sample_shop.drawing import palette
 from sample_shop.drawing.masks import Field
+from sample_shop.drawing.palette import Colour
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sample_shop.cloth import noise, palette
 from sample_shop.cloth.dyes import Colours, Dyes, blend, step, stripe, toned
-from sample_shop.cloth.palette import Colour, darker, lighter, mixed
+from sample_shop.drawing import noise, palette
 from sample_shop.drawing.masks import Field
+from sample_shop.drawing.palette import Colour, darker, lighter, mixed
 
 
 def plain(u: Field, v: Field, dyes: Dyes) -> Colours:

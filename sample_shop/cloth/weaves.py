@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sample_shop.cloth import noise
 from sample_shop.cloth.dyes import Colours, Dyes, blend, step, toned
-from sample_shop.cloth.palette import darker, lighter
+from sample_shop.drawing import noise
 from sample_shop.drawing.masks import Field
+from sample_shop.drawing.palette import darker, lighter
 
 
 def denim(u: Field, v: Field, dyes: Dyes) -> Colours:

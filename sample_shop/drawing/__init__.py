@@ -1,1 +1,1 @@
-"""Curves, masks and light: what anything is drawn with."""
+"""Curves, masks, light and colours, and the canvas: what anything is drawn with."""

@@ -6,11 +6,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sample_shop.cloth import palette
-from sample_shop.cloth.palette import Colour, darker, lighter
+from sample_shop.drawing import palette
 from sample_shop.drawing.curves import CENTRE, Point, Points, ellipse, moved
 from sample_shop.drawing.light import Fold, light_on, shadow_of
 from sample_shop.drawing.masks import HEIGHT, WIDTH, Box, Field, Mask, area, line_mask, wider
+from sample_shop.drawing.palette import Colour, darker, lighter
 
 Cloth: TypeAlias = Callable[[Field, Field], NDArray[np.float32]]
 """What a part is made of: from coordinates across and along it (pixels) to colours (height, width, 3), 0 to 1."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import darker
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, Points, band, both_sides, curve, ellipse, moved, outline, rounded
 from sample_shop.drawing.light import Fold
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import darker
 from sample_shop.garments.footwear import lay_buckle
 
 

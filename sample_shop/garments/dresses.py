@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import darker
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, band, curve, mirrored, moved, outline, rounded
 from sample_shop.drawing.light import Fold
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import darker
 from sample_shop.garments.torso import Body, Sleeve, armhole_seams, lay_cuffs, lay_inside, lay_sleeves, neckband
 
 SHIFT = Body(

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import in_colour
-from sample_shop.cloth.palette import Colour, darker
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas, Cloth
 from sample_shop.drawing.curves import Point, Points, band, curve, moved, outline, rounded
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import Colour, darker
 
 _ARCH = (128.0, 262.0)
 """The x at which a raised foot leaves the ground, and that at which it has all of its height."""

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import Colour, darker, lighter
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import Points, curve, moved, outline, piece_of
 from sample_shop.drawing.masks import area
+from sample_shop.drawing.palette import Colour, darker, lighter
 from sample_shop.garments.footwear import lay_buckle, lay_strap, raised
 
 _SOLES: dict[str, tuple[str, Colour]] = {

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth
-from sample_shop.cloth.palette import Colour, darker, lighter
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, Points, band, curve, mirrored, moved, outline
 from sample_shop.drawing.masks import area
+from sample_shop.drawing.palette import Colour, darker, lighter
 from sample_shop.garments.torso import (
     Body,
     Sleeve,

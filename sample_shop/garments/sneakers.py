@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import Colour, darker, mixed
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import Points, band, curve, ellipse, moved, outline, rounded
 from sample_shop.drawing.light import Fold
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import Colour, darker, mixed
 from sample_shop.garments.footwear import lay_laces
 
 _GROUND = 332.0

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import darker
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, both_sides, curve, ellipse, mirrored, moved, outline, rounded
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import darker
 from sample_shop.garments.torso import (
     Body,
     Sleeve,

@@ -6,11 +6,11 @@ from random import Random
 import numpy as np
 
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import Colour, darker, lighter
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, Point, Points, band, both_sides, curve, mirrored, moved, outline
 from sample_shop.drawing.light import Fold
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import Colour, darker, lighter
 
 _LOOSE_CUFF = 16
 """Cuffs at least so deep (pixels) stand out from their sleeves; others are only sewn."""

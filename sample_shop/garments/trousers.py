@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from sample_shop.cloth import palette
 from sample_shop.cloth.fabrics import DyedCloth, in_colour
-from sample_shop.cloth.palette import Colour, darker
+from sample_shop.drawing import palette
 from sample_shop.drawing.canvas import Canvas
 from sample_shop.drawing.curves import CENTRE, Points, both_sides, curve, mirrored, moved, outline
 from sample_shop.drawing.light import Fold
 from sample_shop.drawing.masks import Mask, area
+from sample_shop.drawing.palette import Colour, darker
 
 
 @dataclass(frozen=True, slots=True)

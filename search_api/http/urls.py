@@ -50,7 +50,7 @@ class KeepEncodedSlashes:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass the request on, its path decoded segment by segment."""
         environ["PATH_INFO"] = environ["PATH_INFO"].replace(ENCODED_SLASH, REPLACEMENT)
-        raw = environ.get("RAW_URI", "").partition("?")[0]
+        raw = environ.get("RAW_URI", "").partition("?")[0].removeprefix(environ.get("SCRIPT_NAME", ""))
         if raw.startswith("/") and "%2f" in raw.lower():
             segments = [unquote_to_bytes(part) for part in raw.replace("%2f", "%2F").split("%2F")]
             path = ENCODED_SLASH.join(part.decode("latin-1").replace(ENCODED_SLASH, REPLACEMENT) for part in segments)

@@ -1,1 +1,1 @@
-"""Pictures at web addresses: which are fetched, from where, and with how much patience."""
+"""Pictures at web addresses: which hosts are asked, how an answer is received, and when it is asked for again."""

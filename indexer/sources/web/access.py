@@ -23,7 +23,7 @@ class Limits:
     """Before the second try, doubled for each further one, and half as much more or less by chance."""
     longest_rest: float = 60
     """That a server may ask for (`Retry-After`) and is waited for."""
-    patience: float = 300
+    give_up_after: float = 300
     """With a host that fails and fails: when it does so longer, it is left alone until the end of the run."""
     at_once: int = 6
     """Connections, the number that browsers open to one host."""

@@ -11,8 +11,8 @@ from random import SystemRandom
 from indexer.sources.errors import AddressFailed, AddressTooSlow, PictureMissing
 from indexer.sources.web.access import Limits, WebPicture
 from indexer.sources.web.addresses import Address
-from indexer.sources.web.exchange import Connections, Passing, Reply
-from indexer.sources.web.patience import Patience
+from indexer.sources.web.host_backoff import HostBackoff
+from indexer.sources.web.http_client import Connections, Reply, Retryable
 from indexer.sources.web.validators import condition, validator_of
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -31,11 +31,11 @@ class Fetched:
 
 
 class Fetcher:
-    """Fetches pictures for any number of threads, each with connections of its own, all with one patience."""
+    """Fetches pictures for any number of threads, each with connections of its own; all share one back-off per host."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._patience = Patience(limits)
+        self._backoff = HostBackoff(limits)
         self._local = threading.local()
         self._connections: list[Connections] = []
         self._is_closed = threading.Event()
@@ -53,11 +53,11 @@ class Fetcher:
         for number in range(1, limits.tries):
             try:
                 return self._followed(picture, validator)
-            except Passing:
+            except Retryable:
                 self._pause(limits.back_off * 2 ** (number - 1) * _CHANCE.uniform(0.5, 1.5))
         try:
             return self._followed(picture, validator)
-        except Passing as failure:
+        except Retryable as failure:
             raise failure.error from failure
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class Fetcher:
         address = picture.address
         for _ in range(self._limits.redirects + 1):
             picture.access.hosts.check(address)
-            self._pause(self._patience.rest(address))
+            self._pause(self._backoff.rest(address))
             asked = condition(address, validator)
             reply = self._asked(address, asked)
             if reply.status in _REDIRECTS and (location := reply.headers.get("location")):
@@ -89,14 +89,14 @@ class Fetcher:
     def _asked(self, address: Address, headers: dict[str, str]) -> Reply:
         try:
             reply = self._own_connections().ask(address, headers)
-        except (Passing, AddressTooSlow):
-            self._patience.failed(address)
+        except (Retryable, AddressTooSlow):
+            self._backoff.failed(address)
             raise
         if reply.status not in _TRIED_AGAIN:
-            self._patience.answered(address)
+            self._backoff.answered(address)
             return reply
-        self._patience.failed(address, _retry_after(reply))
-        raise Passing(
+        self._backoff.failed(address, _retry_after(reply))
+        raise Retryable(
             AddressFailed(
                 f"{address.told} is answered {reply.status} again and again: its server is overloaded or down. Run the "
                 "same command again later."

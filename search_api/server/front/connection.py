@@ -1,6 +1,8 @@
 """A connection of a client: HTTP/1.1 in, whole requests out, and their answers in the order of the requests."""
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from contextlib import suppress
 from time import monotonic
@@ -27,6 +29,7 @@ _CHUNKS_FREE = 4096
 
 _REQUEST_ID = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=@")
 _MOST_REQUEST_ID = 128
+_RESET = struct.pack("ii", 1, 0)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -127,11 +130,10 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._discards = True  # nothing but HTTP/1.1 is spoken here, so the request is answered as any other
-            if self._answering is not None:
-                (self._pending[-1] if self._pending else self._answering).closes = True
         except httptools.HttpParserError:
-            if self._refusal is None:
-                self._refusal = refusals.BAD_REQUEST
+            self._refusal = self._refusal or refusals.BAD_REQUEST
+        if self._discards and self._refusal is not None and self._answering is None and not self._pending:
+            return  # the last answer has been sent
         receiving = self._receiving
         if receiving is not None and receiving.head is None and self._refusal is None:
             self._head_bytes = self._head_bytes + len(data) if receiving is before else len(data)
@@ -177,7 +179,9 @@ class Connection(asyncio.Protocol):
     # --- what the parser calls ---
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Begin a request, unless the last one has been answered."""
+        if self._discards:
+            return
         now = monotonic()
         self._receiving = Request(self._answered, now)
         self._headers: Headers = []
@@ -190,12 +194,16 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Take in a piece of the request's target."""
+        if self._receiving is None:
+            return
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header field, or one behind a chunked body, which nothing here needs."""
+        if self._receiving is None:
+            return
         self._fields += len(name) + len(value) + 4
-        if self._receiving is not None and self._receiving.head is None:
+        if self._receiving.head is None:
             self._headers.append((name.lower(), value))
         elif self._fields > self._host.limits.head:
             self._refusal = self._refusal or refusals.HEADERS_TOO_LARGE
@@ -233,7 +241,7 @@ class Connection(asyncio.Protocol):
         if request is None or self._refusal is not None:
             return
         self._receiving = None
-        request.closes = request.closes or not self._parser.should_keep_alive()
+        request.closes = self._parser.should_upgrade() or not self._parser.should_keep_alive()
         if self._answering is None and not self._pending and not self._write_paused:
             self._begin(request)
         else:
@@ -250,7 +258,7 @@ class Connection(asyncio.Protocol):
             self._refuse()
             self._pump()
         elif self._write_paused:
-            self._transport.abort()
+            self.abort()
         else:
             self._transport.close()
 
@@ -270,7 +278,9 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._write_paused else 0
 
     def abort(self) -> None:
-        """Cut the client off at once."""
+        """Cut the client off with a reset: else the system would go on offering what it has not taken for minutes."""
+        with suppress(OSError, AttributeError):
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def _read_head(self, request: Request) -> Answer | None:
@@ -310,7 +320,11 @@ class Connection(asyncio.Protocol):
                     return refusals.UNKNOWN_EXPECTATION
             elif name == b"x-request-id":
                 given_id = value
-        if (host_field is None and version == "1.1") or (is_chunked and length is not None):
+        if (
+            version not in {"1.0", "1.1"}
+            or (host_field is None and version == "1.1")
+            or (is_chunked and length is not None)
+        ):
             return refusals.BAD_REQUEST
         if not target.startswith(b"/"):
             try:

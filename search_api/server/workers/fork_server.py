@@ -97,7 +97,9 @@ def _run(control: socket.socket, prepare: Prepare) -> None:
             sentence = _prepare(prepare, epoch, prepared)
             control.send(epoch.to_bytes(4, "little") + sentence.encode(errors="replace")[:_MOST_SENTENCE])
             continue
-        if os.fork() == 0:
+        if epoch not in prepared:
+            log.error("A worker can't have what the others have: that is no longer there. Reload: kill -HUP")
+        elif os.fork() == 0:
             control.close()
             _become_worker(prepared[epoch], descriptors)
         for descriptor in descriptors:

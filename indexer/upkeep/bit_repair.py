@@ -1,10 +1,10 @@
-"""A single flipped bit is found by trying each: the digest, of 128 bits, proves it."""
+"""Repairing a single flipped bit by trying each: a checksum of 128 bits proves the right one."""
 
 import struct
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
-from indexer.database.row_checksums import Value, digest_of, hashed, spelt
+from indexer.database.row_checksums import Value, encoded, hashed, row_checksum
 
 MOST_HASHED = 20 * 10**9
 """Bytes that are hashed in all before no more rows are tried: well under a minute."""
@@ -12,18 +12,18 @@ MOST_HASHED = 20 * 10**9
 _BITS_OF_AN_INTEGER = 16  # those of an item are of its picture's sides
 
 
-class Mender:
-    """Mends rows in which one bit is not as it was written, as many as it has the patience for."""
+class BitRepair:
+    """Repairs rows in which one bit is flipped, until `most_hashed` bytes have been hashed for it."""
 
     def __init__(self, most_hashed: int = MOST_HASHED) -> None:
         self._left = most_hashed
 
-    def mended(self, values: Sequence[Value], digest: bytes) -> tuple[Value, ...] | None:
-        """Return the values as their digest says that they were; None when more than a bit of either is flipped."""
-        differing = int.from_bytes(digest_of(values)) ^ int.from_bytes(digest)
+    def repaired(self, values: Sequence[Value], digest: bytes) -> tuple[Value, ...] | None:
+        """Return the values that a row was written with; None when more than one bit is flipped."""
+        differing = int.from_bytes(row_checksum(values)) ^ int.from_bytes(digest)
         if differing.bit_count() == 1:
             return tuple(values)  # the digest itself
-        parts = [spelt(value) for value in values]
+        parts = [encoded(value) for value in values]
         size = sum(map(len, parts))
         cost = 4 * size * size  # a try for each bit, hashing what lies behind it: half of all
         if cost > self._left:
@@ -33,19 +33,21 @@ class Mender:
             before, after = b"".join(parts[:place]), b"".join(parts[place + 1 :])
             head = parts[place][: len(parts[place]) - len(value)] if isinstance(value, bytes) else b""
             if isinstance(value, bytes):
-                candidate: Value = flipped_back(hashed(before + head), value, after, digest)
+                candidate: Value = unflipped(hashed(before + head), value, after, digest)
             else:
-                tries = (other for other in _others(value) if hashed(before + spelt(other) + after).digest() == digest)
+                tries = (
+                    other for other in _others(value) if hashed(before + encoded(other) + after).digest() == digest
+                )
                 candidate = next(tries, None)
             if candidate is not None:
                 return (*values[:place], candidate, *values[place + 1 :])
         return None
 
 
-def flipped_back(state: blake2b, value: bytes, after: bytes, digest: bytes) -> bytes | None:
-    """Return bytes with that one bit flipped which gives a digest; None when none does.
+def unflipped(state: blake2b, value: bytes, after: bytes, digest: bytes) -> bytes | None:
+    """Return `value` with the one bit flipped that gives `digest`; None when no bit does.
 
-    `state` is of the digest that has read what comes before them; `after` is what comes behind.
+    `state` is a hash that has read what comes before `value`; `after` is what comes behind it.
     """
     rest = memoryview(value + after)
     for place, byte in enumerate(value):

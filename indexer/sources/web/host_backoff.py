@@ -1,4 +1,4 @@
-"""How long each host is waited for and left alone, known to all that ask it."""
+"""How long each host is waited for and left alone, shared by all threads that ask it."""
 
 import threading
 import time
@@ -16,8 +16,8 @@ class _Host:
     failed_at: float = 0
 
 
-class Patience:
-    """What the hosts have asked for, and since when they fail. Safe to use from several threads."""
+class HostBackoff:
+    """When each host may be asked again, and since when it fails. Safe to use from several threads."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -35,7 +35,7 @@ class Patience:
             host = self._hosts.get(address.authority, _Host())
             rest = host.resting_until - now
             failing = 0 if host.failing_since is None else host.failed_at - host.failing_since
-        if failing > self._limits.patience:
+        if failing > self._limits.give_up_after:
             raise AddressUnreachable(
                 f"{address.told} was not asked for: {address.authority} has failed for {failing:.0f} seconds and is "
                 "left alone until the end of this run. Run the same command again when it is well."

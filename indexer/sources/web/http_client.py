@@ -1,4 +1,4 @@
-"""One question to a web server and its answer, within limits of time and size whatever the server does."""
+"""One request to a web server and its answer, within limits of time and size whatever the server does."""
 
 import http.client
 import socket
@@ -41,8 +41,8 @@ class Reply:
     data: bytes
 
 
-class Passing(Exception):
-    """A failure that another try may mend, `error` being what it is when none does."""
+class Retryable(Exception):
+    """A failure that another try may cure; `error` is what to raise when none does."""
 
     def __init__(self, error: LookalikeError) -> None:
         super().__init__(str(error))
@@ -63,7 +63,7 @@ class Connections:
     def ask(self, address: Address, headers: Mapping[str, str]) -> Reply:
         """Get what is at an address that is allowed, asking with these headers besides the usual ones.
 
-        Raises Passing when nothing is heard, or not all; AddressRefused for a host that is not public,
+        Raises Retryable when nothing is heard, or not all; AddressRefused for a host that is not public,
         AddressUnreachable for one whose certificate is not trusted; AddressTooSlow, PictureTooLarge,
         AddressHoldsNoPicture by the type that is declared, and AddressFailed for what is encoded.
         """
@@ -81,7 +81,7 @@ class Connections:
                 except (HTTPError, http.client.HTTPException, OSError) as error:
                     if is_cut.is_set():
                         raise _too_slow(address, seconds) from error
-                    raise Passing(_unheard(address, f"{type(error).__name__}: {error}")) from error
+                    raise Retryable(_unheard(address, f"{type(error).__name__}: {error}")) from error
             if is_cut.is_set():  # what ends there may look whole
                 raise _too_slow(address, seconds)
             is_reusable = reply.status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}
@@ -104,8 +104,8 @@ class Connections:
         try:
             ips = ips_of(address)
         except OSError as error:
-            raise Passing(_unheard(address, f"the name can't be resolved, {error.strerror or error}")) from error
-        trouble: Exception | None = None
+            raise Retryable(_unheard(address, f"the name can't be resolved, {error.strerror or error}")) from error
+        problem: Exception | None = None
         for ip in ips:
             connection = self._connection(address, ip)
             try:
@@ -116,12 +116,12 @@ class Connections:
                     f"({error.verify_message}). Have it put right, or trust its issuer on this machine."
                 ) from error
             except (HTTPError, OSError) as error:
-                trouble = error
+                problem = error
                 continue
             connection.timeout = self._limits.silence
             self._open[_key(address)] = connection
             return connection
-        raise Passing(_unheard(address, f"no connection, {trouble}")) from trouble
+        raise Retryable(_unheard(address, f"no connection, {problem}")) from problem
 
     def _connection(self, address: Address, ip: str) -> HTTPConnection:
         if address.scheme == "http":

@@ -9,11 +9,11 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.bit_repair import Mender
-from indexer.database.row_checksums import digest_of
-from indexer.database.rows import COLUMNS, check_change
+from indexer.database.row_checksums import row_checksum
+from indexer.database.rows import ROW_COLUMNS, check_change
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
+from indexer.upkeep.bit_repair import BitRepair
 from indexer.vectors.faiss_index import Index
 
 ROWS_AT_ONCE = 256
@@ -21,7 +21,7 @@ UNREADABLE = (apsw.Error, UnicodeDecodeError)
 
 _TEXTS = ("id", "label", "attributes", "content", "media_type")
 # As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
-_SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in COLUMNS.split(", "))
+_SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in ROW_COLUMNS.split(", "))
 _ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
 _VECTORS = "SELECT row, CAST(vector AS BLOB) FROM vectors WHERE row BETWEEN ? AND ?"
 _DISPLAYS = "SELECT row, CAST(data AS BLOB) FROM displays WHERE row BETWEEN ? AND ?"
@@ -40,8 +40,8 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class KeptItem:
-    """What there is at one row: the record when it can be proven, the trouble when something is wrong with it.
+class CheckedRow:
+    """What there is at one row: the record when it can be proven, the problem when something is wrong with it.
 
     Both, when its vector was to be had from the index file alone. `id` is None where nothing names the item any more.
     """
@@ -49,13 +49,13 @@ class KeptItem:
     row: int
     id: str | None
     record: Record | None
-    trouble: str | None
+    problem: str | None
     is_indexed_rightly: bool = True
 
 
-def kept_items(
+def checked_rows(
     connection: apsw.Connection, dim: int, classes: Sequence[str], index: Index | None
-) -> tuple[int, Iterator[KeptItem]]:
+) -> tuple[int, Iterator[CheckedRow]]:
     """Return how many rows there are, and what is at each, in their order.
 
     `index` is the published one when it is sound; its vectors (float32, (n, dim)) are compared with those of the
@@ -86,10 +86,10 @@ def _examined(
     dim: int,
     classes: Sequence[str],
     index: Index | None,
-) -> Iterator[KeptItem]:
+) -> Iterator[CheckedRow]:
     indexed = {} if index is None else dict(zip(index.rows.tolist(), range(len(index.rows)), strict=True))
     names: Mapping[int, str] | None = None
-    mender = Mender()
+    bit_repair = BitRepair()
     for start in range(0, len(numbers), ROWS_AT_ONCE):
         some = numbers[start : start + ROWS_AT_ONCE].tolist()
         items, vectors, displays = (_found(connection, sql, some) for sql in (_ITEMS, _VECTORS, _DISPLAYS))
@@ -98,10 +98,10 @@ def _examined(
             data = displays.get(row, (None, None))[1]
             place = indexed.get(row)
             spare = None if index is None or place is None else index.vectors[place].astype("<f4").tobytes()
-            item = _judged(row, items.get(row), vector, data, spare, dim, classes, mender)
+            item = _judged(row, items.get(row), vector, data, spare, dim, classes, bit_repair)
             if item.record is None:
                 names = _names(connection) if names is None else names
-                yield KeptItem(row, names.get(row, item.id), None, item.trouble)
+                yield CheckedRow(row, names.get(row, item.id), None, item.problem)
             else:
                 yield replace(item, is_indexed_rightly=spare is None or spare == item.record.vector.tobytes())
 
@@ -138,24 +138,24 @@ def _judged(
     spare: bytes | None,
     dim: int,
     classes: Sequence[str],
-    mender: Mender,
-) -> KeptItem:
+    bit_repair: BitRepair,
+) -> CheckedRow:
     if item is None:
-        return KeptItem(row, None, None, "its row can't be read")
+        return CheckedRow(row, None, None, "its row can't be read")
     *columns, kept_digest = item
     id_ = None if columns[1] is None else _readable(columns[1])
     if data is None:
-        return KeptItem(row, id_, None, "its picture can't be read")
-    for candidate, trouble in ((vector, None), (spare, "its vector is damaged")):
-        if candidate is not None and digest_of((*columns, candidate, data)) == kept_digest:
-            return _proven(row, columns, candidate, data, trouble, dim, classes)
+        return CheckedRow(row, id_, None, "its picture can't be read")
+    for candidate, problem in ((vector, None), (spare, "its vector is damaged")):
+        if candidate is not None and row_checksum((*columns, candidate, data)) == kept_digest:
+            return _proven(row, columns, candidate, data, problem, dim, classes)
     if vector is None:
-        return KeptItem(row, id_, None, "its vector can't be read")
-    whole: Any = mender.mended((*columns, vector, data), kept_digest or b"")
+        return CheckedRow(row, id_, None, "its vector can't be read")
+    whole: Any = bit_repair.repaired((*columns, vector, data), kept_digest or b"")
     if whole is not None:
         *columns, vector, data = whole
         return _proven(row, columns, vector, data, "one of its bits is flipped", dim, classes)
-    return KeptItem(row, id_, None, "it is not what its digest says")
+    return CheckedRow(row, id_, None, "it is not what its digest says")
 
 
 def _proven(
@@ -163,10 +163,10 @@ def _proven(
     columns: Sequence[Any],
     vector: bytes,
     data: bytes,
-    trouble: str | None,
+    problem: str | None,
     dim: int,
     classes: Sequence[str],
-) -> KeptItem:
+) -> CheckedRow:
     """Return an item that is as it was written, unless it was never one that a catalogue may have."""
     id_, label, attributes, content, media_type = (bytes(columns[place]).decode() for place in (1, 2, 4, 5, 6))
     try:
@@ -181,10 +181,10 @@ def _proven(
         )
         check_change(record, dim, classes)
     except ValueError as error:
-        return KeptItem(row, id_, None, str(error))
+        return CheckedRow(row, id_, None, str(error))
     if not is_shown(record.display):
-        return KeptItem(row, id_, None, "its picture is none that a page can show")
-    return KeptItem(row, id_, record, trouble)
+        return CheckedRow(row, id_, None, "its picture is none that a page can show")
+    return CheckedRow(row, id_, record, problem)
 
 
 def _readable(id_: bytes) -> str:

@@ -1,12 +1,12 @@
 """Sub-directories for the time of one run; what a killed run has left of its own is removed by the next."""
 
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from models.files import AlreadyLocked, directory_locked
 
 _KINDS = ("examined", "repaired", "restored", "dropped")
 _ENDING = ".tmp"
@@ -16,27 +16,17 @@ _ENDING = ".tmp"
 def scratch(directory: Path, kind: str) -> Iterator[Path]:
     """Give a new sub-directory that goes when the block ends, locked so that no other run sweeps it. Raises OSError."""
     with ExitStack() as held:
-        with _locked(directory):  # so that no one sweeps it before it is locked
+        with directory_locked(directory):  # so that no one sweeps it before it is locked
             place = Path(tempfile.mkdtemp(prefix=f"{kind}-", suffix=_ENDING, dir=directory))
-            held.enter_context(_locked(place))
+            held.enter_context(directory_locked(place))
         held.callback(shutil.rmtree, place, ignore_errors=True)
         yield place
 
 
-def sweep(directory: Path) -> None:
+def sweep_scratch(directory: Path) -> None:
     """Remove what killed runs have left in a directory, as far as that may be changed."""
-    with suppress(OSError), _locked(directory):
+    with suppress(OSError), directory_locked(directory):
         for kind in _KINDS:
             for place in directory.glob(f"{kind}-????????{_ENDING}"):
-                with suppress(BlockingIOError), _locked(place, fcntl.LOCK_NB):
+                with suppress(AlreadyLocked), directory_locked(place, 0):
                     shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _locked(directory: Path, wait: int = 0) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | wait)
-        yield
-    finally:
-        os.close(descriptor)
