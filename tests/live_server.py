@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import processes
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test has waited in vain. Nothing that passes depends on it."""
 
 # Tests that are started in the background inherit that some signals are ignored; a person's server does not.

@@ -454,7 +454,7 @@ READ_ONLY = """
 import os, sys
 def watched(event, arguments):
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-        if str(arguments[0]) != "/dev/null" and not isinstance(arguments[0], int):
+        if not str(arguments[0]).startswith("/dev/") and not isinstance(arguments[0], int):
             os.write(2, f"wrote to {arguments[0]}\\n".encode())
     elif event in ("os.mkdir", "os.rename", "os.remove", "tempfile.mkstemp", "tempfile.mkdtemp"):
         os.write(2, f"{event} {arguments}\\n".encode())
