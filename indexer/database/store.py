@@ -181,7 +181,8 @@ class Store:
     @property
     def is_current(self) -> bool:
         """Whether this may be written to: it was opened where it is, or the root still points at it. Raises
-        CatalogueDamaged."""
+        CatalogueDamaged.
+        """
         return not self._is_at_root or self.is_named
 
     @property
