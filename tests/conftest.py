@@ -34,7 +34,7 @@ PHOTOGRAPHS_OF_A_KIND = 8
 WEIGHTS_MOVED = 4096
 
 BESIDE_THE_CHECKOUT = Path(__file__).parent.parent.parent / "shared" / "datasets" / "fashion-mnist"
-if fashion_mnist.DATA_DIR_VARIABLE not in os.environ and BESIDE_THE_CHECKOUT.is_dir():
+if not os.environ.get(fashion_mnist.DATA_DIR_VARIABLE) and BESIDE_THE_CHECKOUT.is_dir():
     os.environ[fashion_mnist.DATA_DIR_VARIABLE] = str(BESIDE_THE_CHECKOUT)  # where make finds it, too
 
 
@@ -42,6 +42,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """End at once where Fashion-MNIST can't be had: nearly every test needs it."""
     if hasattr(session.config, "workerinput"):  # whoever started this worker has looked
         return
+    folder = fashion_mnist.data_directory()
+    if not all((folder / name).exists() for name in fashion_mnist.FILES):
+        session.config.get_terminal_writer().line(f"Fashion-MNIST is not in {folder}: downloading it ...")
     try:
         fashion_mnist.locate()
     except LookalikeError as error:

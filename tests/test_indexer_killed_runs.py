@@ -69,6 +69,7 @@ def say(word):
 
 def index(kind, directory, event, nth):
     os.setpgid(0, 0)
+    signal.alarm({int(2 * PATIENCE)})  # it does not wait for ever where the test itself was killed
     death = Death(event, nth, lambda: say(event), signal.pause)
     death.watch_files()
     death.is_near = True

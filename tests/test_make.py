@@ -4,7 +4,6 @@ import http.client
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkouts import fresh_checkout, plain_environment
 from PIL import Image
 
 from models.datasets.fashion_mnist import Split
@@ -23,19 +23,7 @@ PATIENCE = 300.0
 @pytest.fixture(scope="module")
 def checkout(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that git knows, and nothing that was made from them."""
-    directory = tmp_path_factory.mktemp("fresh") / "lookalike"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (project / name).is_file():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / name, directory / name)
-    return directory
+    return fresh_checkout(project, tmp_path_factory.mktemp("fresh") / "lookalike")
 
 
 @pytest.fixture
@@ -47,20 +35,11 @@ def offline(checkout: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
         proxy = f"http://127.0.0.1:{kept.getsockname()[1]}"
         nowhere = {"LOOKALIKE_DATA_DIR": str(tmp_path / "data"), "no_proxy": "", "NO_PROXY": ""}
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
-        yield _environment() | nowhere | proxies
-
-
-def _environment() -> dict[str, str]:
-    # What a test run sets for itself must not reach the make under test.
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH"))
-    }
+        yield plain_environment() | nowhere | proxies
 
 
 def _run(checkout: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=checkout, env=_environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, env=plain_environment(), capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -71,7 +50,7 @@ def _served(
     server = subprocess.Popen(
         [*shlex.split(command), *settings],
         cwd=checkout,
-        env=_environment() if environment is None else environment,
+        env=plain_environment() if environment is None else environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -188,6 +167,6 @@ def test_the_readmes_three_commands_lead_from_a_folder_of_photos_to_a_page(check
 
 
 def test_make_without_a_target_lists_the_targets(checkout: Path) -> None:
-    listed = subprocess.run(["make"], cwd=checkout, env=_environment(), capture_output=True, text=True, check=True)
+    listed = subprocess.run(["make"], cwd=checkout, env=plain_environment(), capture_output=True, text=True, check=True)
     for target in ("serve", "test", "check", "bench", "train", "help"):
         assert f"make {target}" in listed.stdout

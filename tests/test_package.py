@@ -1,9 +1,7 @@
 """The wheel, as somebody installs it: into an environment without it, used from a folder that is not the checkout's."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from checkouts import fresh_checkout, plain_environment
 from PIL import Image
 
 from models.datasets.fashion_mnist import Split
@@ -27,17 +26,7 @@ NOT_IN_A_WHEEL = {"tests", "benchmarks", "docs"}
 def wheel(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of a copy of the checkout: a build leaves files beside what it builds from."""
     place = tmp_path_factory.mktemp("package")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (project / name).is_file():
-            (place / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / name, place / "source" / name)
+    fresh_checkout(project, place / "source")
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, place / "source"],
         check=True,
@@ -68,13 +57,9 @@ def _site_packages() -> list[str]:
     return [path for path in sys.path if path == own or path.endswith("site-packages")]
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-
-
 def _run(directory: Path, *command: str | Path) -> str:
     done = subprocess.run(
-        command, cwd=directory, env=_environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
+        command, cwd=directory, env=plain_environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -120,7 +105,7 @@ def test_it_indexes_asks_and_serves_from_another_folder(
     with subprocess.Popen(
         [command, "serve", "--port", "0", "--catalogue", "mine"],
         cwd=tmp_path,
-        env=_environment(),
+        env=plain_environment(),
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
@@ -152,7 +137,7 @@ if __name__ == "__main__":
     embedder = lookalike.load()
     with lookalike.Catalogue.open("catalogue", embedder.card.fingerprint) as catalogue:
         engine = lookalike.Engine(embedder, catalogue)
-        result = engine.search(pathlib.Path("photos/1.png").read_bytes(), k=1)
+        result = engine.search(pathlib.Path("photos/1.png").read_bytes(), lookalike.Query(k=1))
         print(json.dumps({
             "light": light,
             "added": done.report.added,
@@ -173,7 +158,7 @@ if __name__ == "__main__":
         "told": "catalogue/failures.jsonl",
         "again": [0, 3, 1],
         "first": "1.png",
-        "names": ["Catalogue", "Engine", "index", "load", "main"],
+        "names": ["Catalogue", "Engine", "Query", "index", "load", "main"],
     }
 
 

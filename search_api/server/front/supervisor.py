@@ -129,7 +129,7 @@ class Supervisor:
         elif failure is not None:
             self._fail(failure)
         elif epoch == self._epoch:
-            self._spawn_all(epoch)
+            self._spawn(epoch)  # the others once it serves, so that it need not share the processors with them
 
     def _replace_fork_server(self) -> None:
         """Fork the fork server anew: workers go on; the new one reads what there is now."""
@@ -207,6 +207,8 @@ class Supervisor:
         if not self._is_ready:
             self._is_ready = True
             self._on_ready()
+            for _ in range(self._wanted - 1):
+                self._spawn(self._epoch)
 
     def _switch_to(self, fresh: list[WorkerHandle]) -> None:
         assert self._next_epoch is not None

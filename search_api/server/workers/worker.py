@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from models.errors import LookalikeError
 from search_api.server.frames import Hello, RequestHead, answer_frame, hello_frame, read_request
@@ -35,16 +36,19 @@ def work(make_application: Callable[[], Application], channels: Sequence[socket.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.setswitchinterval(_SWITCH_SECONDS)
     give_back_large_blocks()
+    application = None
     try:
         application = make_application()
+        hello = _hello(application)
     except LookalikeError as error:
-        channels[0].sendall(hello_frame(Hello(os.getpid(), str(error), 0, None)))
-        return
+        hello = Hello(os.getpid(), str(error), 0, None)
     except Exception:
         log.exception("A worker could not start")
-        channels[0].sendall(hello_frame(Hello(os.getpid(), UNEXPECTED, 0, None)))
+        hello = Hello(os.getpid(), UNEXPECTED, 0, None)
+    with suppress(OSError):  # the front may be gone
+        channels[0].sendall(hello_frame(hello))
+    if application is None:
         return
-    channels[0].sendall(hello_frame(_hello(application)))
     threads = [threading.Thread(target=_serve, args=(channel, application), daemon=True) for channel in channels[:-1]]
     for thread in threads:
         thread.start()
