@@ -1,6 +1,7 @@
 """One run of the server in the front: from its first worker to its end."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 import uvloop
 
-from search_api.errors import ServerFailed
+from search_api.errors import LogNotWritable, ServerFailed
 from search_api.server.front.access_log import AccessLog
 from search_api.server.front.front import Front
 from search_api.server.front.lanes import LaneName
@@ -20,6 +21,8 @@ from search_api.server.front.supervisor import Supervisor
 from search_api.server.limits import Limits
 from search_api.server.listening import BACKLOG, url_of
 from search_api.server.workers.fork_server import ForkServer, Prepare
+
+log = logging.getLogger(__name__)
 
 PICTURE_THREADS = 1
 """Of a worker. A picture being decoded can take hundreds of megabytes, and occupies a core."""
@@ -128,7 +131,10 @@ class Service:
             self._stop.set()
             return
         if self._access_log is not None:
-            self._access_log.reopen()
+            try:
+                self._access_log.reopen()
+            except LogNotWritable as error:
+                log.error("%s", error)
         self._supervisor.reload()
 
     def _fail(self, sentence: str) -> None:
