@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import uvloop
 
+from models.allocator import give_back_large_blocks
 from search_api.errors import LogNotWritable, ServerFailed
 from search_api.server.front.access_log import AccessLog
 from search_api.server.front.front import Front
@@ -29,9 +30,13 @@ PICTURE_THREADS = 1
 
 _RESERVED_FILES = 256
 
+_PIECE = 128 * 1024
+"""Bytes of the larger pieces in which bodies arrive: when all is answered, they must not stay with the front."""
+
 
 def run(service: "Service") -> None:
     """Run the server until it is told to stop. Raises ServerFailed."""
+    give_back_large_blocks(_PIECE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(service.run())
     service.wait_for_end()
