@@ -153,9 +153,7 @@ class _Client:
         loop = asyncio.get_running_loop()
         with connection:
             await loop.sock_connect(connection, (self._server.host, self._server.port))
-            await loop.sock_sendall(
-                connection, f"GET {LARGE_ANSWER} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * _PIPELINED
-            )
+            await loop.sock_sendall(connection, f"GET {LARGE_ANSWER} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * _PIPELINED)
             self.begun.set()
             while True:  # ends with an error when the server resets the connection
                 await asyncio.sleep(_TRICKLE_SECONDS)
