@@ -9,6 +9,7 @@ SAMPLE := catalogues/sample
 ifeq ($(CATALOGUE),sample)
 override CATALOGUE := $(SAMPLE)
 endif
+TEST_WORKERS ?= 2
 MODEL_OUT ?= reports/trained
 RECIPE ?= quick
 # Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
@@ -47,11 +48,11 @@ serve: .venv/serving ## set everything up once, then serve the page and the API
 index: .venv/serving
 	@$(FILL); [ $$code = 4 ] || exit $$code
 
-train: .venv/developing ## train RECIPE, quick (10 minutes) or full (hours), into MODEL_OUT
+train: .venv/developing ## train RECIPE, quick (10 to 25 minutes) or full (hours), into MODEL_OUT
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
-test: .venv/developing browser ## run all the tests
-	@$(BIN)/python -m pytest
+test: .venv/developing browser ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(TESTS)
 
 check: style test ## format, lint, types, tests
 
@@ -63,11 +64,11 @@ style: .venv/developing
 format: .venv/developing ## bring the code into format
 	@$(BIN)/ruff format --quiet && $(BIN)/ruff check --fix --quiet
 
-bench: .venv/developing ## measure against the obvious ways; prints ratios
-	@$(BIN)/python -m benchmarks
+bench: .venv/developing ## measure against the obvious ways; prints ratios; BENCH chooses what
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 screenshots: .venv/developing browser ## take the README's pictures anew from servers at PORT, SAMPLE_PORT and MINE_PORT
-	@$(BIN)/lookalike evaluate --report docs/report
+	@$(BIN)/lookalike evaluate --report docs/report $(if $(ITEMS),--items $(ITEMS))
 	@$(BIN)/python docs/screenshots.py http://$(HOST):$(PORT) http://$(HOST):$(SAMPLE_PORT) \
 		http://$(HOST):$(MINE_PORT)
 

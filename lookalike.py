@@ -1,56 +1,45 @@
-"""The command: parse, call the rooms, print. Results go to stdout, progress and errors to stderr.
+"""Visual search for fashion catalogues: the one name that a user's code needs.
 
-Rooms are imported inside the commands, so that `--help` and usage errors answer at once.
+`index` fills a catalogue from a folder, a table or a name; `load` gives the model; `Catalogue.open` a catalogue; and
+`Engine` answers a `Query` with both. Each is imported when it is first named, so that `import lookalike` costs nothing.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import click
+if TYPE_CHECKING:
+    from commands.command_line import main
+    from indexer.catalogue.local import LocalCatalogue as Catalogue
+    from indexer.directory import index
+    from models import load
+    from search_api.engine import Engine
+    from search_api.query import Query
 
-from commands import exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
+__all__ = ["Catalogue", "Engine", "Query", "index", "load", "main"]
 
-
-class _Commands(click.Group):
-    """Commands whose known failures are one line on stderr and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from models.errors import LookalikeError
-
-        try:
-            return super().invoke(ctx)
-        except LookalikeError as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted. Run the same command again to go on.", err=True)
-            raise click.exceptions.Exit(130) from None
-
-
-@click.group(
-    cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with: lookalike index fashion-mnist && lookalike serve",
-)
-def main() -> None:
-    """Visual search for fashion catalogues."""
+_HOMES = {
+    "Catalogue": ("indexer.catalogue.local", "LocalCatalogue"),
+    "Engine": ("search_api.engine", "Engine"),
+    "Query": ("search_api.query", "Query"),
+    "index": ("indexer.directory", "index"),
+    "load": ("models", "load"),
+    "main": ("commands.command_line", "main"),
+}
+"""The module of each name, and what it is called there."""
 
 
-for command in (
-    learning.train,
-    learning.evaluate,
-    sampling.sample,
-    indexing.index_command,
-    reindexing.reindex,
-    items.items,
-    exporting.export_similar,
-    searching.search,
-    searching.similar,
-    serving.serve,
-    serving.info,
-    upkeep.verify,
-    upkeep.backup,
-    upkeep.restore,
-):
-    main.add_command(command)
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, its_name = _HOMES[name]
+    return getattr(import_module(module), its_name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 if __name__ == "__main__":
+    from commands.command_line import main
+
     main()

@@ -19,8 +19,8 @@ from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
 from models.embedder import as_views
 from models.errors import BundleDamaged
-from models.evaluation.classification_metrics import recognition
-from models.evaluation.retrieval_metrics import class_retrieval, looks
+from models.evaluation.classification_metrics import classification_metrics
+from models.evaluation.retrieval_metrics import class_retrieval, instance_recall
 from models.runtime import LiteRTEmbedder
 
 SHIPPED = "float32 (shipped)"
@@ -106,8 +106,8 @@ def _quality(name: str, embedder: LiteRTEmbedder, shipped: LiteRTEmbedder, test:
     views = as_views(test.images)
     vectors, probabilities = embedder.embed(views)
     least = float(np.einsum("nd,nd->n", vectors, shipped.embed(views)[0]).min())
-    found, named = class_retrieval(vectors, test.labels), recognition(probabilities, test.labels)
-    seen = looks(lambda images: embedder.embed(as_views(images))[0], test.images)["mean"]
+    found, named = class_retrieval(vectors, test.labels), classification_metrics(probabilities, test.labels)
+    seen = instance_recall(lambda images: embedder.embed(as_views(images))[0], test.images)["mean"]
     return (
         f"{name}: accuracy {named.accuracy:.4f}, P@10 {found.precision_at_10:.4f}, mAP@R {found.map_at_r:.4f}, "
         f"looks {seen:.4f}, calibration error {named.expected_calibration_error:.4f}; least cosine {least:.4f}."

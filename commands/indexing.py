@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sized
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,38 +121,25 @@ def _bring_up_to_date(
     workers: int | None,
     choices: dict[str, bool],
 ) -> int:
-    from indexer.catalogue.local import LocalCatalogue
-    from indexer.pipeline import indexing
-    from indexer.pipeline.failures import REPORT_FILE, FailureReport
-    from indexer.upkeep.page_checksums import note_pages
+    from indexer.directory import index_into
 
-    card = embedder.card
-    with (
-        closing(LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
-        FailureReport(report_file or directory / REPORT_FILE) as failures,
-        progress_bar("item") as progress,
-        progress_bar("vector") as joining,
-    ):
-        progress(0, _rows(items))
-        try:
-            report = indexing.index(
-                items,
-                embedder,
-                catalogue,
-                progress,
-                _telling(progress, failures),
-                workers=workers,
-                publishing=joining,
-                **choices,
-            )
-        finally:
-            if report_file is None and not failures.count:
-                failures.path.unlink(missing_ok=True)
-        total = len(catalogue)
-    note_pages(directory)
+    with progress_bar("item") as progress, progress_bar("vector") as joining:
+        indexed = index_into(
+            directory,
+            items,
+            embedder,
+            progress,
+            lambda failure: progress.count_failure(),
+            report=report_file,
+            workers=workers,
+            publishing=joining,
+            **choices,
+        )
+    report = indexed.report
     is_done = not (report.added or report.updated or report.failed or report.pruned)
     click.echo(
-        f"{directory}: {'nothing to do: ' if is_done else ''}{_summed_up(report)}, {total} items.{_where(failures)}"
+        f"{directory}: {'nothing to do: ' if is_done else ''}{_summed_up(report)}, {indexed.items} items."
+        f"{_where(indexed.failures)}"
     )
     return SOME_FAILED if report.failed else 0
 
@@ -174,7 +161,8 @@ def _foretell(
         progress = stack.enter_context(progress_bar("item"))
         progress(0, _rows(items))
         report = indexing.preview(items, catalogue, progress, _telling(progress, failures), **choices)
-    click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{_where(failures)}")
+    where = _where(failures.path if failures is not None and failures.count else None)
+    click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{where}")
     return SOME_FAILED if report.failed else 0
 
 
@@ -237,5 +225,5 @@ def _summed_up(report: "IndexReport") -> str:
     )
 
 
-def _where(failures: "FailureReport | None") -> str:
-    return f" What failed, and what to do: {failures.path}" if failures is not None and failures.count else ""
+def _where(failures: Path | None) -> str:
+    return f" What failed, and what to do: {failures}" if failures is not None else ""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.options import catalogue_option, where_option
-from commands.searching import where_of
+from commands.options import catalogue_option, where_of, where_option
 
 if TYPE_CHECKING:
     from indexer.records import Item

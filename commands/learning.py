@@ -6,6 +6,7 @@ import click
 
 from commands.options import data_dir_option, directory, json_option, model_option
 from commands.terminal import print_json, progress_bar
+from models.training.precision import AUTO, PRECISIONS
 
 
 @click.command(epilog="Example: lookalike train --recipe quick --out my-model")
@@ -13,10 +14,17 @@ from commands.terminal import print_json, progress_bar
     "--recipe", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How to train."
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw anew what the recipe leaves to chance.")
+@click.option(
+    "--precision",
+    type=click.Choice([AUTO, *PRECISIONS]),
+    default=AUTO,
+    show_default=True,
+    help="What to compute in; auto: the fastest on this processor.",
+)
 @click.option("--out", type=directory, required=True, help="Where the model bundle goes.")
 @click.option("--photos", type=directory, help="Photographs to learn from too, a sub-folder a kind of garment.")
 @data_dir_option
-def train(recipe: str, seed: int | None, out: Path, photos: Path | None, data_dir: Path | None) -> None:
+def train(recipe: str, seed: int | None, precision: str, out: Path, photos: Path | None, data_dir: Path | None) -> None:
     """Train a model and write it as a bundle.
 
     A stopped run goes on where it was when the command is given again.
@@ -24,7 +32,9 @@ def train(recipe: str, seed: int | None, out: Path, photos: Path | None, data_di
     import models
     from models.training.recipes import RECIPES
 
-    chosen = RECIPES[recipe] if seed is None else RECIPES[recipe].seeded(seed)
+    chosen = RECIPES[recipe].throughout(precision=precision)
+    if seed is not None:
+        chosen = chosen.throughout(seed=seed)
     with progress_bar("step") as progress:
         card = models.train(chosen, out, data_dir, progress, progress.say, photos)
     click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")

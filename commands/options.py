@@ -1,24 +1,16 @@
 """Options that several commands take."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from search_api.limits import DEFAULT_K, MAX_K
+from search_api.parameters import LOOK, K, Parameter
+from search_api.query import Query
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
 
 directory = click.Path(file_okay=False, path_type=Path)
 data_dir_option = click.option(
@@ -44,14 +36,38 @@ where_option = click.option(
     metavar="FIELD=VALUE",
     help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
 )
-look_option = click.option(
-    "--look", type=click.FloatRange(0, 1), help="0: same kind; 1: same look (default: the model's)."
-)
-query_options = together(
-    click.option("-k", type=click.IntRange(1, MAX_K), default=DEFAULT_K, show_default=True, help="How many items."),
-    where_option,
-    look_option,
-    catalogue_option,
-    model_option,
-    json_option,
-)
+
+
+def option_of(parameter: Parameter) -> Callable[[Command], Command]:
+    """Return the option for a parameter that is a number: one dash where its name is a letter, two elsewhere."""
+    dashes = "-" if len(parameter.name) == 1 else "--"
+    kind: Any = click.IntRange if parameter.kind == "integer" else click.FloatRange
+    return click.option(
+        f"{dashes}{parameter.name}",
+        type=kind(parameter.minimum, parameter.maximum),
+        default=parameter.default,
+        show_default=parameter.default is not None,
+        help=parameter.description,
+    )
+
+
+def query_options(k: Parameter = K) -> Callable[[Command], Command]:
+    """Give a command the options of a search, and hand it the `query` that they make."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_query(*, k: int, conditions: Sequence[str], look: float | None, **others: Any) -> Any:
+            return command(query=Query(k, where_of(conditions), look), **others)
+
+        for option in (option_of(LOOK), where_option, option_of(k)):
+            with_query = option(with_query)
+        return with_query  # type: ignore[return-value]
+
+    return decorate
+
+
+def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
+    """Return the filter of typed conditions; None where there are none."""
+    from indexer.typed_filters import parse_conditions
+
+    return parse_conditions(conditions) or None

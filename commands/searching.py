@@ -1,39 +1,34 @@
 """`lookalike search` and `similar`."""
 
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.composition import open_engine
-from commands.options import query_options
+from commands.options import catalogue_option, json_option, model_option, query_options
 from commands.terminal import print_hits, print_json, print_result
+
+if TYPE_CHECKING:
+    from search_api.query import Query
 
 
 @click.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
 @click.argument("image", type=click.File("rb"))
 @click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")
-@query_options
-def search(
-    image: Any,
-    box: str | None,
-    k: int,
-    conditions: Sequence[str],
-    look: float | None,
-    catalogue: Path,
-    model: Path | None,
-    as_json: bool,
-) -> None:
+@query_options()
+@catalogue_option
+@model_option
+@json_option
+def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
     """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
     from models.pictures.boxes import Box
     from search_api.http.answers import search_answer
-    from search_api.query import Query
 
     part = None if box is None else Box.parse(box)
     with closing(open_engine(catalogue, model)) as engine:
-        result = engine.search(image.read(), Query(k, where_of(conditions), look), part)
+        result = engine.search(image.read(), query, part)
     if as_json:
         print_json(search_answer(result))
     else:
@@ -42,29 +37,17 @@ def search(
 
 @click.command(epilog="Example: lookalike similar test-00042 --json")
 @click.argument("item_id", metavar="ID")
-@query_options
-def similar(
-    item_id: str,
-    k: int,
-    conditions: Sequence[str],
-    look: float | None,
-    catalogue: Path,
-    model: Path | None,
-    as_json: bool,
-) -> None:
+@query_options()
+@catalogue_option
+@model_option
+@json_option
+def similar(item_id: str, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
     """Find the items that look like the item ID; never the item itself."""
     from search_api.http.answers import hit_answer
-    from search_api.query import Query
 
     with closing(open_engine(catalogue, model)) as engine:
-        hits = engine.similar(item_id, Query(k, where_of(conditions), look))
+        hits = engine.similar(item_id, query)
     if as_json:
         print_json([hit_answer(hit) for hit in hits])
     else:
         print_hits(hits)
-
-
-def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
-    from indexer.typed_filters import parse_conditions
-
-    return parse_conditions(conditions) or None

@@ -1,6 +1,6 @@
-"""Changes of a picture that leave the garment the same: what training varies, and what `looks` is measured with.
+"""Augmentations that leave the garment the same: what training varies, and what instance recall is measured with.
 
-Every change takes images, uint8 (n, 28, 28), 0 = background, and a generator, draws its strength for each image by
+Every one takes images, uint8 (n, height, width), 0 = background, and a generator, draws its strength for each image by
 itself, and returns new images of the same shape and dtype.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Images: TypeAlias = NDArray[np.uint8]
-Change: TypeAlias = Callable[[Images, np.random.Generator], Images]
+Augmentation: TypeAlias = Callable[[Images, np.random.Generator], Images]
 
 
 def _rounded(values: NDArray[np.float32]) -> Images:
@@ -137,7 +137,7 @@ def erase(images: Images, rng: np.random.Generator, smallest: int = 4, largest: 
     return result
 
 
-LOOKS: Mapping[str, Change] = MappingProxyType(
+AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
     {
         "shift": shift,
         "rotate": rotate,
@@ -150,31 +150,31 @@ LOOKS: Mapping[str, Change] = MappingProxyType(
         "noise": noise,
     }
 )
-"""The nine changes under which an item must still find itself."""
+"""The nine under which an item must still find itself."""
 
 
-def for_some(change: Change, share: float, images: Images, rng: np.random.Generator) -> Images:
-    """Apply a change to each image with that probability, and leave the others as they are."""
+def for_some(augmentation: Augmentation, share: float, images: Images, rng: np.random.Generator) -> Images:
+    """Apply an augmentation to each image with that probability, and leave the others as they are."""
     chosen = np.flatnonzero(rng.random(len(images)) < share)
     if len(chosen) == 0:
         return images
     result = images.copy()
-    result[chosen] = change(images[chosen], rng)
+    result[chosen] = augmentation(images[chosen], rng)
     return result
 
 
-def gently_changed(images: Images, rng: np.random.Generator, erased: float) -> Images:
+def weakly_augmented(images: Images, rng: np.random.Generator, erased: float) -> Images:
     """Shift by up to 1 pixel, flip half, erase a rectangle in the share `erased`."""
     images = shift(images, rng, most=1)
     images = for_some(flip, 0.5, images, rng)
     return for_some(erase, erased, images, rng)
 
 
-def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
-    """Change each image in several of the ways that `looks` measures."""
+def strongly_augmented(images: Images, rng: np.random.Generator) -> Images:
+    """Change each image in several of the ways under which instance recall is measured."""
     images = shift(images, rng, most=3)
     images = for_some(flip, 0.5, images, rng)
-    for change, share in (
+    for augmentation, share in (
         (rotate, 0.3),
         (scale, 0.3),
         (tone, 0.3),
@@ -182,5 +182,5 @@ def strongly_changed(images: Images, rng: np.random.Generator) -> Images:
         (noise, 0.2),
         (occlude, 0.25),
     ):
-        images = for_some(change, share, images, rng)
+        images = for_some(augmentation, share, images, rng)
     return images

@@ -48,7 +48,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer]) ->
     return float(np.exp(-(low + high) / 2))
 
 
-def reliability(
+def reliability_bins(
     probabilities: NDArray[np.float32], labels: NDArray[np.integer], bins: int = BINS
 ) -> tuple[ReliabilityBin, ...]:
     """Return the reliability diagram's equal-width bins, lowest confidence first (arXiv 1706.04599, sec. 2).
@@ -85,7 +85,7 @@ def expected_calibration_error(
 
     `probabilities` is (n, classes) with rows that sum to 1, `labels` integer (n,).
     """
-    return mean_gap(reliability(probabilities, labels, bins))
+    return mean_gap(reliability_bins(probabilities, labels, bins))
 
 
 def mean_gap(bins: Sequence[ReliabilityBin]) -> float:

@@ -15,11 +15,11 @@ CARD_FILE = "card.json"
 CARD_FORMAT = 3
 KERAS_FILE = "classifier.keras"
 RUNTIME_FILE = "embedder.tflite"
-FAMILIARITY_FILE = "familiarity.npz"
+OOD_SCORE_FILE = "familiarity.npz"
 CONFIDENCE_FILE = "confidence.npz"
 PHOTOGRAPHS_FILE = "photographs.txt"
 
-_NEEDED = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
+_NEEDED = RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE
 
 _SHARE_TOLERANCE = 1e-6
 

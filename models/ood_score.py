@@ -27,7 +27,7 @@ _QUANTILES = 401
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Familiarity:
+class OodScore:
     """Where known vectors lie.
 
     `whitening`, float32 (dim, dim), turns differences from a class's mean into such of unit variance. So turned,
@@ -49,7 +49,7 @@ class Familiarity:
         weights: NDArray[np.floating] | None = None,
         others: NDArray[np.floating] | None = None,
         used: NDArray[np.bool_] | None = None,
-    ) -> "Familiarity":
+    ) -> "OodScore":
         """Fit to vectors of training images, float32 (n, dim), n well above dim, of every class 0 to the highest.
 
         `held_out` are vectors of pictures that were not learned from, float32 (m, dim), and `weights` (m,) what each
@@ -107,7 +107,7 @@ class Familiarity:
         write_arrays(path, {**arrays, "whitening": self.whitening, "distances": self.distances})
 
     @classmethod
-    def load(cls, path: Path, classes: int, dim: int, data: bytes | None = None) -> "Familiarity":
+    def load(cls, path: Path, classes: int, dim: int, data: bytes | None = None) -> "OodScore":
         """Read what `save` wrote, or was read of it already. Raises ValueError, for other shapes too, or OSError."""
         known = cls(*read_arrays(path, "means", "others", "whitening", "distances", data=data))
         fits = known.others.ndim == 2 and known.others.shape[1] == dim and known.distances.ndim == 1

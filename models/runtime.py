@@ -17,12 +17,12 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities, Vectors
-from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, RUNTIME_FILE, ModelCard, read_card
+from models.card import CONFIDENCE_FILE, OOD_SCORE_FILE, RUNTIME_FILE, ModelCard, read_card
 from models.embedder import View
 from models.errors import BundleDamaged
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
-from models.ood_score import Familiarity
+from models.ood_score import OodScore
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.preprocessing import preprocessing_named
@@ -48,7 +48,7 @@ class Bundle:
 def read_bundle(directory: Path) -> Bundle:
     """Read the files of a bundle. Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld."""
     card = read_card(directory)
-    names = RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE
+    names = RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE
     try:
         return Bundle(directory, card, *[(directory / name).read_bytes() for name in names])
     except OSError as error:
@@ -80,7 +80,7 @@ class LiteRTEmbedder:
             ) from error
         directory, classes = bundle.directory, len(self._card.classes)
         try:
-            self._known = Familiarity.load(directory / FAMILIARITY_FILE, classes, self._card.dim, bundle.familiarity)
+            self._known = OodScore.load(directory / OOD_SCORE_FILE, classes, self._card.dim, bundle.familiarity)
             self._confidence = MatchConfidence.load(directory / CONFIDENCE_FILE, classes, bundle.confidence)
         except ValueError as error:
             raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
@@ -96,7 +96,7 @@ class LiteRTEmbedder:
         return self._bundle
 
     @property
-    def known(self) -> Familiarity:
+    def known(self) -> OodScore:
         """Where the vectors of known classes lie."""
         return self._known
 

@@ -79,11 +79,3 @@ def weighted(vectors: Vectors, parts: Sequence[VectorPart], weights: Mapping[str
     factors = np.array([full[part.name] / part.share for part in parts], np.float32)
     result: Vectors = vectors * np.repeat(factors, [part.dim for part in parts])
     return result
-
-
-def with_look(vectors: Vectors, parts: Sequence[VectorPart], look: float) -> Vectors:
-    """Return queries that find by `(1 - look) * cosine of the kind + look * cosine of the look`, as `weighted` does.
-
-    Raises UnknownPart where the look can't be told from the rest of the vector.
-    """
-    return weighted(vectors, parts, weights_of_look(parts, look))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from models.pictures.decoding import decode
 from models.vector_parts import look_share
 from search_api.engine_state import EmbeddedPicture, EngineState, Reading
 from search_api.errors import Busy
-from search_api.limits import DEFAULT_LIMIT, MAX_WAIT
+from search_api.parameters import LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Engine:
         with self.reading() as state:
             return state.display(item_id)
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = DEFAULT_LIMIT) -> "Page":
+    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = cast("int", LIMIT.default)) -> "Page":
         """Ask the latest state: see `EngineState.browse`."""
         with self.reading() as state:
             return state.browse(where, offset, limit)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
 from search_api.errors import LookNotAvailable, PageOutOfRange
-from search_api.limits import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+from search_api.parameters import LIMIT, OFFSET
 from search_api.query import ANY, Query
 from search_api.results import EngineInfo, Match, Matches, Prediction, SearchResult
 
@@ -117,15 +117,16 @@ class EngineState:
         """Return the picture of an item as a page shows it. Raises UnknownItem."""
         return self._catalogue.display(item_id)
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = DEFAULT_LIMIT) -> "Page":
+    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = cast("int", LIMIT.default)) -> "Page":
         """Return one page of items in order of id, with the number of all that fit.
 
         `limit` is 1 to 100 and `offset` at least 0. Raises PageOutOfRange, InvalidFilter.
         """
-        if not 1 <= limit <= MAX_LIMIT:
-            raise PageOutOfRange(f"limit must be between 1 and {MAX_LIMIT}, not {limit}.")
-        if not 0 <= offset <= MAX_OFFSET:
-            raise PageOutOfRange(f"offset must be between 0 and {MAX_OFFSET}, not {offset}.")
+        for parameter, value in ((LIMIT, limit), (OFFSET, offset)):
+            if not parameter.allows(value):
+                raise PageOutOfRange(
+                    f"{parameter.name} must be between {parameter.minimum} and {parameter.maximum}, not {value}."
+                )
         return self._catalogue.browse(where, offset=offset, limit=limit)
 
     def counts(self) -> Mapping[str, int]:

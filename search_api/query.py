@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from models.errors import InvalidWeights
 from search_api.errors import KOutOfRange, LookOutOfRange
-from search_api.limits import DEFAULT_K, MAX_K
+from search_api.parameters import LOOK, K
 
 if TYPE_CHECKING:
     from indexer.records import Where
@@ -25,7 +25,7 @@ class Query:
     Raises KOutOfRange, LookOutOfRange, and InvalidWeights where there are both weights and a look.
     """
 
-    k: int = DEFAULT_K
+    k: int = cast("int", K.default)
     where: "Where | None" = None
     look: float | None = None
     weights: Mapping[str, float] | None = None
@@ -33,9 +33,9 @@ class Query:
 
     def __post_init__(self) -> None:
         """Refuse numbers that are out of range."""
-        if not 1 <= self.k <= MAX_K:
-            raise KOutOfRange(f"k must be between 1 and {MAX_K}, not {self.k}.")
-        if self.look is not None and not 0 <= self.look <= 1:  # nor is NaN
+        if not K.allows(self.k):
+            raise KOutOfRange(f"k must be between {K.minimum} and {K.maximum}, not {self.k}.")
+        if self.look is not None and not LOOK.allows(self.look):
             raise LookOutOfRange(f"look must be between 0 (same kind) and 1 (same look), not {self.look}.")
         if self.look is not None and self.weights is not None:
             raise InvalidWeights("A look stands for weights of its own. Give a look or weights, not both.")

@@ -19,6 +19,7 @@ from models.datasets.fashion_mnist import Split
 from models.runtime import LiteRTEmbedder
 
 ITEMS = 600
+PATIENCE_MS = 120_000
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -62,7 +63,7 @@ def site(
             pytest.fail(f"the server did not start: {said}")
         server.terminate()
         server.stderr.read()
-        assert server.wait(20) == 0
+        assert server.wait(PATIENCE_MS / 1000) == 0
 
 
 def chromium() -> str:
@@ -109,7 +110,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
         context.on("console", hear_console)
         context.on("weberror", lambda error: hear(str(error.error)))
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         # Whoever begins to listen with the click itself may be too late for the dialog.
         page.on("filechooser", lambda chooser: None)
         page.goto(path)

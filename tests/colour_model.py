@@ -7,7 +7,7 @@ from PIL import Image
 
 from models.card import (
     CONFIDENCE_FILE,
-    FAMILIARITY_FILE,
+    OOD_SCORE_FILE,
     RUNTIME_FILE,
     ModelCard,
     file_sha256,
@@ -16,7 +16,7 @@ from models.card import (
 )
 from models.embedder import View
 from models.match_confidence import MatchConfidence
-from models.ood_score import Familiarity
+from models.ood_score import OodScore
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.preprocessing import Preprocessing
@@ -52,9 +52,9 @@ def write_colour_bundle(bundle: Path) -> None:
     known = rng.normal(size=(600, DIM)).astype(np.float32)
     known /= np.linalg.norm(known, axis=1, keepdims=True)
     labels = rng.integers(0, len(CLASSES), len(known))
-    Familiarity.fit(known, labels, known).save(bundle / FAMILIARITY_FILE)
+    OodScore.fit(known, labels, known).save(bundle / OOD_SCORE_FILE)
     MatchConfidence.fit(known, labels, labels, len(CLASSES)).save(bundle / CONFIDENCE_FILE)
-    files = {name: file_sha256(bundle / name) for name in (RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE)}
+    files = {name: file_sha256(bundle / name) for name in (RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE)}
     write_card(
         ModelCard(
             name="colour",

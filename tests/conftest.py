@@ -1,8 +1,9 @@
 """What many tests share: the real data, the shipped model, and a small shop made of both."""
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
 from models.datasets.photographs import Photograph, find_photographs, unseen_by
+from models.errors import LookalikeError
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.http.app import create_app
@@ -30,6 +32,37 @@ SMALL = 300
 
 PHOTOGRAPHS_OF_A_KIND = 8
 WEIGHTS_MOVED = 4096
+
+BESIDE_THE_CHECKOUT = Path(__file__).parent.parent.parent / "shared" / "datasets" / "fashion-mnist"
+if not os.environ.get(fashion_mnist.DATA_DIR_VARIABLE) and BESIDE_THE_CHECKOUT.is_dir():
+    os.environ[fashion_mnist.DATA_DIR_VARIABLE] = str(BESIDE_THE_CHECKOUT)  # where make finds it, too
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End at once where Fashion-MNIST can't be had: nearly every test needs it."""
+    if hasattr(session.config, "workerinput"):  # whoever started this worker has looked
+        return
+    folder = fashion_mnist.data_directory()
+    if not all((folder / name).exists() for name in fashion_mnist.FILES):
+        session.config.get_terminal_writer().line(f"Fashion-MNIST is not in {folder}: downloading it ...")
+    try:
+        fashion_mnist.locate()
+    except LookalikeError as error:
+        pytest.exit(f"The tests need Fashion-MNIST. {error}", pytest.ExitCode.USAGE_ERROR)
+
+
+NOTHING_MAY_BE_MISSING = os.environ.get("LOOKALIKE_REQUIRE_ALL", os.environ.get("CI", "")).lower() in {"1", "true"}
+"""Whether a test that finds no browser, photographs, mounts or programs fails, where else it is skipped."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a failure of what is skipped where nothing may be missing."""
+    report = yield
+    if NOTHING_MAY_BE_MISSING and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and nothing may be missing here: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

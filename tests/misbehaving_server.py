@@ -16,6 +16,7 @@ from pathlib import Path
 PIECE = b"\0" * 8192
 BOMB = gzip.compress(bytes(10_000_000))  # once: a slow machine would keep whoever asks waiting
 DRIP = 0.02
+PATIENCE = 300.0
 """Seconds between single bytes."""
 
 
@@ -36,6 +37,7 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
         self.connections = self.sent = self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
         self.released = threading.Event()
+        self.three = threading.Event()
 
     @property
     def authority(self) -> str:
@@ -46,6 +48,12 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.requests]
+
+    def wait_for(self, requests: int) -> None:
+        """Wait until so many requests have come: a client that gave up may be told before the server has seen it."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.requests) < requests and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def forget(self) -> None:
         self.requests.clear()
@@ -76,6 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.tries = server.paths().count(path)
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
+            if server.at_once >= 3:
+                server.three.set()
         kind, _, self.rest = path.partition("/")
         behaviour: Callable[[], None] = getattr(self, kind.replace("-", "_"))
         try:
@@ -89,7 +99,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def good(self) -> None:
         self.answer(200, self.picture)
 
-    def slowly(self) -> None:
+    def three_at_once(self) -> None:
+        """Answer when three have been asked for at once, and leave a fourth some time to come."""
+        self.server.three.wait(PATIENCE)
         time.sleep(0.03)
         self.good()
 
@@ -208,11 +220,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Time
 
     def silent(self) -> None:
-        self.server.released.wait(60)
+        self.server.released.wait(PATIENCE)
 
     def silent_body(self) -> None:
         self.answer(200, self.picture[:50], length=len(self.picture))
-        self.server.released.wait(60)
+        self.server.released.wait(PATIENCE)
 
     def drip(self) -> None:
         self.answer(200, b"", length=len(self.picture))

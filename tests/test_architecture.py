@@ -37,10 +37,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "catalogue",
         "pipeline",
         "upkeep",
-        "exports",
+        "exports directory",
     ),
     "search_api": (
-        "__init__ errors limits results",
+        "__init__ errors parameters results",
         "query",
         "engine_state",
         "engine",

@@ -41,7 +41,7 @@ def plain(engine: Engine) -> bytes:
 @pytest.fixture(scope="module")
 def strange() -> bytes:
     """A picture of noise."""
-    return as_png(noise(1, np.random.default_rng(4))[0])
+    return as_png(noise(1, np.random.default_rng(4), 28)[0])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
-"""kill -9 at random moments: nothing acknowledged is lost, and whatever is left opens and searches rightly.
+"""kill -9 at every kind of moment: nothing acknowledged is lost, and whatever is left opens and searches rightly.
 
-The writers are real processes, each forked from one that has only imported the catalogue: 200 starts of Python would
-take the time, not the 200 kills.
+A moment is an event and never a time: just before the nth write, sync, rename or word of an operation. The writers are
+real processes, each forked from one that has only imported the catalogue: 200 starts of Python would take the time, not
+the 200 kills.
 """
 
 import json
@@ -10,13 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
+import deadly_events as events
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -28,56 +30,122 @@ DIM = 49
 CATALOGUES = 8
 AT_ONCE = 4
 KILLS_OF_EACH = 25
-LONGEST_LIFE_SECONDS = 0.15
-LONGEST_FIRST_LIFE_SECONDS = 0.02  # so that some are killed while they create the catalogue
+
+BEGUN, DONE = "begun", "done"
+"""An operation has been announced; it has returned, and has not been acknowledged yet."""
+
+FROM_OUTSIDE = "from outside"
+"""The test kills as soon as it hears that the operation has begun, and so at any instruction of it."""
+
+
+class Moment(NamedTuple):
+    """When a writer dies: in an operation of a kind, at one of the first few events of a kind."""
+
+    operation: str
+    event: str
+    first_few: int = 1
+
+
+CREATING = (
+    Moment("create", FROM_OUTSIDE),
+    Moment("create", events.DATABASE_WRITE, 2),  # before there is a database, and before it has a write-ahead log
+    Moment("create", events.WAL_WRITE, 20),
+    Moment("create", events.WAL_SYNC),
+    Moment("create", events.DATABASE_WRITE, 12),  # while the log is taken over into the database
+    Moment("create", events.FSYNC, 2),
+    Moment("create", DONE),
+)
+WRITING = (
+    Moment("upsert", FROM_OUTSIDE),
+    Moment("upsert", BEGUN),
+    Moment("upsert", events.WAL_WRITE, 60),
+    Moment("upsert", events.WAL_SYNC, 3),
+    Moment("upsert", events.DATABASE_WRITE, 40),
+    Moment("upsert", DONE, 3),
+    Moment("delete", FROM_OUTSIDE),
+    Moment("delete", BEGUN),
+    Moment("delete", events.WAL_WRITE, 30),
+    Moment("delete", events.WAL_SYNC, 2),
+    Moment("delete", DONE, 2),
+    Moment("publish", FROM_OUTSIDE),
+    Moment("publish", BEGUN),
+    Moment("publish", events.INDEX_WRITE, 40),
+    Moment("publish", events.FSYNC, 2),
+    Moment("publish", events.REPLACE),
+    Moment("publish", events.WAL_WRITE, 6),
+    Moment("publish", events.WAL_SYNC),
+    Moment("publish", events.UNLINK),
+    Moment("publish", DONE, 2),
+)
+"""Every catalogue is struck at each of these, in an order of its own."""
 
 WRITERS = """
 import json, os, sys
+sys.path.insert(0, "tests")
 import numpy as np
+from deadly_events import Death, kill_this_process
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
 vectors = np.load(sys.argv[1])
 
-def write(directory, seed, log):
+def tell(word):
+    os.write(1, f"{word}\\n".encode())  # whole lines, as two processes write them
+
+def write(directory, seed, log, deadly, event, nth):
     random = np.random.default_rng(seed)
     log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    kill = (lambda: None) if event == "from outside" else kill_this_process
+    death = Death(event, nth, lambda: tell(event), kill)
+    death.watch_files()
     def say(*words):
         os.write(log, json.dumps(words).encode() + b"\\n")
-    say("create", {})
+    def begin(kind, changes):
+        say(kind, changes)
+        death.is_near = kind == deadly
+        death.see("from outside")
+        death.see("begun")
+    def end():
+        death.see("done")
+        death.is_near = False
+        say("done")
+    begin("create", {})
     catalogue = LocalCatalogue.create(directory, "f", vectors.shape[1], CLASSES)
-    say("done")
-    while True:
-        kind = str(random.choice(["upsert", "delete", "publish"], p=[0.6, 0.15, 0.25]))
+    end()
+    for _ in range(3000):  # its moment comes long before
+        kind = str(random.choice(["upsert", "delete", "publish", deadly], p=[0.5, 0.1, 0.15, 0.25]))
         ids = [f"item-{n}" for n in random.choice(300, int(random.integers(1, 30)), replace=False)]
         images = random.integers(len(vectors), size=len(ids)).tolist()
         picture = DisplayCopy(random.bytes(600), "image/png", 28, 28)
         if kind == "upsert":
-            say(kind, dict(zip(ids, images)))
+            begin(kind, dict(zip(ids, images)))
             catalogue.upsert(
                 [Record(id_, "Bag", 1.0, vectors[n], picture, {"image": n}) for id_, n in zip(ids, images)]
             )
         elif kind == "delete":
-            say(kind, dict.fromkeys(ids))
+            begin(kind, dict.fromkeys(ids))
             catalogue.delete(ids)
-        else:
-            say(kind, {})
+        elif kind == "publish":
+            begin(kind, {})
             catalogue.publish(exact_up_to=int(random.choice([20, 1000])))  # with a graph, and without
-        say("done")
+        end()
 
-print("ready", flush=True)
+tell("ready")
 for order in sys.stdin:
     child = os.fork()
     if child == 0:
-        write(*json.loads(order))
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
+        try:
+            tell(os.getpid())
+            write(*json.loads(order))
+        finally:
+            os._exit(1)
+    tell(os.waitpid(child, 0)[1])
 """
 
 
 class Writers:
-    """Starts writers one after another, and kills them."""
+    """Starts writers one after another, each of which dies at its moment."""
 
     def __init__(self, vectors_file: Path, project: Path) -> None:
         self._process = subprocess.Popen(
@@ -86,15 +154,18 @@ class Writers:
             stdout=subprocess.PIPE,
             text=True,
             cwd=project,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # several writers at once share the processors
         )
         assert self._answer() == "ready"
 
-    def let_one_live(self, seconds: float, directory: Path, seed: int, log: Path) -> None:
+    def let_one_live(self, directory: Path, seed: int, log: Path, moment: Moment, nth: int) -> None:
         assert self._process.stdin is not None
-        print(json.dumps([str(directory), seed, str(log)]), file=self._process.stdin, flush=True)
+        order = [str(directory), seed, str(log), moment.operation, moment.event, nth]
+        print(json.dumps(order), file=self._process.stdin, flush=True)
         writer = int(self._answer())
-        time.sleep(seconds)
-        os.kill(writer, signal.SIGKILL)
+        assert self._answer() == moment.event, "the moment never came"
+        if moment.event == FROM_OUTSIDE:
+            os.kill(writer, signal.SIGKILL)
         assert int(self._answer()) == signal.SIGKILL, "the writer ended by itself"
 
     def _answer(self) -> str:
@@ -118,30 +189,35 @@ def all_writers(tmp_path: Path, vectors: NDArray[np.float32], project: Path) -> 
 def test_200_kills_lose_nothing_that_was_acknowledged(
     tmp_path: Path, vectors: NDArray[np.float32], all_writers: list[Writers]
 ) -> None:
-    def kill_again_and_again(writers: Writers, numbers: range) -> Counter[str]:
+    def kill_again_and_again(writers: Writers, numbers: range) -> Counter[Moment]:
         return sum((_survives(writers, tmp_path / f"c{number}", vectors, number) for number in numbers), Counter())
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         shares = [range(start, CATALOGUES, AT_ONCE) for start in range(AT_ONCE)]
-        struck = sum(pool.map(kill_again_and_again, all_writers, shares), Counter[str]())
+        struck = sum(pool.map(kill_again_and_again, all_writers, shares), Counter[Moment]())
     assert struck.total() == CATALOGUES * KILLS_OF_EACH == 200
-    assert {"upsert", "delete", "publish"} <= struck.keys(), "the kills missed the moments that matter"
+    assert struck.keys() == {*CREATING, *WRITING}
+    assert all(struck[moment] >= CATALOGUES for moment in WRITING)
 
 
-def _survives(writers: Writers, directory: Path, vectors: NDArray[np.float32], number: int) -> Counter[str]:
-    """Kill the writers of one catalogue many times, checking it each time; return what they were doing."""
+def _survives(writers: Writers, directory: Path, vectors: NDArray[np.float32], number: int) -> Counter[Moment]:
+    """Kill the writers of one catalogue many times, checking it each time; return the moments that were struck."""
     random = np.random.default_rng(number)
-    struck: Counter[str] = Counter()
+    struck: Counter[Moment] = Counter()
+    again = random.choice(len(WRITING), KILLS_OF_EACH - 1 - len(WRITING)).tolist()
+    shuffled = random.permutation([*range(len(WRITING)), *again]).tolist()
+    moments = [CREATING[number % len(CREATING)], *(WRITING[index] for index in shuffled)]
     items: dict[str, int] = {}
     was_created = False
-    for life in range(KILLS_OF_EACH):
+    for life, moment in enumerate(moments):
         log = directory.with_suffix(f".{life}.log")
-        longest = LONGEST_LIFE_SECONDS if life else LONGEST_FIRST_LIFE_SECONDS
-        writers.let_one_live(float(random.uniform(0, longest)), directory, 1000 * number + life, log)
+        nth = int(random.integers(moment.first_few)) + 1
+        writers.let_one_live(directory, 1000 * number + life, log, moment, nth)
         acknowledged, doing, under_way = _told(log, items)
+        assert doing == moment.operation or moment.event == FROM_OUTSIDE
         was_created |= acknowledged is not None
         items = acknowledged or items
-        struck[doing] += 1
+        struck[moment] += 1
         # A look at a copy leaves the write-ahead log as it is, so that it has to outlive several kills.
         copy = directory.with_suffix(f".{life}.copy")
         if life % 2 and directory.exists():

@@ -1,7 +1,8 @@
-"""100 kills at random moments of indexing runs, each followed by a resume: the end is as if none had happened.
+"""100 kills at every kind of moment of indexing runs, each followed by a resume: the end is as if none had happened.
 
-Every run is a process of its own, forked from one that has only imported what it needs, and decodes in workers of its
-own where its pictures are files.
+A moment is an event and never a time: a run says that its event has come, goes no further in that thread, and is killed
+while its other threads and its worker go on. Every run is a process of its own, forked from one that has only imported
+what it needs, and decodes in a worker of its own where its pictures are files.
 """
 
 import json
@@ -10,12 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import deadly_events as events
 import numpy as np
 import pytest
 from catalogue_asserts import assert_same
@@ -27,14 +29,31 @@ from models.pictures.png import encode_png
 
 FILES = 160
 TILES = 400
+BATCH = {"files": 4, "tiles": 8}
+CATALOGUES = {"files": 5, "tiles": 7}
+KILLS_OF_EACH = {"files": 6, "tiles": 10}
 KILLS = {"files": 30, "tiles": 70}
+
+BEGUN, COMMITTED, FINISHED = "begun", "committed", "finished"
+"""Nothing has been done; a batch is durable; everything is, and the run has yet to end."""
+
+INDEXING = {BEGUN: 1, COMMITTED: 5, events.WAL_WRITE: 60, events.WAL_SYNC: 5}
+"""Events of which one of the first few kills a run that indexes."""
+
+PUBLISHING = {events.INDEX_WRITE: 10, events.REPLACE: 1, events.UNLINK: 1, FINISHED: 1}
+"""And one that publishes."""
+
+PATIENCE = 300.0
+"""Seconds until what never comes is given up."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see what still runs")
 
 RUNS = f"""
-import json, os, sys, traceback
+import json, os, signal, sys, traceback
+sys.path.insert(0, "tests")
 from pathlib import Path
 import models
+from deadly_events import Death
 from indexer.pipeline import indexing
 from indexer.pipeline import plan
 from indexer.catalogue.local import LocalCatalogue
@@ -45,27 +64,36 @@ from models.datasets import fashion_mnist
 test = fashion_mnist.load("test")
 tiles = fashion_mnist.Split(test.images[:{TILES}], test.labels[:{TILES}])
 
-def index(kind, directory):
+def say(word):
+    os.write(1, (str(word) + "\\n").encode())  # whole lines, as two processes write them
+
+def index(kind, directory, event, nth):
     os.setpgid(0, 0)
-    plan.BATCH = 8 if kind == "tiles" else 4
+    signal.alarm({int(2 * PATIENCE)})  # it does not wait for ever where the test itself was killed
+    death = Death(event, nth, lambda: say(event), signal.pause)
+    death.watch_files()
+    death.is_near = True
+    death.see("{BEGUN}")
+    plan.BATCH = {BATCH}[kind]
     embedder = models.load()
     card = embedder.card
     source = FashionMNIST(tiles, "test") if kind == "tiles" else Folder(Path(sys.argv[1]))
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
-        indexing.index(source, embedder, catalogue, workers=1)
+        indexing.index(source, embedder, catalogue, lambda done, total: death.see("{COMMITTED}"), workers=1)
+    death.see("{FINISHED}")
 
-print("ready", flush=True)
+say("ready")
 for order in sys.stdin:
     run = os.fork()
     if run == 0:
         try:
+            say(os.getpid())
             index(*json.loads(order))
             os._exit(0)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
-    print(run, flush=True)
-    print(os.waitpid(run, 0)[1], flush=True)
+    say(os.waitpid(run, 0)[1])
 """
 
 
@@ -81,33 +109,45 @@ class Runs:
             cwd=project,
         )
         assert self._answer() == "ready"
+        self._lives: int | None = None
 
-    def start(self, kind: str, directory: Path) -> int:
-        """Start a run and return its process, which is its process group as well."""
+    def finish(self, kind: str, directory: Path) -> None:
+        """Run to the end."""
+        self._start(kind, directory, "none", 0)
+        self._ended_with(0)
+
+    def kill(self, kind: str, directory: Path, event: str, nth: int, group: bool) -> None:
+        """Kill a run at the nth event of a kind, with its workers or without, and wait until all have ended."""
+        run = self._start(kind, directory, event, nth)
+        assert self._answer() == event, "the moment never came"
+        (os.killpg if group else os.kill)(run, signal.SIGKILL)
+        self._ended_with(signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while _group_lives(run):
+            assert time.monotonic() < deadline, "a worker outlives the run that it worked for"
+            time.sleep(0.01)
+
+    def _start(self, kind: str, directory: Path, event: str, nth: int) -> int:
+        """Return the run's process, which is its process group as well."""
         assert self._process.stdin is not None
-        print(json.dumps([kind, str(directory)]), file=self._process.stdin, flush=True)
-        return int(self._answer())
+        print(json.dumps([kind, str(directory), event, nth]), file=self._process.stdin, flush=True)
+        self._lives = int(self._answer())
+        return self._lives
 
-    def ended_with(self) -> int:
-        """Wait for the run to end, and return its status."""
-        return int(self._answer())
+    def _ended_with(self, status: int) -> None:
+        assert int(self._answer()) == status
+        self._lives = None
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
     def close(self) -> None:
+        if self._lives is not None:  # a failed test has left it waiting to be killed
+            with suppress(ProcessLookupError):
+                os.kill(self._lives, signal.SIGKILL)
         self._process.communicate()
         assert self._process.returncode == 0
-
-
-@dataclass
-class Struck:
-    """What kills have struck: runs in all, runs that had committed something of their own, finished catalogues."""
-
-    kills: int = 0
-    in_the_middle: int = 0
-    finished: int = 0
 
 
 @pytest.fixture(scope="module")
@@ -132,52 +172,42 @@ def test_100_kills_of_indexing_runs_change_nothing_of_what_they_end_with(
     assert sum(KILLS.values()) == 100
     with ThreadPoolExecutor(len(KILLS)) as pool:
         struck = dict(zip(KILLS, pool.map(lambda kind: _survives(both_runs[kind], kind, tmp_path), KILLS), strict=True))
-    assert {kind: one.kills for kind, one in struck.items()} == KILLS
-    for kind, one in struck.items():
-        assert one.finished > 0, kind
-        assert one.in_the_middle >= KILLS[kind] / 8, f"the kills of {kind} missed the moments that matter"
+    assert {kind: one.total() for kind, one in struck.items()} == KILLS
+    assert all(one.keys() == {*INDEXING, *PUBLISHING} for one in struck.values())
 
 
-def _survives(runs: Runs, kind: str, tmp_path: Path) -> Struck:
-    """Kill runs until there have been enough kills, and hold every catalogue that gets finished to the whole one."""
-    random, struck = np.random.default_rng(len(kind)), Struck()
-    started = time.monotonic()
-    runs.start(kind, tmp_path / f"{kind}-whole")
-    assert runs.ended_with() == 0
-    lasts = time.monotonic() - started
+def _survives(runs: Runs, kind: str, tmp_path: Path) -> Counter[str]:
+    """Kill runs again and again, hold every catalogue to the whole one, and return the events that were struck."""
+    random = np.random.default_rng(len(kind))
+    struck: Counter[str] = Counter()
+    runs.finish(kind, tmp_path / f"{kind}-whole")
     with LocalCatalogue.open(tmp_path / f"{kind}-whole") as whole:
-        while struck.kills < KILLS[kind]:
-            directory, before = tmp_path / f"{kind}-{struck.finished}", 0
-            while _is_killed(runs, kind, directory, float(random.uniform(0, lasts)), group=bool(random.integers(2))):
-                struck.kills += 1
+        for number in range(CATALOGUES[kind]):
+            directory, before = tmp_path / f"{kind}-{number}", 0
+            for event in _moments(random, number, KILLS_OF_EACH[kind]):
+                nth = int(random.integers(1, (INDEXING | PUBLISHING)[event], endpoint=True))
+                seen_again = before // BATCH[kind] if event == COMMITTED else 0  # they are passed over, and counted
+                runs.kill(kind, directory, event, seen_again + nth, group=bool(random.integers(2)))
+                struck[event] += 1
                 after = _items(directory)
-                assert after >= before
-                struck.in_the_middle += before < after < len(whole)
+                if event == COMMITTED:
+                    assert before + nth * BATCH[kind] <= after < len(whole)
+                else:
+                    assert before <= after <= len(whole)
+                    assert event not in PUBLISHING or after == len(whole)
                 before = after
-                if struck.kills == KILLS[kind]:
-                    runs.start(kind, directory)
-                    assert runs.ended_with() == 0
-                    break
-            struck.finished += 1
+            runs.finish(kind, directory)
             with LocalCatalogue.open(directory) as resumed:
                 assert resumed.generation >= 1
                 assert_same(resumed, whole)
     return struck
 
 
-def _is_killed(runs: Runs, kind: str, directory: Path, seconds: float, group: bool) -> bool:
-    """Kill a run after a time, with its workers or without; tell whether it had not ended before."""
-    run = runs.start(kind, directory)
-    time.sleep(seconds)
-    with suppress(ProcessLookupError):
-        (os.killpg if group and os.getpgid(run) == run else os.kill)(run, signal.SIGKILL)
-    status = runs.ended_with()
-    assert status in {0, signal.SIGKILL}
-    deadline = time.monotonic() + 30
-    while _group_lives(run):
-        assert time.monotonic() < deadline, "a worker outlives the run that it worked for"
-        time.sleep(0.01)
-    return status != 0
+def _moments(random: np.random.Generator, number: int, kills: int) -> list[str]:
+    """Return the events that a catalogue's runs are killed at: each of indexing's, then two or four of publishing's."""
+    last = [event for place, event in enumerate(PUBLISHING) if kills >= 10 or place % 2 == number % 2]
+    first = [*INDEXING, *random.choice(list(INDEXING), kills - len(last) - len(INDEXING)).tolist()]
+    return [*random.permutation(first).tolist(), *last]
 
 
 def _group_lives(group: int) -> bool:

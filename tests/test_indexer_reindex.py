@@ -2,22 +2,21 @@
 
 import io
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
+import deadly_events as events
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -335,24 +334,41 @@ def test_a_kill_at_any_step_leaves_one_whole_catalogue_and_the_next_run_ends_wel
     assert _state(directory) == expected
 
 
+MOMENTS = {
+    events.FSYNC: 1,
+    events.WAL_WRITE: 100,
+    events.WAL_SYNC: 5,
+    events.INDEX_WRITE: 10,
+    events.UNLINK: 1,
+    events.REPLACE: 2,
+}
+"""Events, and of how many the one is chosen before which a run dies; each fits into what the runs before have left."""
+
 LIVES = """
-import os, sys, time, json
+import json, os, sys, traceback
+sys.path.insert(0, "tests")
 import models, models.runtime
+from deadly_events import Death
 from indexer.upkeep import reindexing
 reindexing.BATCH = int(sys.argv[2])
-print("ready", flush=True)
-for directory in sys.stdin:
+
+def say(word):
+    os.write(1, f"{word}\\n".encode())  # whole lines, as two processes write them
+
+for order in sys.stdin:
     child = os.fork()
     if child == 0:
         try:
-            reindexing.reindex(directory.strip(), models.load(sys.argv[1]))
+            directory, event, nth = json.loads(order)
+            death = Death(event, nth, lambda: say(event))
+            death.watch_files()
+            death.is_near = True
+            reindexing.reindex(directory, models.load(sys.argv[1]))
             os._exit(0)
         except BaseException:
-            import traceback
             traceback.print_exc()
             os._exit(1)
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
+    say(os.waitpid(child, 0)[1])
 """
 
 
@@ -360,7 +376,6 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
     small_catalogue: Path, tmp_path: Path, other_bundle: Path, expected: tuple[list[Any], ...], project: Path
 ) -> None:
     random = np.random.default_rng(7)
-    kills = 0
     with subprocess.Popen(
         [sys.executable, "-c", LIVES, other_bundle, str(SMALL_BATCH)],
         stdin=subprocess.PIPE,
@@ -368,24 +383,23 @@ def test_kills_at_random_moments_change_nothing_in_the_end(
         text=True,
         cwd=project,
     ) as lives:
-        assert lives.stdin is not None
-        assert lives.stdout is not None
-        assert lives.stdout.readline() == "ready\n"
+
+        def live(directory: Path, event: str, nth: int) -> str:
+            assert lives.stdin is not None
+            assert lives.stdout is not None
+            print(json.dumps([str(directory), event, nth]), file=lives.stdin, flush=True)
+            return lives.stdout.readline().strip()
+
         for number in range(3):
             directory = shutil.copytree(small_catalogue, tmp_path / str(number))
-            status = None
-            while status != 0:
-                print(directory, file=lives.stdin, flush=True)
-                child = int(lives.stdout.readline())
-                time.sleep(float(random.uniform(0, 0.05 if status is None else 0.6)))
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-                status = int(lives.stdout.readline())
-                assert status in (0, signal.SIGKILL)
-                kills += status != 0
+            for event, first_few in MOMENTS.items():
+                assert live(directory, event, int(random.integers(1, first_few, endpoint=True))) == event
+                assert lives.stdout is not None
+                assert int(lives.stdout.readline()) == signal.SIGKILL
+            assert live(directory, "none", 0) == "0"
             assert _state(directory) == expected
+        assert lives.stdin is not None
         lives.stdin.close()
-    assert kills >= 3
 
 
 # --- what is kept, and going back ---
@@ -517,7 +531,7 @@ def test_a_running_server_answers_from_the_old_one(
         found = []
 
         def ask() -> None:
-            with urllib.request.urlopen(f"{address}/v1/items/test-00007/similar?k=5", timeout=30) as response:
+            with urllib.request.urlopen(f"{address}/v1/items/test-00007/similar?k=5", timeout=300) as response:
                 found.append(json.load(response))
 
         threads = [threading.Thread(target=ask) for _ in range(8)]

@@ -25,6 +25,7 @@ from models.datasets.fashion_mnist import CLASSES
 DIM = 49
 PICTURE = DisplayCopy(bytes(600), "image/png", 28, 28)
 NOBODY = 65534
+PATIENCE = 300.0
 
 
 def record(id_: str, image: int, vectors: NDArray[np.float32]) -> Record:
@@ -70,7 +71,7 @@ def start(code: str, directory: Path, vectors: NDArray[np.float32], project: Pat
 
 
 def printed_by(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return out
 
@@ -236,7 +237,7 @@ def test_a_read_only_directory_is_searched_and_never_written(
             os.kill(os.getpid(), 9)
         """
         killed = start(code, readable_directory, vectors[120:121], project)
-        killed.communicate(timeout=60)
+        killed.communicate(timeout=PATIENCE)
         assert killed.returncode == -signal.SIGKILL
         assert (readable_directory / "catalogue.sqlite-wal").stat().st_size
     if state == "index file damaged":

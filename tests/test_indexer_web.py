@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,24 @@ from models.errors import LookalikeError, PictureTooLarge, UnsupportedPicture
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 
+PATIENCE = 300.0
+"""Seconds until what never comes is given up."""
+
 QUICK = Limits(
-    max_bytes=200_000, connecting=0.3, silence=0.3, request=0.5, redirects=2, tries=2, back_off=0.01, longest_rest=1.5
+    max_bytes=200_000,
+    connecting=PATIENCE,
+    silence=PATIENCE,
+    request=PATIENCE,
+    redirects=2,
+    tries=2,
+    back_off=0.01,
+    longest_rest=1.5,
 )
-"""Limits that a test does not wait long for."""
+"""Limits that a test does not wait long for, and those of time such that no busy machine breaks them."""
+
+TIRES_OF_SILENCE = replace(QUICK, connecting=0.3, silence=0.3)
+TIRES_OF_DRIPS = replace(QUICK, request=0.5)
+"""For servers that break them for certain."""
 
 
 def _encoded(colour: str, kind: str) -> bytes:
@@ -322,7 +336,8 @@ def test_a_name_that_leads_nowhere_is_told(names: dict[str, list[list[str]]], fe
     ],
 )
 def test_a_picture_arrives_as_it_is(path: str, server: MisbehavingServer, fetch: Fetch) -> None:
-    assert fetch(path).data == server.pictures["red.png"]
+    limits = replace(QUICK, silence=0.3, tries=20) if "silent" in path else QUICK
+    assert fetch(path, limits=limits).data == server.pictures["red.png"]
 
 
 def test_a_request_says_who_asks_and_nothing_else(server: MisbehavingServer, fetch: Fetch) -> None:
@@ -413,9 +428,15 @@ def test_a_redirect_leads_to_another_host_only_if_that_is_named_too(server: Misb
 def test_a_server_that_misbehaves_is_a_named_error(
     path: str, error: type[LookalikeError], says: str, requests: int, server: MisbehavingServer, fetch: Fetch
 ) -> None:
+    limits = QUICK
+    if path.startswith("silent"):
+        limits = TIRES_OF_SILENCE
+    elif error is errors.AddressTooSlow:
+        limits = TIRES_OF_DRIPS
     with pytest.raises(error, match=says) as failed:
-        fetch(path)
+        fetch(path, limits=limits)
     assert str(failed.value).endswith(".")
+    server.wait_for(requests)
     assert len(server.requests) == requests
     assert fetch("good/green.png", limits=replace(QUICK, tries=1)).data == server.pictures["green.png"]
 
@@ -442,7 +463,7 @@ def test_connections_that_are_refused_or_never_answered_are_told(server: Misbeha
     with pytest.raises(errors.AddressUnreachable, match="Connection refused"):
         fetch(f"http://{authority}/a.png", hosts=(authority,))
     with port_without_answer() as port, pytest.raises(errors.AddressUnreachable, match="timed out"):
-        fetch(f"http://127.0.0.1:{port}/a.png", hosts=(f"127.0.0.1:{port}",), limits=replace(QUICK, tries=1))
+        fetch(f"http://127.0.0.1:{port}/a.png", hosts=(f"127.0.0.1:{port}",), limits=replace(TIRES_OF_SILENCE, tries=1))
 
 
 def test_a_host_that_asks_for_rest_is_asked_by_nobody_until_then(server: MisbehavingServer, fetch: Fetch) -> None:
@@ -453,15 +474,19 @@ def test_a_host_that_asks_for_rest_is_asked_by_nobody_until_then(server: Misbeha
     assert server.paths() == ["rest-an-hour"]
 
 
-def test_a_host_that_fails_for_long_is_left_alone_until_the_end(server: MisbehavingServer, fetch: Fetch) -> None:
-    limits = replace(QUICK, give_up_after=0.1, back_off=0.001)
+def test_a_host_that_fails_for_long_is_left_alone_until_the_end(
+    server: MisbehavingServer, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = replace(QUICK, give_up_after=PATIENCE, back_off=0.001)
+    passed, clock = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(passed))
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
     fetch("good/red.png", limits=limits)  # one good answer, and all is forgotten
-    time.sleep(0.12)
+    passed.append(PATIENCE)
     with pytest.raises(errors.AddressFailed):
         fetch("status/503", limits=limits)
-    time.sleep(0.12)
+    passed.append(PATIENCE)
     server.forget()
     with pytest.raises(errors.AddressUnreachable, match="left alone until the end"):
         fetch("status/503", limits=limits)
@@ -519,7 +544,7 @@ def test_certificates_are_checked(
         if says is None:
             assert fetch(address, hosts=(secure.authority,)).data == picture
             with pytest.raises(errors.AddressTooSlow):
-                fetch(address.replace("good/red.png", "drip-head"), hosts=(secure.authority,))
+                fetch(address.replace("good/red.png", "drip-head"), hosts=(secure.authority,), limits=TIRES_OF_DRIPS)
         else:
             with pytest.raises(errors.AddressUnreachable, match=f"certificate.*{says}"):
                 fetch(address, hosts=(secure.authority,))
@@ -715,7 +740,7 @@ def test_a_preview_of_the_web_says_what_would_be_done(
 
 
 def test_only_a_few_pictures_are_fetched_at_once(server: MisbehavingServer, catalogue: LocalCatalogue) -> None:
-    rows = [(str(number), f"slowly/{number}/red.png") for number in range(20)]
+    rows = [(str(number), f"three-at-once/{number}/red.png") for number in range(20)]
     limits = replace(QUICK, at_once=3)
     assert indexing.preview(_source(server, *rows, limits=limits), catalogue).added == 20
     assert server.most_at_once == 3
@@ -727,7 +752,7 @@ def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monk
 
     def resolve(*_: object, **__: object) -> object:
         asked.set()
-        answer.wait(30)
+        answer.wait(PATIENCE)
         raise socket.gaierror
 
     monkeypatch.setattr(resolving.socket, "getaddrinfo", resolve)
@@ -736,20 +761,24 @@ def test_whoever_waits_for_a_name_is_left_behind(server: MisbehavingServer, monk
     source = JsonStream(io.BytesIO("\n".join(map(json.dumps, rows)).encode()), Path(), access)
     with Fetching() as fetching:
         begun = [fetching.begin(step) for row in source if isinstance(step := planned(row, {}), Plan)]
-        assert asked.wait(5)
+        assert asked.wait(PATIENCE)
         fetching.close()
         for future in begun:
             with pytest.raises(CancelledError):
-                future.result(timeout=5)
+                future.result(timeout=PATIENCE)
     answer.set()
 
 
 # The command
 
 
-def _lookalike(project: Path, directory: Path, *arguments: str) -> subprocess.Popen[str]:
+LIMITS = [field.name for field in fields(Limits)]
+
+
+def _lookalike(project: Path, directory: Path, *arguments: str, program: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, project / "lookalike.py", *arguments],
+        [sys.executable, *(program or [project / "lookalike.py"]), *arguments],
+        env={**os.environ, "PYTHONPATH": str(project)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -768,7 +797,7 @@ def test_the_command_fetches_from_hosts_that_it_allows(
 
     def index(*options: str) -> tuple[int | None, str, list[tuple[int, str]]]:
         process = _lookalike(project, tmp_path, "index", "shop.csv", "--catalogue", "c", "--workers", "1", *options)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE)
         told = [json.loads(line) for line in (tmp_path / "c/failures.jsonl").read_text().splitlines()]
         return process.returncode, out.partition(" What failed")[0], [(line["row"], line["message"]) for line in told]
 
@@ -792,7 +821,7 @@ def test_the_command_fetches_from_hosts_that_it_allows(
 
 def test_the_command_refuses_what_is_no_host(project: Path, tmp_path: Path) -> None:
     process = _lookalike(project, tmp_path, "index", "-", "--catalogue", "c", "--allow-host", "*.shop.example")
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "--allow-host" in said
     assert "'*.shop.example' is no host" in said
@@ -801,11 +830,17 @@ def test_the_command_refuses_what_is_no_host(project: Path, tmp_path: Path) -> N
 def test_ctrl_c_waits_for_no_server(server: MisbehavingServer, project: Path, tmp_path: Path) -> None:
     rows = [f'{{"id": "{number}", "image": "{server.url("silent")}"}}' for number in range(20)]
     (tmp_path / "shop.jsonl").write_text("\n".join(rows))
-    process = _lookalike(project, tmp_path, "index", "shop.jsonl", "--catalogue", "c", "--allow-host", server.authority)
-    deadline = time.monotonic() + 30
-    while not server.requests and time.monotonic() < deadline:
-        time.sleep(0.01)
+    endless = [2 * PATIENCE if name in {"silence", "request"} else getattr(Limits(), name) for name in LIMITS]
+    code = f"""
+import lookalike
+from indexer.sources.web.access import Limits
+Limits.__init__.__defaults__ = {tuple(endless)}
+lookalike.main(prog_name="lookalike")
+"""
+    options = ("--catalogue", "c", "--allow-host", server.authority)
+    process = _lookalike(project, tmp_path, "index", "shop.jsonl", *options, program=("-c", code))
+    server.wait_for(1)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=Limits().silence / 2)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in said

@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import models
 from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.local_state import LocalState
 from indexer.records import DisplayCopy, Record
-from models.augmentations import LOOKS
+from models.augmentations import AUGMENTATIONS
 from models.card import CARD_FILE, read_card
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import as_views
@@ -26,7 +26,7 @@ from models.errors import BundleDamaged
 from models.runtime import LiteRTEmbedder
 from models.training.export import _parts_of
 from models.training.recipes import Recipe
-from models.vector_parts import VectorPart, look_share, with_look
+from models.vector_parts import VectorPart, look_share, weighted, weights_of_look
 from search_api.engine import Engine
 from search_api.errors import LookNotAvailable, LookOutOfRange
 from search_api.http.app import create_app
@@ -40,6 +40,10 @@ NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
 def embedded(embedder: LiteRTEmbedder, test_split: Split) -> NDArray[np.float32]:
     """The first 2,000 test images as the shipped model's vectors."""
     return embedder.embed(as_views(test_split.images[:2000]))[0]
+
+
+def with_look(vectors: NDArray[np.float32], parts: Sequence[VectorPart], look: float) -> NDArray[np.float32]:
+    return weighted(vectors, parts, weights_of_look(parts, look))
 
 
 def part_cosines(
@@ -250,7 +254,7 @@ def test_hits_scores_and_the_look_used_follow_what_was_asked(
 def test_the_look_finds_a_changed_copys_own_original_more_often_than_the_kind(
     embedder: LiteRTEmbedder, embedded: NDArray[np.float32], test_split: Split, name: str
 ) -> None:
-    changed = LOOKS[name](test_split.images[:500], np.random.default_rng(3))
+    changed = AUGMENTATIONS[name](test_split.images[:500], np.random.default_rng(3))
     queries = embedder.embed(as_views(changed))[0]
 
     def found(look: float) -> int:

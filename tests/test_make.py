@@ -4,7 +4,6 @@ import http.client
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,27 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkouts import fresh_checkout, plain_environment
 from PIL import Image
 
 from models.datasets.fashion_mnist import Split
+
+PATIENCE = 300.0
+"""Seconds until what never comes is given up."""
 
 
 @pytest.fixture(scope="module")
 def checkout(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that git knows, and nothing that was made from them."""
-    directory = tmp_path_factory.mktemp("fresh") / "lookalike"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (project / name).is_file():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / name, directory / name)
-    return directory
+    return fresh_checkout(project, tmp_path_factory.mktemp("fresh") / "lookalike")
 
 
 @pytest.fixture
@@ -44,20 +35,11 @@ def offline(checkout: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
         proxy = f"http://127.0.0.1:{kept.getsockname()[1]}"
         nowhere = {"LOOKALIKE_DATA_DIR": str(tmp_path / "data"), "no_proxy": "", "NO_PROXY": ""}
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
-        yield _environment() | nowhere | proxies
-
-
-def _environment() -> dict[str, str]:
-    # What a test run sets for itself must not reach the make under test.
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH"))
-    }
+        yield plain_environment() | nowhere | proxies
 
 
 def _run(checkout: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=checkout, env=_environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, env=plain_environment(), capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -68,7 +50,7 @@ def _served(
     server = subprocess.Popen(
         [*shlex.split(command), *settings],
         cwd=checkout,
-        env=_environment() if environment is None else environment,
+        env=plain_environment() if environment is None else environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -84,14 +66,14 @@ def _served(
                     yield found[1], said
                 finally:
                     os.killpg(server.pid, signal.SIGINT)
-                    server.wait(30)
+                    server.wait(PATIENCE)
                 return
-    server.wait(30)
+    server.wait(PATIENCE)
     pytest.fail(f"make serve ended without being ready:\n{said}")
 
 
 def _get(address: str, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -160,7 +142,7 @@ def test_make_serve_does_not_pass_over_damaged_data(checkout: Path, offline: dic
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode != 0
     assert "t10k-images-idx3-ubyte.gz is damaged" in done.stderr
@@ -185,6 +167,6 @@ def test_the_readmes_three_commands_lead_from_a_folder_of_photos_to_a_page(check
 
 
 def test_make_without_a_target_lists_the_targets(checkout: Path) -> None:
-    listed = subprocess.run(["make"], cwd=checkout, env=_environment(), capture_output=True, text=True, check=True)
+    listed = subprocess.run(["make"], cwd=checkout, env=plain_environment(), capture_output=True, text=True, check=True)
     for target in ("serve", "test", "check", "bench", "train", "help"):
         assert f"make {target}" in listed.stdout

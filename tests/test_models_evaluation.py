@@ -12,15 +12,15 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_fscore_support
 
 import models
-from models.augmentations import LOOKS
-from models.calibration import expected_calibration_error, reliability
+from models.augmentations import AUGMENTATIONS
+from models.calibration import expected_calibration_error, reliability_bins
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import as_views
 from models.errors import BundleMissing
-from models.evaluation.classification_metrics import class_figures, recognition
+from models.evaluation.classification_metrics import class_figures, classification_metrics
 from models.evaluation.classification_metrics import confusion_matrix as our_confusion_matrix
 from models.evaluation.measure import Evaluation, evaluate, evaluate_pixels, measure_speed, pixel_vectors
-from models.evaluation.retrieval_metrics import average_precision_at, looks, rank_all
+from models.evaluation.retrieval_metrics import average_precision_at, instance_recall, rank_all
 from models.evaluation.summary import evaluation_answer, evaluation_text, titles
 from models.runtime import LiteRTEmbedder
 
@@ -57,7 +57,7 @@ def test_confusion_precision_recall_and_f1_of_a_case_worked_by_hand() -> None:
 def test_recognition_agrees_with_scikit_learn_on_the_real_model(
     evaluation: Evaluation, embedder: LiteRTEmbedder, few: Split
 ) -> None:
-    found = evaluation.recognition
+    found = evaluation.classification
     assert found is not None
     answers = embedder.embed(as_views(few.images))[1].argmax(axis=1)
     assert np.array_equal(found.confusion, confusion_matrix(few.labels, answers, labels=range(10)))
@@ -77,7 +77,7 @@ def test_class_figures_agree_with_scikit_learn_whatever_is_missing(seed: int) ->
 
 
 def test_equally_probable_classes_are_answered_by_the_first() -> None:
-    found = recognition(np.full((4, 5), 0.2, np.float32), np.array([0, 1, 0, 4]))
+    found = classification_metrics(np.full((4, 5), 0.2, np.float32), np.array([0, 1, 0, 4]))
     assert found.accuracy == 0.5
     assert [row[0] for row in found.confusion] == [2, 1, 0, 0, 1]
 
@@ -90,7 +90,7 @@ def test_reliability_agrees_with_scikit_learn() -> None:
     probabilities = rng.dirichlet(np.full(10, 0.3), 2_000).astype(np.float32)
     labels = rng.integers(0, 10, 2_000)
     correct, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
-    bins = [one for one in reliability(probabilities, labels) if one.items]
+    bins = [one for one in reliability_bins(probabilities, labels) if one.items]
     share, sure = calibration_curve(correct, confidence.astype(float), n_bins=15)
     np.testing.assert_allclose([one.accuracy for one in bins], share, atol=1e-7)
     np.testing.assert_allclose([one.confidence for one in bins], sure, atol=1e-7)
@@ -98,7 +98,7 @@ def test_reliability_agrees_with_scikit_learn() -> None:
 
 
 def test_a_confidence_on_an_edge_counts_to_the_bin_below_it() -> None:
-    bins = reliability(np.array([[0.5, 0.5], [1, 0]], np.float32), np.array([0, 1]), bins=2)
+    bins = reliability_bins(np.array([[0.5, 0.5], [1, 0]], np.float32), np.array([0, 1]), bins=2)
     assert [(one.low, one.high, one.items, one.confidence, one.accuracy) for one in bins] == [
         (0, 0.5, 1, 0.5, 1),
         (0.5, 1, 1, 1, 0),
@@ -107,7 +107,7 @@ def test_a_confidence_on_an_edge_counts_to_the_bin_below_it() -> None:
 
 def test_no_answers_have_empty_bins_and_no_error() -> None:
     nothing = np.empty((0, 10), np.float32)
-    assert {one.items for one in reliability(nothing, np.empty(0, int))} == {0}
+    assert {one.items for one in reliability_bins(nothing, np.empty(0, int))} == {0}
     assert expected_calibration_error(nothing, np.empty(0, int)) == 0
 
 
@@ -167,7 +167,7 @@ def test_an_item_that_is_the_only_one_of_its_class_finds_nothing_and_breaks_noth
 
 
 def test_a_model_that_sees_nothing_finds_only_the_first_item(test_split: Split) -> None:
-    recall = looks(lambda images: np.ones((len(images), 1), np.float32), test_split.images[:50], queries=50)
+    recall = instance_recall(lambda images: np.ones((len(images), 1), np.float32), test_split.images[:50], queries=50)
     assert set(recall.values()) == {1 / 50}
 
 
@@ -189,7 +189,9 @@ def test_evaluation_is_the_parts_put_together(evaluation: Evaluation, embedder: 
     assert figures["accuracy"] == pytest.approx((probabilities.argmax(axis=1) == few.labels).mean())
     assert figures["expected_calibration_error"] == expected_calibration_error(probabilities, few.labels)
     assert (figures["precision_at_1"], figures["map_at_100"]) == (means.precision_at_1, means.map_at_100)
-    assert {name for name in figures if name.startswith("looks_")} == {f"looks_{name}" for name in [*LOOKS, "mean"]}
+    assert {name for name in figures if name.startswith("looks_")} == {
+        f"looks_{name}" for name in [*AUGMENTATIONS, "mean"]
+    }
     assert all(0 <= value <= 1 for value in figures.values())
     assert evaluation.subject.bytes == (models.PRETRAINED / "embedder.tflite").stat().st_size
     assert evaluation.subject.parameters == embedder.card.training["parameters"]
@@ -201,7 +203,7 @@ def test_a_card_and_an_evaluation_call_the_figures_alike(evaluation: Evaluation,
 
 
 def test_pixels_name_no_class_and_are_a_worse_eye(evaluation: Evaluation, pixels: Evaluation) -> None:
-    assert pixels.recognition is None
+    assert pixels.classification is None
     assert pixels.speed is None
     assert "accuracy" not in pixels.figures()
     assert pixels.figures()["looks_mean"] < evaluation.figures()["looks_mean"]

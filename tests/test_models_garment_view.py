@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.datasets.fashion_mnist import Split
+from models.datasets.fashion_mnist import SIDE, Split
 from models.pictures.decoding import Picture, decode
 from models.preprocessing import fashion_mnist_tile, garment_finder
-from models.preprocessing.fashion_mnist_tile import SIDE, prepare
+from models.preprocessing.fashion_mnist_tile import prepare
 from models.preprocessing.upscaled_tiles import shrink_back
 
 Pixels = NDArray[np.uint8]

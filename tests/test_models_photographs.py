@@ -3,9 +3,11 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from models.card import PHOTOGRAPHS_FILE
@@ -21,15 +23,16 @@ from models.datasets.photographs import (
 from models.errors import DatasetMissing, UnknownKind
 from models.evaluation.photo_metrics import evaluate_photographs
 from models.evaluation.photo_report import PAGE, write_sheet
+from models.preprocessing import FASHION_MNIST
 from models.runtime import LiteRTEmbedder
-from models.training.photo_augmentations import photographed_anew
+from models.training.photo_augmentations import augmented_photograph
 from models.training.photo_training_set import PhotographViews
 
 
 def test_every_right_class_is_one_of_the_models() -> None:
     assert all(set(right) <= set(CLASSES) for right in RIGHT_CLASSES.values())
-    assert right_classes("longsleeve").nonzero()[0].tolist() == [0, 2, 6]
-    assert not right_classes("hat").any()
+    assert right_classes("longsleeve", CLASSES).nonzero()[0].tolist() == [0, 2, 6]
+    assert not right_classes("hat", CLASSES).any()
 
 
 def test_photographs_are_found_by_kind_and_known_by_their_bytes(photographs: Path) -> None:
@@ -78,35 +81,72 @@ def test_what_a_model_has_seen_is_not_measured(photographs: Path, tmp_path: Path
 
 def test_a_photograph_taken_anew_is_another_picture_of_the_same_size(photographs: Path) -> None:
     pixels = find_photographs(photographs)[0].read().pixels
-    first, again, other = (photographed_anew(pixels, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (augmented_photograph(pixels, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first.dtype == np.uint8
     assert first.shape == other.shape
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-    assert photographed_anew(pixels[:, :, 0], np.random.default_rng(1)).ndim == 3
+    assert augmented_photograph(pixels[:, :, 0], np.random.default_rng(1)).ndim == 3
 
 
 def test_a_turned_photograph_has_no_black_corners() -> None:
     white = np.full((300, 200, 3), 255, np.uint8)
     for seed in range(20):
-        assert photographed_anew(white, np.random.default_rng(seed)).min() > 100
+        assert augmented_photograph(white, np.random.default_rng(seed)).min() > 100
 
 
-def test_a_lesson_aims_at_right_classes_alone_and_at_none_for_what_is_none(photographs: Path) -> None:
-    views = PhotographViews.of(find_photographs(photographs), 0)
-    lesson = views.lesson(3, None)
+@pytest.mark.parametrize("seed", range(12))
+def test_a_photograph_is_turned_by_the_angle_that_is_drawn_and_the_right_way_round(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two marks say where the picture went: along the drawn angle, mirrored or not, and never by another."""
+    drawn: dict[tuple[float, float], float] = {}
+
+    class Watched:
+        def __init__(self, rng: np.random.Generator) -> None:
+            self._rng = rng
+
+        def random(self) -> float:
+            return 1.0  # not mirrored
+
+        def uniform(self, low: float, high: float, size: int | None = None) -> Any:
+            if (low, high) in {(0.9, 1.1), (0.85, 1)}:
+                return 1.0  # neither stretched nor from nearer: lengths are kept
+            value = self._rng.uniform(low, high, size)
+            if size is None:
+                drawn[low, high] = value
+            return value
+
+    pixels = np.zeros((199, 199, 3), np.uint8)
+    pixels[95:104, 35:44], pixels[95:104, 155:164] = (255, 0, 0), (0, 0, 255)  # left red, right blue
+    changed = augmented_photograph(pixels, Watched(np.random.default_rng(seed))).astype(float)  # type: ignore[arg-type]
+    rows, columns = np.mgrid[:199, :199]
+
+    def place(mark: int, other: int) -> NDArray[np.float64]:
+        weight = np.maximum(changed[:, :, mark] - changed[:, :, other], 0)
+        return np.array([(weight * grid).sum() / weight.sum() for grid in (columns, rows)])
+
+    across, down = place(2, 0) - place(0, 2)
+    angle = drawn[-12, 12]
+    assert np.degrees(np.arctan2(down, across)) == pytest.approx(-angle, abs=0.5)
+    assert np.hypot(across, down) == pytest.approx(120, abs=1)
+
+
+def test_a_training_set_aims_at_right_classes_alone_and_at_none_for_what_is_none(photographs: Path) -> None:
+    views = PhotographViews.of(find_photographs(photographs), 0, CLASSES, FASHION_MNIST)
+    training_set = views.training_set(3, None)
     n = len(views.photographs)
-    assert lesson.images.shape == (3 * n, 28, 28)
-    assert lesson.images.dtype == np.uint8
-    np.testing.assert_array_equal(lesson.images[:n], views.views)
-    np.testing.assert_allclose(lesson.targets.sum(axis=1), 1, atol=1e-6)
+    assert training_set.images.shape == (3 * n, 28, 28)
+    assert training_set.images.dtype == np.uint8
+    np.testing.assert_array_equal(training_set.images[:n], views.views)
+    np.testing.assert_allclose(training_set.targets.sum(axis=1), 1, atol=1e-6)
     for number, photograph in enumerate(views.photographs):
         for row in (number, n + 2 * number, n + 2 * number + 1):
             if photograph.is_mapped:
-                assert (lesson.targets[row] > 0).tolist() == right_classes(photograph.kind).tolist()
+                assert (training_set.targets[row] > 0).tolist() == right_classes(photograph.kind, CLASSES).tolist()
             else:
-                np.testing.assert_allclose(lesson.targets[row], 0.1, atol=1e-6)
-    np.testing.assert_array_equal(lesson.images, views.lesson(3, None).images)
+                np.testing.assert_allclose(training_set.targets[row], 0.1, atol=1e-6)
+    np.testing.assert_array_equal(training_set.images, views.training_set(3, None).images)
 
 
 # --- the shipped model ---

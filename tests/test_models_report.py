@@ -20,7 +20,7 @@ from models.datasets.download import NotWritable
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.evaluation.item_map import COLOURS, choose_cells, draw_map, principal_plane
 from models.evaluation.measure import Evaluation, evaluate, evaluate_pixels
-from models.evaluation.report import CHANGES, PAGE, render_report, write_report
+from models.evaluation.report import AUGMENTATION_TITLES, PAGE, render_report, write_report
 from models.evaluation.retrieval_sheets import choose_sheets
 from models.runtime import LiteRTEmbedder
 
@@ -113,7 +113,12 @@ def test_ids_and_headings_are_those_of_the_sections_in_order(pages: dict[str, st
 def test_the_page_shows_the_figures(pages: dict[str, str], evaluation: Evaluation, pixels: Evaluation) -> None:
     text = Parsed(pages["beside"]).text
     for figures in (evaluation.figures(), pixels.figures()):
-        for name in ("precision_at_10", "map_at_r", "looks_mean", *(f"looks_{change}" for change in CHANGES)):
+        for name in (
+            "precision_at_10",
+            "map_at_r",
+            "looks_mean",
+            *(f"looks_{change}" for change in AUGMENTATION_TITLES),
+        ):
             assert f"{100 * figures[name]:.1f}" in text
     assert f"{100 * evaluation.figures()['expected_calibration_error']:.2f}%" in text
     assert f"{100 * evaluation.figures()['unfamiliar_worst']:.1f}%" in text
@@ -126,12 +131,12 @@ def test_the_page_shows_the_figures(pages: dict[str, str], evaluation: Evaluatio
 
 def test_a_bar_is_as_long_as_its_figure(pages: dict[str, str], evaluation: Evaluation) -> None:
     widths = [bar["style"] for bar in Parsed(pages["alone"]).all("i") if "width" in bar.get("style", "")]
-    expected = [evaluation.figures()[f"looks_{change}"] for change in CHANGES]
-    assert evaluation.recognition is not None
-    for one in evaluation.recognition.classes:
+    expected = [evaluation.figures()[f"looks_{change}"] for change in AUGMENTATION_TITLES]
+    assert evaluation.classification is not None
+    for one in evaluation.classification.classes:
         expected += [one.precision, one.recall]
-    assert evaluation.trust is not None
-    expected += [evaluation.figures()[f"unfamiliar_{kind}"] for kind in evaluation.trust.strangers]
+    assert evaluation.reliability is not None
+    expected += [evaluation.figures()[f"unfamiliar_{kind}"] for kind in evaluation.reliability.ood_distances]
     assert widths == [f"width:{100 * value:.1f}%" for value in expected]
 
 

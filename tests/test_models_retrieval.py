@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from models.datasets.fashion_mnist import Split
-from models.evaluation.retrieval_metrics import average_precision_at_r, class_retrieval, looks
+from models.evaluation.retrieval_metrics import average_precision_at_r, class_retrieval, instance_recall
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_raw_pixels_see_the_looks_that_they_are_known_to_see(test_split: Split) 
         flat = images.reshape(len(images), -1).astype(np.float32)
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1)
 
-    recall = looks(pixels, test_split.images, queries=300)
+    recall = instance_recall(pixels, test_split.images, queries=300)
     assert set(recall) == {"shift", "rotate", "scale", "tone", "jpeg", "flip", "occlude", "blur", "noise", "mean"}
     assert recall["tone"] > 0.95, "a cosine barely feels the tone"
     assert recall["noise"] > 0.95

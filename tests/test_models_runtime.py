@@ -14,8 +14,8 @@ import models
 from models.card import (
     CARD_FILE,
     CONFIDENCE_FILE,
-    FAMILIARITY_FILE,
     KERAS_FILE,
+    OOD_SCORE_FILE,
     RUNTIME_FILE,
     file_sha256,
     fingerprint_of,
@@ -122,7 +122,7 @@ def _edit(bundle: Path, **changed: object) -> None:
     (bundle / CARD_FILE).write_text(json.dumps(card))
 
 
-@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE])
+@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE])
 def test_a_changed_byte_in_any_file_is_noticed(name: str, copy: Path) -> None:
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -131,7 +131,7 @@ def test_a_changed_byte_in_any_file_is_noticed(name: str, copy: Path) -> None:
         models.load(copy)
 
 
-@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE, CARD_FILE])
+@pytest.mark.parametrize("name", [RUNTIME_FILE, KERAS_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE, CARD_FILE])
 def test_a_missing_file_is_named(name: str, copy: Path) -> None:
     (copy / name).unlink()
     with pytest.raises(BundleMissing, match=name):
@@ -190,7 +190,7 @@ def test_a_file_that_is_no_graph_is_refused_even_with_a_right_checksum(copy: Pat
         models.load(copy)
 
 
-@pytest.mark.parametrize("name", [FAMILIARITY_FILE, CONFIDENCE_FILE])
+@pytest.mark.parametrize("name", [OOD_SCORE_FILE, CONFIDENCE_FILE])
 @pytest.mark.parametrize("content", ["no file of arrays", "other arrays", "other shapes"])
 def test_a_file_of_other_arrays_is_refused_even_with_a_right_checksum(name: str, content: str, copy: Path) -> None:
     if content == "no file of arrays":

@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 import models
-from models.card import CONFIDENCE_FILE, FAMILIARITY_FILE, KERAS_FILE, RUNTIME_FILE, read_card
+from models.card import CONFIDENCE_FILE, KERAS_FILE, OOD_SCORE_FILE, RUNTIME_FILE, read_card
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
 from models.embedder import as_views
 from models.errors import CheckpointMismatch
 from models.runtime import LiteRTEmbedder
-from models.training.distillation import taught_by
+from models.training.distillation import soft_labels
 from models.training.export import AGREEMENT, write_bundle
 from models.training.muon import Muon, orthogonalised
 from models.training.network import build_network
 from models.training.recipes import RECIPES, Recipe
-from models.training.stages import Study
+from models.training.stages import TrainingStage
 from models.training.trainer import TrainingData, instance_contrastive_loss, predict, train
 from models.training.training_set import class_targets
 
@@ -35,7 +35,9 @@ NARROW_WAISTED = replace(TINY, name="narrow-waisted", bottlenecks=2)
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
     split = fashion_mnist.load("train")
-    return TrainingData.split(split.images[:1536], split.labels[:1536], TINY.validation, TINY.seed)
+    return TrainingData.split(
+        split.images[:1536], split.labels[:1536], fashion_mnist.CLASSES, TINY.validation, TINY.seed
+    )
 
 
 def test_held_out_images_are_never_learned_from(data: TrainingData) -> None:
@@ -70,7 +72,7 @@ def test_multiply_adds_are_counted_as_by_hand() -> None:
 
 def test_every_recipe_keeps_within_its_limits_of_size_and_work() -> None:
     for recipe in RECIPES.values():
-        network = build_network(recipe, 10)
+        network = build_network(recipe, 10, (28, 28))
         assert network.count_params() <= 1_000_000
         assert multiply_adds(network) <= 15_000_000
         assert recipe.kind_dim + recipe.look_dim <= 128
@@ -118,7 +120,7 @@ from models.training.recipes import Recipe
 from models.training.trainer import TrainingData, train
 recipe = Recipe("tiny", epochs=50, batch_size=64, width=8, validation=256, precision="float32")
 split = fashion_mnist.load("train")
-data = TrainingData.split(split.images[:512], split.labels[:512], 256, 0)
+data = TrainingData.split(split.images[:512], split.labels[:512], fashion_mnist.CLASSES, 256, 0)
 train(recipe, data, Path(sys.argv[1]), on_epoch=lambda report: print(report.epoch, flush=True))
 """
     reached = []
@@ -149,7 +151,7 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(recipe: Recipe, data:
     out = tmp_path / "bundle"
     said: list[str] = []
     training = train(recipe, data, tmp_path / "checkpoints")
-    card = write_bundle([Study(recipe, training)], data, test, out, said.append)
+    card = write_bundle([TrainingStage(recipe, training)], data, test, out, said.append)
 
     assert sorted(file.name for file in out.iterdir()) == [
         "card.json",
@@ -161,7 +163,7 @@ def test_a_bundle_holds_both_outputs_and_agrees_with_keras(recipe: Recipe, data:
         "familiarity.npz",
     ]
     assert read_card(out) == card
-    assert set(card.files) == {KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE}
+    assert set(card.files) == {KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE}
     assert len(said) == 2
     embedder = models.load(out)
     assert isinstance(embedder, LiteRTEmbedder)
@@ -194,7 +196,7 @@ def test_kernels_keep_their_length_and_turn_by_the_learning_rate() -> None:
     inputs = keras.Input((5,))
     layer = keras.layers.Dense(3)
     model = keras.Model(inputs, layer(inputs))
-    model.compile(Muon(0.01, others=3.0), loss="mse")
+    model.compile(Muon(0.01, non_kernel_lr=3.0), loss="mse")
     rng = np.random.default_rng(0)
     views, targets = rng.normal(size=(64, 5)).astype(np.float32), rng.normal(size=(64, 3)).astype(np.float32)
     lengths, turns, losses = [], [], []
@@ -225,13 +227,13 @@ def test_a_constrained_kernel_is_moved_like_any_other_variable() -> None:
 
 
 def test_a_teacher_says_the_mean_over_flips_and_shifts(data: TrainingData) -> None:
-    network = build_network(TINY, 10)
+    network = build_network(TINY, 10, (28, 28))
     images = data.images[:20]
-    taught = taught_by(network, images)
+    taught = soft_labels(network, images)
     assert taught.shape == (20, 10)
     assert taught.dtype == np.float32
     np.testing.assert_allclose(taught.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(taught_by(network, images[:, :, ::-1]), taught, atol=1e-4)
+    np.testing.assert_allclose(soft_labels(network, images[:, :, ::-1]), taught, atol=1e-4)
 
     def asked(dy: int, dx: int) -> np.ndarray:
         moved = np.zeros_like(images)
@@ -248,9 +250,9 @@ def test_a_teacher_says_the_mean_over_flips_and_shifts(data: TrainingData) -> No
 def test_the_class_loss_aims_at_labels_and_at_what_a_teacher_says() -> None:
     recipe = replace(TINY, label_smoothing=0.1, teacher_share=0.75)
     labels = np.array([3], np.uint8)
-    alone = class_targets(recipe, labels, None)
+    alone = class_targets(recipe, labels, None, 10)
     assert alone[0, 3] == pytest.approx(0.91)
     assert alone[0, 0] == pytest.approx(0.01)
     taught = np.full((1, 10), 0.1, np.float32)
-    assert class_targets(recipe, labels, taught)[0, 3] == pytest.approx(0.25 * 0.91 + 0.75 * 0.1)
-    assert class_targets(recipe, labels, taught).sum() == pytest.approx(1)
+    assert class_targets(recipe, labels, taught, 10)[0, 3] == pytest.approx(0.25 * 0.91 + 0.75 * 0.1)
+    assert class_targets(recipe, labels, taught, 10).sum() == pytest.approx(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidWeights, UnknownPart
-from models.vector_parts import VectorPart, weighted, weights_of_look, with_look
+from models.vector_parts import VectorPart, weighted, weights_of_look
 
 THREE = (VectorPart("kind", 2, 0.5), VectorPart("colour", 1, 0.3), VectorPart("look", 1, 0.2))
 TWO = (VectorPart("kind", 64, 0.85), VectorPart("look", 64, 0.15))
@@ -51,7 +51,7 @@ def test_a_look_is_the_weights_it_stands_for_bit_by_bit(look: float) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(20, 128)).astype(np.float32)
     before = vectors * np.repeat(np.array([(1 - look) / (1 - 0.15), look / 0.15], np.float32), [64, 64])
-    assert with_look(vectors, TWO, look).tobytes() == before.tobytes()
+    assert weighted(vectors, TWO, weights_of_look(TWO, look)).tobytes() == before.tobytes()
     assert weighted(vectors, TWO, {"kind": 1 - look, "look": look}).tobytes() == before.tobytes()
     assert weights_of_look(TWO, look) == {"look": look}
 

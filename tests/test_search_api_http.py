@@ -33,7 +33,7 @@ from search_api.engine import Engine
 from search_api.engine_state import EngineState
 from search_api.http.app import create_app
 from search_api.http.problems import STATUSES, Problem
-from search_api.limits import MAX_K
+from search_api.parameters import K
 from search_api.query import Query
 
 
@@ -105,11 +105,11 @@ def test_notes_about_the_view_reach_the_answer(app: Flask, engine: Engine, small
 
 
 def test_an_item_searches_like_its_similar_items_and_never_finds_itself(client: FlaskClient) -> None:
-    answer = client.post("/v1/search", json={"item_id": "test-00007", "k": MAX_K}).json
-    similar = client.get(f"/v1/items/test-00007/similar?k={MAX_K}").json
+    answer = client.post("/v1/search", json={"item_id": "test-00007", "k": K.maximum}).json
+    similar = client.get(f"/v1/items/test-00007/similar?k={K.maximum}").json
     assert answer["query"] == {"source": "item", "item_id": "test-00007"}
     assert answer["hits"] == similar["hits"]
-    assert len(similar["hits"]) == MAX_K
+    assert len(similar["hits"]) == K.maximum
     assert "test-00007" not in {hit["item"]["id"] for hit in similar["hits"]}
 
 
@@ -139,7 +139,7 @@ def test_where_filters_the_hits_and_not_the_predictions(client: FlaskClient, png
     assert answers[0]["predictions"] == free["predictions"]
 
 
-@pytest.mark.parametrize("k", [1, 2, MAX_K])
+@pytest.mark.parametrize("k", [1, 2, K.maximum])
 def test_k_items_are_answered(client: FlaskClient, png: bytes, k: int) -> None:
     assert len(client.post(f"/v1/search?k={k}", data=png, content_type="image/png").json["hits"]) == k
 
@@ -371,7 +371,7 @@ def test_every_error_that_a_request_can_meet_has_a_status() -> None:
         "report-not-writable", "reindex-incomplete", "export-format-unknown", "export-not-writable",
         "unknown-kind", "catalogue-in-use", "not-repairable", "backup-unusable",
         "address-in-use", "address-not-allowed", "invalid-address",
-        "server-failed", "error",
+        "server-failed", "error", "invalid-prefix", "log-not-writable",
     }  # fmt: skip
     for room in (model_errors, indexer_errors, api_errors):
         for kind in vars(room).values():

@@ -34,7 +34,7 @@ from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.engine_state import EngineState
 from search_api.http.security import PAGE_POLICY
-from search_api.limits import MAX_K
+from search_api.parameters import K
 from search_api.query import Query
 from webui import assets, formatting
 from webui.app import create_app
@@ -496,7 +496,7 @@ def test_bad_addresses_answer_with_a_page_that_leads_on(client: FlaskClient, pat
 
 
 def test_k_and_label_are_checked_on_results_too(client: FlaskClient, results: str) -> None:
-    assert client.get(f"{results}&k={MAX_K}").status_code == 200
+    assert client.get(f"{results}&k={K.maximum}").status_code == 200
     for wrong, status in (
         ("k=101", 422),
         ("k=0", 422),

@@ -12,9 +12,9 @@ from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
 from search_api.http.app import current_engine, picture_urls, reading
-from search_api.http.parameters import read_look, read_whole
+from search_api.http.parameters import read, read_query
 from search_api.http.problems import Problem
-from search_api.limits import DEFAULT_LIMIT
+from search_api.parameters import LIMIT, Parameter
 from search_api.query import Query
 from webui import formatting, upload_cookie
 from webui.assets import asset_url, static_file
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ACCEPT = "image/*"
 DEFAULT_COUNT = 24
+PAGE_NUMBER = Parameter("page", "integer", "Which page of a listing.", default=1, minimum=1)
+PER_PAGE = cast("int", LIMIT.default)
 COUNTS = (12, 24, 48, 96)
 EXAMPLE_HITS = 8
 _STOP_NAMES = {0.0: "Same kind", 1.0: "Same look"}
@@ -159,11 +161,11 @@ def item(item_id: str) -> str:
 @pages.get("/browse")
 def browse() -> str:
     """The items of one class, or all, a page at a time."""
-    page, label = read_whole(request.args, "page", 1), _label()
+    page, label = read(request.args, PAGE_NUMBER), _label()
     with reading() as state:
-        shown = state.browse(_where(label), (page - 1) * DEFAULT_LIMIT, DEFAULT_LIMIT)
+        shown = state.browse(_where(label), (page - 1) * PER_PAGE, PER_PAGE)
         shelves = list(_shelves(state, label))
-    last = max(1, -(-shown.total // DEFAULT_LIMIT))
+    last = max(1, -(-shown.total // PER_PAGE))
     if page > last:
         raise PageOutOfRange(f"There are {last} pages here, and this would be page {page}.")
     return render_template(
@@ -182,7 +184,7 @@ def problem_page(problem: Problem) -> Response:
     """Answer an error as a page: beside the form when a picture was given, on a page of its own otherwise."""
     if request.endpoint == "pages.upload" and problem.status < 500:
         return make_response(_home(alert=problem), problem.status)
-    return make_response(render_template("trouble.html", problem=problem), problem.status)
+    return make_response(render_template("error.html", problem=problem), problem.status)
 
 
 def _home(alert: Problem | None = None) -> str:
@@ -253,8 +255,8 @@ def _label() -> str | None:
 
 
 def _query() -> Query:
-    look = read_look({"look": request.args.get("look") or None})
-    return Query(read_whole(request.args, "k", DEFAULT_COUNT), _where(_label()), look)
+    given = {name: value for name in ("k", "look") if (value := request.args.get(name))}
+    return read_query(given, k=DEFAULT_COUNT, where=_where(_label()))
 
 
 def _where(label: str | None) -> dict[str, str] | None:

@@ -1,15 +1,19 @@
 """Fetching a file of known size and checksum from a list of mirrors, whatever the network does."""
 
 import contextlib
-import http.client
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
+from urllib.request import getproxies, proxy_bypass
+
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Retry, Timeout, make_headers
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
+from urllib3.util import parse_url
 
 from models.card import file_sha256
 from models.errors import LookalikeError
@@ -22,12 +26,18 @@ TIMEOUT = 30.0
 LEAST_BYTES = 16_384
 
 ATTEMPTS = 3
-"""Tries at one mirror before the next; a try that brought LEAST_BYTES or more does not count."""
+"""Tries at one mirror before the next, for each way of failing; a try that came LEAST_BYTES further does not count."""
 
 BACK_OFF = 1.0
-"""Seconds before the second try at one mirror, doubled for each further one."""
+"""Half of the seconds before the third try at one mirror, doubled for each further one; the second comes at once."""
+
+MAX_WAIT = 60.0
+"""Seconds that are waited at most, whatever a server asks for by Retry-After."""
 
 _CHUNK = 1 << 16
+_REDIRECTS = 5
+_PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
+"""Answers that may be others the next time."""
 
 
 class DownloadFailed(LookalikeError):
@@ -48,11 +58,15 @@ class NotWritable(LookalikeError):
 
 
 class _MirrorFailed(Exception):
-    """Why one try failed, and whether another try at the same mirror can help."""
+    """Why a mirror does not give the file."""
 
-    def __init__(self, reason: str, *, retry: bool) -> None:
+
+class _BrokenOff(Exception):
+    """Why a transfer ended early; `retries` are the tries that were left when it began."""
+
+    def __init__(self, reason: str, retries: "_Retry") -> None:
         super().__init__(reason)
-        self.retry = retry
+        self.retries = retries
 
 
 def download(
@@ -98,6 +112,21 @@ def download(
     raise DownloadFailed(target.name, attempts)
 
 
+class _Retry(Retry):
+    """urllib3's own retries: connections that fail, answers that may pass, Retry-After, back-off, redirects.
+
+    A redirect away from http and https is no answer.
+    """
+
+    def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> "_Retry":
+        """Count one more try, or raise why there is none."""
+        response: BaseHTTPResponse | None = kwargs.get("response", args[0] if args else None)
+        location = response and response.get_redirect_location()
+        if response and location and not _is_http(urljoin(url or "", location)):
+            raise _MirrorFailed(f"it answered {response.status} and points to {location}")
+        return super().increment(method, url, *args, **kwargs)
+
+
 def _fetch_patiently(
     url: str,
     file: BinaryIO,
@@ -108,102 +137,153 @@ def _fetch_patiently(
     back_off: float,
 ) -> None:
     """Fill the file from one mirror, trying again while that can help."""
-    failures = 0
-    while True:
-        begun_at = _length(file)
-        try:
+    if not _is_http(url):
+        raise _MirrorFailed("it is no http or https address")
+    fresh = _Retry(
+        total=None,
+        connect=ATTEMPTS - 1,
+        read=ATTEMPTS - 1,
+        status=ATTEMPTS - 1,
+        other=ATTEMPTS - 1,
+        redirect=_REDIRECTS,
+        status_forcelist=_PASSING,
+        backoff_factor=back_off,
+        backoff_max=MAX_WAIT,
+        retry_after_max=int(MAX_WAIT),
+        raise_on_status=False,
+        raise_on_redirect=False,
+    )
+    retries, most = fresh, 0
+    try:
+        connections = _pool(url, timeout)
+    except HTTPError as error:
+        raise _MirrorFailed(str(error)) from None
+    with connections as pool:
+        while True:
+            begun_at = _length(file)
             if begun_at > size:
                 _restart(file)
             elif begun_at < size:
-                _fetch(url, file, size, progress, timeout)
-            if file_sha256(Path(file.name)) == sha256:
+                try:
+                    retries = _request(pool, url, file, retries, size, progress, timeout)
+                except _BrokenOff as broken:
+                    if _length(file) - most >= LEAST_BYTES:
+                        retries, most = fresh, _length(file)
+                    else:
+                        retries = _one_less(url, broken)
+                    continue
+                except MaxRetryError as error:
+                    raise _MirrorFailed(str(error.reason)) from None
+                except (HTTPError, OSError, ValueError) as error:
+                    raise _MirrorFailed(str(error) or type(error).__name__) from None
+            if _length(file) == size and file_sha256(Path(file.name)) == sha256:
                 return
-            _restart(file)
-            # Bytes kept from an earlier try may be to blame; from a fresh start they are the mirror's own.
-            raise _MirrorFailed("it sent other bytes than the file's (SHA-256 differs)", retry=begun_at > 0)
-        except _MirrorFailed as failure:
-            gained = _length(file) - begun_at >= LEAST_BYTES
-            failures = 0 if gained else failures + 1
-            if not failure.retry or failures >= ATTEMPTS:
-                raise
-            time.sleep(0 if gained else back_off * 2 ** (failures - 1))
+            if begun_at == 0:
+                raise _MirrorFailed("it sent other bytes than the file's (SHA-256 differs)")
+            _restart(file)  # bytes kept from an earlier try may be to blame, or the mirror can't continue
 
 
-def _fetch(url: str, file: BinaryIO, size: int, progress: Progress | None, timeout: float) -> None:
-    """Make one request for what is missing and append it; afterwards the file has exactly `size` bytes."""
+def _one_less(url: str, broken: _BrokenOff) -> _Retry:
+    """Return the tries that are left after a transfer that broke off, having waited for the next."""
+    try:
+        left = broken.retries.increment("GET", url, error=ProtocolError(str(broken)))
+    except MaxRetryError:
+        raise _MirrorFailed(str(broken)) from None
+    left.sleep()
+    return left
+
+
+def _request(
+    pool: PoolManager,
+    url: str,
+    file: BinaryIO,
+    retries: _Retry,
+    size: int,
+    progress: Progress | None,
+    timeout: float,
+) -> _Retry:
+    """Make one request for what is missing and append it, or throw away what the mirror can't continue.
+
+    Returns the tries that are left. Raises _BrokenOff where the body ends early, _MirrorFailed for a wrong answer.
+    """
     have = _length(file)
     headers = {"User-Agent": "lookalike", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- the opener speaks only http(s)
-        with _opener().open(request, timeout=timeout) as response:
-            if response.status == http.HTTPStatus.PARTIAL_CONTENT:
-                _check_range(response.headers.get("Content-Range", ""), file, have, size)
-            elif response.status == http.HTTPStatus.OK:
-                _restart(file)
-                announced = response.headers.get("Content-Length")
-                if announced is not None and announced.strip() != str(size):
-                    raise _MirrorFailed(f"it offers {announced} bytes instead of {size}", retry=False)
-            else:
-                raise _MirrorFailed(f"it answered with status {response.status}", retry=False)
-            _append(response, file, size, progress, timeout)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+    response = pool.request("GET", url, headers=headers, retries=retries, preload_content=False, decode_content=False)
+    left = response.retries if isinstance(response.retries, _Retry) else retries
+    with contextlib.closing(response):
+        if response.status == HTTPStatus.OK:
             _restart(file)
-            raise _MirrorFailed("it refuses to continue the file", retry=True) from None
-        raise _MirrorFailed(f"it answered {error.code} {error.reason}", retry=error.code >= 500) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, urllib.error.URLError) and not isinstance(error.reason, OSError):
-            raise _MirrorFailed(str(error.reason), retry=False) from None
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise _MirrorFailed(str(reason) or type(reason).__name__, retry=not isinstance(error, ValueError)) from None
+            announced = response.headers.get("Content-Length")
+            if announced is not None and announced.strip() != str(size):
+                raise _MirrorFailed(f"it offers {announced} bytes instead of {size}")
+        elif response.status == HTTPStatus.PARTIAL_CONTENT and _continues(response, have, size):
+            pass
+        elif have and response.status in {HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
+            _restart(file)
+            return left
+        else:
+            raise _MirrorFailed(f"it answered {response.status} {response.reason or ''}".rstrip())
+        _append(response, file, size, progress, timeout, left)
+    return left
 
 
-def _check_range(content_range: str, file: BinaryIO, have: int, size: int) -> None:
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range.strip())
-    if not match or int(match[1]) != have or match[2] not in {str(size), "*"}:
-        _restart(file)
-        raise _MirrorFailed(f"it continues with the wrong part ({content_range or 'no Content-Range'})", retry=True)
+def _continues(response: BaseHTTPResponse, have: int, size: int) -> bool:
+    """Tell whether a partial answer begins where the file ends."""
+    content_range = response.headers.get("Content-Range", "").strip()
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+    return match is not None and int(match[1]) == have and match[2] in {str(size), "*"}
 
 
 def _append(
-    response: http.client.HTTPResponse, file: BinaryIO, size: int, progress: Progress | None, timeout: float
+    response: BaseHTTPResponse,
+    file: BinaryIO,
+    size: int,
+    progress: Progress | None,
+    timeout: float,
+    retries: _Retry,
 ) -> None:
     done = _length(file)
     window_end, window_start_done = time.monotonic() + timeout, done
-    while chunk := response.read1(min(_CHUNK, size + 1 - done)):
+    while True:
+        try:
+            chunk = response.read1(min(_CHUNK, size + 1 - done))
+        except ProtocolError:
+            break
+        except (HTTPError, OSError) as error:
+            raise _BrokenOff(str(error) or type(error).__name__, retries) from None
+        if not chunk:
+            break
         done += len(chunk)
         if done > size:
             _restart(file)
-            raise _MirrorFailed(f"it sends more than the file's {size} bytes", retry=False)
+            raise _MirrorFailed(f"it sends more than the file's {size} bytes")
         with writing(Path(file.name).parent):
             _write_all(file, chunk)
         if progress:
             progress(done, size)
         if time.monotonic() > window_end:
             if done < size and done - window_start_done < LEAST_BYTES:
-                raise _MirrorFailed("it is too slow", retry=False)
+                raise _MirrorFailed("it is too slow")
             window_end, window_start_done = time.monotonic() + timeout, done
     if done < size:
-        raise _MirrorFailed(f"the connection ended after {done} of {size} bytes", retry=True)
+        raise _BrokenOff(f"the connection ended after {done} of {size} bytes", retries)
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return an opener for http and https, with redirects and proxies, and for nothing else (file:, ftp:)."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener
+def _is_http(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _pool(url: str, timeout: float) -> PoolManager:
+    """Return what opens connections, by the proxy that the environment names for the address, if any."""
+    parts = parse_url(url)
+    proxy = None if proxy_bypass(parts.host or "") else getproxies().get(parts.scheme or "")
+    limit = Timeout(connect=timeout, read=timeout)
+    if proxy is None:
+        return PoolManager(timeout=limit)
+    login = parse_url(proxy).auth
+    return ProxyManager(proxy, timeout=limit, proxy_headers=make_headers(proxy_basic_auth=login) if login else None)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import file_sha256
-from models.datasets.download import DownloadFailed, download
 from models.errors import DatasetDamaged, DatasetMissing
 from models.progress import Progress
 
@@ -222,6 +221,8 @@ def _part_of(progress: Progress | None, before: int, total: int) -> Progress | N
 
 
 def _download(name: str, directory: Path, mirrors: Sequence[str], progress: Progress | None) -> None:
+    from models.datasets.download import DownloadFailed, download  # urllib3 is needed only where files are missing
+
     spec = FILES[name]
     urls = [mirror.rstrip("/") + "/" + name for mirror in mirrors]
     try:

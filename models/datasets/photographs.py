@@ -103,9 +103,9 @@ def pictures_in(folder: Path) -> Iterator[tuple[Path, bytes, Picture]]:
         raise DatasetMissing(f"{folder} has no sub-folder with pictures. Make one for each kind of picture.")
 
 
-def right_classes(kind: str) -> NDArray[np.bool_]:
-    """Return which classes are right for a kind of photograph, bool (classes,)."""
-    return np.asarray([label in RIGHT_CLASSES[kind] for label in CLASSES])
+def right_classes(kind: str, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which of some classes are right for a kind of photograph, bool (classes,)."""
+    return np.asarray([label in RIGHT_CLASSES[kind] for label in classes])
 
 
 def write_seen(photographs: Iterable[Photograph], path: Path) -> None:

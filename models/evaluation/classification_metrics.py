@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Probabilities
-from models.calibration import ReliabilityBin, expected_calibration_error, reliability
+from models.calibration import ReliabilityBin, expected_calibration_error, reliability_bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognition:
+class ClassificationMetrics:
     """How well n items were named. `confusion` counts by true class (rows) and predicted class (columns)."""
 
     accuracy: float
@@ -34,15 +34,15 @@ class Recognition:
     reliability: tuple[ReliabilityBin, ...]
 
 
-def recognition(probabilities: Probabilities, labels: NDArray[np.integer]) -> Recognition:
+def classification_metrics(probabilities: Probabilities, labels: NDArray[np.integer]) -> ClassificationMetrics:
     """Measure probabilities, float32 (n, classes), n >= 1, against true labels, integer (n,)."""
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
-    return Recognition(
+    return ClassificationMetrics(
         accuracy=float(np.trace(matrix) / matrix.sum()),
         expected_calibration_error=expected_calibration_error(probabilities, labels),
         classes=class_figures(matrix),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        reliability=reliability(probabilities, labels),
+        reliability=reliability_bins(probabilities, labels),
     )
 
 

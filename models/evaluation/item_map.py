@@ -22,8 +22,8 @@ COLOURS = (
 )
 """A colour for each class that reads on white as well as on black; more classes begin again."""
 
-_CELL = 30
-"""Pixels from one picture to the next, a little more than its side."""
+_GAP = 2
+"""Pixels between one picture and the next."""
 
 _COLUMNS, _ROWS = 56, 36
 _LEVELS = 16
@@ -62,9 +62,10 @@ def choose_cells(plane: NDArray[np.float64], columns: int, rows: int) -> dict[tu
 def draw_map(vectors: Vectors, images: Images, labels: NDArray[np.integer], target: IO[bytes]) -> None:
     """Save a map of items as a PNG with a clear background; each is tinted in the colour of its class."""
     height, width = images.shape[1:]
-    canvas = np.zeros((_ROWS * _CELL, _COLUMNS * _CELL), np.uint8)
+    cell = max(height, width) + _GAP
+    canvas = np.zeros((_ROWS * cell, _COLUMNS * cell), np.uint8)
     for (row, column), item in choose_cells(principal_plane(vectors), _COLUMNS, _ROWS).items():
-        top, left = row * _CELL, column * _CELL
+        top, left = row * cell, column * cell
         ink = images[item] // (256 // _LEVELS)
         canvas[top : top + height, left : left + width] = int(labels[item]) % len(COLOURS) * _LEVELS + ink
     picture = Image.fromarray(canvas, "P")

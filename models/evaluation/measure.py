@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.arrays import Images, Probabilities, Vectors
-from models.augmentations import LOOKS
+from models.augmentations import AUGMENTATIONS
 from models.embedder import Embedder, View, as_views
-from models.evaluation.classification_metrics import Recognition, recognition
-from models.evaluation.ood_images import strangers
+from models.evaluation.classification_metrics import ClassificationMetrics, classification_metrics
+from models.evaluation.ood_images import draw_ood_images
 from models.evaluation.photo_metrics import PhotographFindings, evaluate_photographs
-from models.evaluation.reliability import Trust, measure_trust
-from models.evaluation.retrieval_metrics import Rankings, looks, rank_all
+from models.evaluation.reliability import Reliability, measure_reliability
+from models.evaluation.retrieval_metrics import Rankings, instance_recall, rank_all
 from models.pictures.decoding import Picture
 from models.progress import Progress
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from models.datasets.photographs import Photograph
     from models.runtime import LiteRTEmbedder
 
-LOOK_QUERIES = 2_000
-"""Items that look for themselves under each change."""
+RECALL_QUERIES = 2_000
+"""Items that look for themselves under each augmentation."""
 
-_STEPS = len(LOOKS) + 2
+_STEPS = len(AUGMENTATIONS) + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +57,33 @@ class Subject:
 class Evaluation:
     """The findings of one subject on the images and labels of `test`.
 
-    `looks` maps each change to its recall@1; `vectors` are those of the test images. `recognition`, `trust` and
-    `speed` are None for raw pixels, which name no class, and `photographs` where there are none.
+    `instance_recall` maps each augmentation to its recall@1; `vectors` are those of the test images. `classification`,
+    `reliability` and `speed` are None for raw pixels, which name no class, and `photographs` where there are none.
     """
 
     subject: Subject
     test: "Split"
     vectors: Vectors
     rankings: Rankings
-    looks: Mapping[str, float]
-    recognition: Recognition | None = None
-    trust: Trust | None = None
+    instance_recall: Mapping[str, float]
+    classification: ClassificationMetrics | None = None
+    reliability: Reliability | None = None
     speed: Speed | None = None
     photographs: PhotographFindings | None = None
 
     def figures(self) -> dict[str, float]:
         """Return the measures that are one number each, by the names that a model card gives them: shares, 0 to 1."""
         named = {}
-        if self.recognition is not None:
+        if self.classification is not None:
             named = {
-                "accuracy": self.recognition.accuracy,
-                "expected_calibration_error": self.recognition.expected_calibration_error,
+                "accuracy": self.classification.accuracy,
+                "expected_calibration_error": self.classification.expected_calibration_error,
             }
         return {
             **named,
             **asdict(self.rankings.means()),
-            **{f"looks_{name}": value for name, value in self.looks.items()},
-            **({} if self.trust is None else self.trust.figures()),
+            **{f"looks_{name}": value for name, value in self.instance_recall.items()},
+            **({} if self.reliability is None else self.reliability.figures()),
             **({} if self.photographs is None else self.photographs.figures()),
         }
 
@@ -97,8 +97,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure a bundle on test images, 11 at least; `progress` counts steps.
 
-    Whether it notices strangers is measured on those that `models.evaluation.ood_images` draws, and on `others`, views
-    by kind; `photographs`, if any, are such as it has not learned from.
+    Whether it notices out-of-distribution images is measured on those that `models.evaluation.ood_images` draws, and on
+    `others`, views by kind; `photographs`, if any, are such as it has not learned from.
     """
     card = embedder.card
     subject = Subject(
@@ -113,16 +113,17 @@ def evaluate(
     )
     views = seen_by(embedder, test.images)
     vectors, probabilities = embedder.embed(views)
-    rankings, found_looks = _found(vectors, lambda images: embedder.embed(seen_by(embedder, images))[0], test, progress)
-    kinds = {kind: seen_by(embedder, images) for kind, images in strangers(test.images).items()}
+    rankings, recall = _found(vectors, lambda images: embedder.embed(seen_by(embedder, images))[0], test, progress)
+    drawn = {kind: seen_by(embedder, images) for kind, images in draw_ood_images(test.images).items()}
+    ood_views = {**drawn, **(others or {})}
     return Evaluation(
         subject,
         test,
         vectors,
         rankings,
-        found_looks,
-        trust=measure_trust(embedder, vectors, probabilities, test.labels, rankings, {**kinds, **(others or {})}),
-        recognition=recognition(probabilities, test.labels),
+        recall,
+        reliability=measure_reliability(embedder, vectors, probabilities, test.labels, rankings, ood_views),
+        classification=classification_metrics(probabilities, test.labels),
         speed=measure_speed(embedder.embed, views),
         photographs=evaluate_photographs(embedder, photographs) if photographs else None,
     )
@@ -180,4 +181,6 @@ def _found(
     progress(1, _STEPS)
     rankings = rank_all(vectors, test.labels)
     progress(2, _STEPS)
-    return rankings, looks(embed, test.images, LOOK_QUERIES, progress=lambda done, total: progress(done + 2, _STEPS))
+    return rankings, instance_recall(
+        embed, test.images, RECALL_QUERIES, progress=lambda done, total: progress(done + 2, _STEPS)
+    )

@@ -48,7 +48,11 @@ def write_sheet(findings: PhotographFindings, name: str, directory: Path) -> Pat
 def render_sheet(findings: PhotographFindings, name: str) -> str:
     """Return the sheet as HTML that refers to nothing outside itself, kind by kind, wrong answers first."""
     environment = Environment(
-        loader=PackageLoader("models"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=PackageLoader("models.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
     kinds: dict[str, list[Panel]] = {}
     for verdict in sorted(findings.verdicts, key=_wrong_first):

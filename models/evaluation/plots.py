@@ -128,18 +128,18 @@ def draw_reliability(bins: Sequence[ReliabilityBin], target: Target, palette: Pa
         _save(figure, target)
 
 
-def draw_strangers(
+def draw_ood_distances(
     known: NDArray[np.floating],
-    strangers: Mapping[str, NDArray[np.floating]],
+    ood: Mapping[str, NDArray[np.floating]],
     limit: float,
     target: Target,
     palette: Palette = LIGHT,
 ) -> None:
-    """Save histograms of distances on a logarithmic axis: known pictures (n,), and below them each kind of stranger.
+    """Save histograms of distances on a logarithmic axis: known pictures (n,), below them each kind of `ood` images.
 
     A line marks the `limit` up to which a picture counts as familiar.
     """
-    rows = {"Test images": known, **{name[:1].upper() + name[1:]: values for name, values in strangers.items()}}
+    rows = {"Test images": known, **{name[:1].upper() + name[1:]: values for name, values in ood.items()}}
     low, high = (np.quantile(np.concatenate(list(rows.values())), [0.001, 0.999])).tolist()
     edges = np.geomspace(max(low, 1e-3), high, 70)
     with _style(palette):

@@ -1,4 +1,4 @@
-"""How far a model knows itself: whether it notices strangers, and whether its confidence in hits comes true."""
+"""How far a model knows itself: whether it notices images of none of its classes, and how true its confidence is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trust:
-    """The findings on test images and on strangers.
+class Reliability:
+    """The findings on test images and on out-of-distribution (OOD) images.
 
-    `known` are the test images' distances from what the model knows, float32 (n,), `strangers` those of other
+    `known` are the test images' distances from what the model knows, float32 (n,), `ood_distances` those of other
     pictures by kind, and a picture is familiar up to the distance `limit`. `hits` are the ten nearest of each test
     image by the confidence that they are of its class.
     """
 
     known: NDArray[np.float32]
-    strangers: Mapping[str, NDArray[np.float32]]
+    ood_distances: Mapping[str, NDArray[np.float32]]
     limit: float
     hits: tuple[ReliabilityBin, ...]
 
     def figures(self) -> dict[str, float]:
-        """Return shares, 0 to 1: how surely each kind of stranger is told from test images (AUROC), and the worst.
+        """Return shares, 0 to 1: how surely each kind of OOD images is told from test images (AUROC), and the worst.
 
         Besides, the share of test images that count as familiar, and the mean gap between the confidence in hits
         and how many are right.
         """
-        noticed = {f"unfamiliar_{kind}": auroc(self.known, distances) for kind, distances in self.strangers.items()}
+        noticed = {f"unfamiliar_{kind}": auroc(self.known, distances) for kind, distances in self.ood_distances.items()}
         return {
             "familiar_share": float((self.known <= self.limit).mean()),
             "hit_confidence_error": mean_gap(self.hits),
@@ -49,21 +49,21 @@ class Trust:
         }
 
 
-def measure_trust(
+def measure_reliability(
     embedder: "LiteRTEmbedder",
     vectors: Vectors,
     probabilities: Probabilities,
     labels: NDArray[np.integer],
     rankings: Rankings,
-    strangers: Mapping[str, Sequence[View]],
-) -> Trust:
-    """Measure on n test images, given their vectors, probabilities, labels and rankings, and on strangers by kind."""
+    ood_views: Mapping[str, Sequence[View]],
+) -> Reliability:
+    """Measure on n test images, given their vectors, probabilities, labels and rankings, and on OOD views by kind."""
     nearest = rankings.nearest
     cosines = np.einsum("nkd,nd->nk", vectors[nearest], vectors)
     confidence = embedder.confidence(probabilities.argmax(axis=1), cosines)
-    return Trust(
+    return Reliability(
         known=embedder.known.distance(vectors),
-        strangers={kind: embedder.known.distance(embedder.embed(views)[0]) for kind, views in strangers.items()},
+        ood_distances={kind: embedder.known.distance(embedder.embed(views)[0]) for kind, views in ood_views.items()},
         limit=embedder.known.limit,
         hits=binned(confidence.ravel(), (labels[nearest] == labels[:, None]).ravel()),
     )

@@ -10,18 +10,26 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.arrays import Images
-from models.augmentations import LOOKS
+from models.augmentations import AUGMENTATIONS
 from models.datasets.download import writing
 from models.evaluation.item_map import COLOURS, draw_map
-from models.evaluation.measure import LOOK_QUERIES, Evaluation
-from models.evaluation.plots import DARK, LIGHT, Palette, draw_confusion, draw_curves, draw_reliability, draw_strangers
+from models.evaluation.measure import RECALL_QUERIES, Evaluation
+from models.evaluation.plots import (
+    DARK,
+    LIGHT,
+    Palette,
+    draw_confusion,
+    draw_curves,
+    draw_ood_distances,
+    draw_reliability,
+)
 from models.evaluation.retrieval_sheets import Sheet, choose_sheets
 from models.evaluation.summary import titles
 from models.pictures.inline_png import drawn_uri, garment_uri
 
 PAGE = "index.html"
 
-CHANGES = {
+AUGMENTATION_TITLES = {
     "shift": ("Shift", "up to 3 pixels"),
     "rotate": ("Rotate", "up to 10 degrees"),
     "scale": ("Scale", "up to 15 %"),
@@ -32,7 +40,7 @@ CHANGES = {
     "blur": ("Blur", "sigma 1 pixel"),
     "noise": ("Noise", "sigma 20 levels"),
 }
-"""What people call each change, and how much it changes."""
+"""What people call each augmentation, and how much it changes."""
 
 
 class Draw(Protocol):
@@ -85,7 +93,7 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
     """Return the page as HTML that refers to nothing outside itself."""
     first = evaluations[0]
     environment = Environment(
-        loader=PackageLoader("models"),
+        loader=PackageLoader("models.evaluation"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -96,10 +104,11 @@ def render_report(evaluations: Sequence[Evaluation]) -> str:
         subject=first.subject,
         facts=_facts(evaluations),
         items=len(first.test.labels),
-        look_queries=min(LOOK_QUERIES, len(first.test.labels)),
+        recall_queries=min(RECALL_QUERIES, len(first.test.labels)),
         compared=tuple(zip(titles(evaluations), evaluations, strict=True)),
         figures=tuple(evaluation.figures() for evaluation in evaluations),
-        looks=_looks(first.test.images),
+        augmentations=_augmented(first.test.images),
+        side=first.test.images.shape[1],
         sheets=tuple((sheet, _found(sheet, evaluations)) for sheet in choose_sheets(first)),
         confusions=_charts(evaluations, _confusion),
         reliabilities=_charts(evaluations, _reliability),
@@ -152,22 +161,22 @@ def _charts(evaluations: Sequence[Evaluation], chart_of: Callable[[Evaluation], 
 
 
 def _confusion(evaluation: Evaluation) -> Draw | None:
-    found = evaluation.recognition
+    found = evaluation.classification
     return partial(draw_confusion, found.confusion, evaluation.subject.classes) if found else None
 
 
 def _reliability(evaluation: Evaluation) -> Draw | None:
-    found = evaluation.recognition
+    found = evaluation.classification
     return partial(draw_reliability, found.reliability) if found else None
 
 
 def _hit_reliability(evaluation: Evaluation) -> Draw | None:
-    return partial(draw_reliability, evaluation.trust.hits) if evaluation.trust else None
+    return partial(draw_reliability, evaluation.reliability.hits) if evaluation.reliability else None
 
 
 def _familiarity(evaluation: Evaluation) -> Draw | None:
-    found = evaluation.trust
-    return partial(draw_strangers, found.known, found.strangers, found.limit) if found else None
+    found = evaluation.reliability
+    return partial(draw_ood_distances, found.known, found.ood_distances, found.limit) if found else None
 
 
 def _curves(evaluation: Evaluation, part: str) -> Draw | None:
@@ -175,11 +184,11 @@ def _curves(evaluation: Evaluation, part: str) -> Draw | None:
     return partial(draw_curves, history, parts=(part,)) if history else None
 
 
-def _looks(images: Images) -> tuple[tuple[str, str, str, str], ...]:
-    """Return each change, its words, and one and the same item changed by it."""
+def _augmented(images: Images) -> tuple[tuple[str, str, str, str], ...]:
+    """Return each augmentation, its title and extent, and one and the same item changed by it."""
     return tuple(
-        (name, *CHANGES[name], garment_uri(change(images[:1], np.random.default_rng(seed))[0]))
-        for seed, (name, change) in enumerate(LOOKS.items())
+        (name, *AUGMENTATION_TITLES[name], garment_uri(augment(images[:1], np.random.default_rng(seed))[0]))
+        for seed, (name, augment) in enumerate(AUGMENTATIONS.items())
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Images, Vectors
-from models.augmentations import LOOKS
+from models.augmentations import AUGMENTATIONS
 from models.progress import Progress
 
 NEAREST = 10
@@ -125,24 +125,24 @@ def _best_first(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return (np.sort(keys, axis=1) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def looks(
+def instance_recall(
     embed: Callable[[Images], Vectors],
     images: Images,
     queries: int = 2_000,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Mapping[str, float]:
-    """Return recall@1 under each of the nine changes, and their `mean`.
+    """Return recall@1 under each of the nine augmentations, and their `mean`.
 
-    `queries` of the images (n, 28, 28), drawn without replacement, are changed in one way and look for their own
-    original among all of them; of equally near items the earlier counts. `progress` counts the changes.
+    `queries` of the images (n, height, width), drawn without replacement, are changed in one way and look for their own
+    original among all of them; of equally near items the earlier counts. `progress` counts the augmentations.
     """
     gallery = embed(images)
     chosen = np.random.default_rng(seed).choice(len(images), min(queries, len(images)), replace=False)
     recall: dict[str, float] = {}
-    for number, (name, change) in enumerate(LOOKS.items()):
-        changed = change(images[chosen], np.random.default_rng([seed, number]))
+    for number, (name, augment) in enumerate(AUGMENTATIONS.items()):
+        changed = augment(images[chosen], np.random.default_rng([seed, number]))
         nearest = np.concatenate([(block @ gallery.T).argmax(axis=1) for block in np.array_split(embed(changed), 4)])
         recall[name] = float((nearest == chosen).mean())
-        progress(len(recall), len(LOOKS))
+        progress(len(recall), len(AUGMENTATIONS))
     return {**recall, "mean": float(np.mean(list(recall.values())))}

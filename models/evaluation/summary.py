@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from models.evaluation.measure import LOOK_QUERIES, Evaluation
+from models.evaluation.measure import RECALL_QUERIES, Evaluation
 
 NAMES = {
     "accuracy": "accuracy",
@@ -41,7 +41,7 @@ def evaluation_answer(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
 
 
 def _one_answer(evaluation: Evaluation) -> dict[str, Any]:
-    subject, found = evaluation.subject, evaluation.recognition
+    subject, found = evaluation.subject, evaluation.classification
     answer: dict[str, Any] = {
         "model": {
             "name": subject.name,
@@ -51,7 +51,7 @@ def _one_answer(evaluation: Evaluation) -> dict[str, Any]:
             "bytes": subject.bytes,
         },
         "items": len(evaluation.test.labels),
-        "look_queries": min(LOOK_QUERIES, len(evaluation.test.labels)),
+        "look_queries": min(RECALL_QUERIES, len(evaluation.test.labels)),
         "figures": {name: round(value, 4) for name, value in evaluation.figures().items()},
     }
     if found is not None:
@@ -61,8 +61,8 @@ def _one_answer(evaluation: Evaluation) -> dict[str, Any]:
         ]
         answer["confusion"] = found.confusion
         answer["reliability"] = [_rounded(asdict(one)) for one in found.reliability]
-    if evaluation.trust is not None:
-        answer["hit_reliability"] = [_rounded(asdict(one)) for one in evaluation.trust.hits]
+    if evaluation.reliability is not None:
+        answer["hit_reliability"] = [_rounded(asdict(one)) for one in evaluation.reliability.hits]
     if evaluation.photographs is not None:
         answer["photographs"] = {
             "count": len(evaluation.photographs.verdicts),
@@ -92,7 +92,7 @@ def evaluation_text(evaluations: Sequence[Evaluation]) -> str:
         *([_row("", *titles(evaluations))] if len(evaluations) > 1 else []),
         *(_row(title, *(_share(figures.get(name)) for figures in every)) for name, title in named.items()),
     ]
-    found = evaluations[0].recognition
+    found = evaluations[0].classification
     if found is not None:
         blocks += ["", _row("", "precision", "recall", "F1")]
         blocks += [

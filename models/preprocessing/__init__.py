@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from models.datasets.fashion_mnist import SIDE
 from models.embedder import View
 from models.errors import BundleTooNew
 from models.pictures.boxes import Box
@@ -28,9 +29,7 @@ class Preprocessing:
     prepare: Prepare
 
 
-FASHION_MNIST = Preprocessing(
-    fashion_mnist_tile.PREPROCESSING, (fashion_mnist_tile.SIDE, fashion_mnist_tile.SIDE), fashion_mnist_tile.prepare
-)
+FASHION_MNIST = Preprocessing(fashion_mnist_tile.PREPROCESSING, (SIDE, SIDE), fashion_mnist_tile.prepare)
 
 _registered = {FASHION_MNIST.name: FASHION_MNIST}
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.datasets.fashion_mnist import SIDE
 from models.embedder import View
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
@@ -15,9 +16,6 @@ from models.preprocessing.upscaled_tiles import shrink_back
 
 PREPROCESSING = "fashion-mnist-v2"
 """The name under which a model card asks for this conversion. Other results need another name."""
-
-SIDE = 28
-"""Height and width of a view in pixels."""
 
 THUMBNAIL = (51, 73)
 """Width and height of the product thumbnails that Fashion-MNIST was made from."""
@@ -47,14 +45,14 @@ def prepare(picture: Picture, box: Box | None = None) -> View:
     """Return a picture's view: uint8 (28, 28), the garment bright on 0, centred, its longest side 28.
 
     A 28x28 grey picture is taken as a Fashion-MNIST image, in the original's polarity or as the product picture it
-    was made from (dark on white), and comes through exactly; an enlarged one nearly so. Anything else is taken as
+    was made from (dark on white), and comes through exactly; an upscaled one nearly so. Anything else is taken as
     a photograph or product picture: the garment is found, within the `box` where there is one, and set on white, then
     Fashion-MNIST's conversion follows.
     """
     pixels = picture.pixels
     if box is None and pixels.shape == (SIDE, SIDE):
         return View(_bright_on_black(pixels))
-    tile = _enlarged_tile(pixels) if box is None else None
+    tile = _upscaled_tile(pixels) if box is None else None
     if tile is not None:
         return View(tile, ("This is a Fashion-MNIST picture, taken back to its own size.",))
     return _view_of_photograph(_as_rgb(pixels), box)
@@ -89,7 +87,7 @@ def _kept_to(box: Box, mask: NDArray[np.bool_], notes: tuple[str, ...]) -> tuple
     return both, notes
 
 
-def _enlarged_tile(pixels: Pixels) -> Pixels | None:
+def _upscaled_tile(pixels: Pixels) -> Pixels | None:
     """Return the Fashion-MNIST image of which a picture is an enlargement or a colourless RGB copy, or None."""
     height, width = pixels.shape[:2]
     if height != width or width < SIDE:

@@ -1,4 +1,4 @@
-"""What a trained network tells another one of the images to learn from (Hinton et al., arXiv 1503.02531)."""
+"""Distillation: soft labels by which a trained network teaches another one (Hinton et al., arXiv 1503.02531)."""
 
 from itertools import product
 
@@ -12,7 +12,7 @@ _REACH = 1
 """Pixels by which each image is shifted either way."""
 
 
-def taught_by(teacher: keras.Model, images: Images) -> Probabilities:
+def soft_labels(teacher: keras.Model, images: Images) -> Probabilities:
     """Return the teacher's probabilities, float32 (n, classes), for images uint8 (n, height, width).
 
     Each is the mean over eighteen views of its image: as it is and flipped, in nine positions a pixel apart.
@@ -27,5 +27,5 @@ def taught_by(teacher: keras.Model, images: Images) -> Probabilities:
         for direction in (1, -1)
     ]
     total = sum(keras.ops.softmax(predict(teacher, view)["logits"]) for view in views)
-    taught: Probabilities = keras.ops.convert_to_numpy(total / len(views))
-    return taught
+    labels: Probabilities = keras.ops.convert_to_numpy(total / len(views))
+    return labels

@@ -21,8 +21,8 @@ from models.calibration import fit_temperature
 from models.card import (
     CARD_FILE,
     CONFIDENCE_FILE,
-    FAMILIARITY_FILE,
     KERAS_FILE,
+    OOD_SCORE_FILE,
     PHOTOGRAPHS_FILE,
     RUNTIME_FILE,
     ModelCard,
@@ -40,14 +40,14 @@ from models.evaluation import plots
 from models.evaluation.measure import evaluate
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
-from models.ood_score import Familiarity
-from models.preprocessing import fashion_mnist_tile
+from models.ood_score import OodScore
+from models.preprocessing import FASHION_MNIST
 from models.progress import Progress
 from models.runtime import LiteRTEmbedder
-from models.training.network import VIEW_SIDE, build_embedder, main_axes
+from models.training.network import build_embedder, main_axes
 from models.training.photo_training_set import PhotographViews
 from models.training.recipes import Recipe
-from models.training.stages import Study, study
+from models.training.stages import TrainingStage, train_stages
 from models.training.trainer import TrainingData, predict
 from models.training.training_set import Labels
 from models.vector_parts import LOOK, VectorPart
@@ -57,7 +57,7 @@ AGREEMENT = 0.9999
 
 CHECKPOINTS = "checkpoints"
 
-_FILES = KERAS_FILE, RUNTIME_FILE, FAMILIARITY_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
+_FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
 
 _KNOWN = 20_000
 """Training images that say where known vectors lie."""
@@ -74,57 +74,58 @@ def train_bundle(
     out: Path,
     data_dir: Path | None = None,
     progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
     photographs: Path | None = None,
 ) -> ModelCard:
     """Train by the recipe on Fashion-MNIST and leave a bundle in the directory `out`; return its card.
 
     Most of the `photographs` in a folder, if given, are learned from too, where the recipe has a place for them. A
     stopped run goes on from its last finished epoch; a finished one is returned as it is. `progress` counts training
-    steps, `say` hears a line about each epoch and stage. Raises CheckpointMismatch when `out` holds a bundle or an
+    steps, `log` hears a line about each epoch and stage. Raises CheckpointMismatch when `out` holds a bundle or an
     unfinished run by another recipe, DatasetMissing, DatasetDamaged or UnknownKind.
     """
     if (out / CARD_FILE).exists():
         card = read_card(out)
-        if card.training.get("recipe") != recipe.told():
+        if not recipe.is_kept_as(card.training.get("recipe", {})):
             raise CheckpointMismatch(f"{out} holds a model by another recipe. Choose another --out.")
-        say(f"{out} is already trained by this recipe.")
+        log(f"{out} is already trained by this recipe.")
         return card
     learn, test = fashion_mnist.load("train", data_dir), fashion_mnist.load("test", data_dir)
-    data = TrainingData.split(learn.images, learn.labels, recipe.validation, recipe.seed)
+    data = TrainingData.split(learn.images, learn.labels, CLASSES, recipe.validation, recipe.seed)
     found = () if photographs is None else find_photographs(photographs)
     seen = None
     if recipe.photograph_views and found:
-        seen = PhotographViews.of([one for one in found if not one.is_unseen], recipe.seed, say)
+        learnable = [one for one in found if not one.is_unseen]
+        seen = PhotographViews.of(learnable, recipe.seed, CLASSES, FASHION_MNIST, log)
     learned = None if seen is None else seen.where(lambda photograph: not photograph.is_held_out)
     checkpoints = out / CHECKPOINTS
-    studies = study(recipe, data, learned, checkpoints, progress, say)
-    card = write_bundle(studies, data, test, out, say, seen, [one for one in found if one.is_unseen])
+    stages = train_stages(recipe, data, learned, checkpoints, progress, log)
+    card = write_bundle(stages, data, test, out, log, seen, [one for one in found if one.is_unseen])
     shutil.rmtree(checkpoints)
     return card
 
 
 def write_bundle(
-    studies: Sequence[Study],
+    stages: Sequence[TrainingStage],
     data: TrainingData,
     test: Split,
     out: Path,
-    say: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
     photographs: PhotographViews | None = None,
     unseen: Sequence[Photograph] = (),
 ) -> ModelCard:
-    """Calibrate, export, check and measure the last of some studies, and put its bundle at `out`; return its card.
+    """Calibrate, export, check and measure the last of some stages, and put its bundle at `out`; return its card.
 
     `photographs` are those learned from and those held out; `unseen` others, to measure. Raises BundleDamaged when the
     exported graph does not agree with Keras.
     """
-    recipe, training = studies[-1].recipe, studies[-1].training
+    recipe, training = stages[-1].recipe, stages[-1].training
     started = time.monotonic()
-    say("calibrating and exporting")
+    log("calibrating and exporting")
     logits = predict(training.network, data.held_out_images)["logits"]
     temperature = fit_temperature(logits, data.held_out_labels)
     kinds = predict(training.network, data.images[:_KNOWN])["kind"]
-    axes = main_axes(kinds, recipe.kind_dim - len(CLASSES))
+    axes = main_axes(kinds, recipe.kind_dim - len(data.classes))
     model = build_embedder(training.network, recipe, temperature, axes)
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,21 +137,21 @@ def write_bundle(
         fit_answers(model, recipe, data, draft, photographs)
         if photographs is not None:
             write_seen(photographs.photographs, draft / PHOTOGRAPHS_FILE)
-        card = _card_of(draft, studies, temperature, photographs)
+        card = _card_of(draft, stages, data, temperature, photographs)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, data.held_out_images[:512])
-        say("measuring on the test images")
+        log("measuring on the test images")
         found = evaluate(embedder, test, photographs=unseen)
         card = replace(
             card,
             metrics={name: round(value, 4) for name, value in found.figures().items()},
-            training={**card.training, "seconds": round(_epoch_seconds(studies) + time.monotonic() - started, 1)},
+            training={**card.training, "seconds": round(_epoch_seconds(stages) + time.monotonic() - started, 1)},
         )
         write_card(card, draft)
         plots.draw_curves(card.epochs, draft / "curves.png")
-        if found.recognition is not None:
-            plots.draw_confusion(found.recognition.confusion, CLASSES, draft / "confusion.png")
+        if found.classification is not None:
+            plots.draw_confusion(found.classification.confusion, data.classes, draft / "confusion.png")
         out.mkdir(exist_ok=True)
         # The card goes last: a bundle without one is no bundle.
         for file in sorted(draft.iterdir(), key=lambda file: file.name == CARD_FILE):
@@ -163,17 +164,17 @@ def fit_answers(
 ) -> None:
     """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
     known, labels = predict(model, data.images[:_KNOWN])["vector"], data.labels[:_KNOWN]
-    # What is believed of the classes says least of what belongs to none.
+    # The posterior of the classes says least of what belongs to none.
     used = np.ones(known.shape[1], np.bool_)
-    used[recipe.kind_dim - len(CLASSES) : recipe.kind_dim] = False
+    used[recipe.kind_dim - len(data.classes) : recipe.kind_dim] = False
     held_out = predict(model, data.held_out_images)
     if photographs is None:
-        familiarity = Familiarity.fit(known, labels, held_out["vector"], used=used)
+        familiarity = OodScore.fit(known, labels, held_out["vector"], used=used)
     else:
         familiarity = _familiarity_with(photographs, model, known, labels, held_out["vector"], used)
-    familiarity.save(bundle / FAMILIARITY_FILE)
+    familiarity.save(bundle / OOD_SCORE_FILE)
     predicted = held_out["probabilities"].argmax(axis=1)
-    confidence = MatchConfidence.fit(held_out["vector"], data.held_out_labels, predicted, len(CLASSES))
+    confidence = MatchConfidence.fit(held_out["vector"], data.held_out_labels, predicted, len(data.classes))
     confidence.save(bundle / CONFIDENCE_FILE)
 
 
@@ -184,7 +185,7 @@ def _familiarity_with(
     labels: Labels,
     held_out: Vectors,
     used: NDArray[np.bool_],
-) -> Familiarity:
+) -> OodScore:
     """Let photographs say, too, where classes lie and how far is usual, and those of no class what lies elsewhere."""
     learned = photographs.where(lambda one: one.is_mapped and not one.is_held_out)
     others = photographs.where(lambda one: not one.is_mapped and not one.is_held_out)
@@ -192,7 +193,7 @@ def _familiarity_with(
     found = predict(model, learned.views)
     chosen = (learned.right * found["probabilities"]).argmax(axis=1).astype(np.uint8)
     usual = predict(model, asked.views)["vector"]
-    return Familiarity.fit(
+    return OodScore.fit(
         np.concatenate([known, np.repeat(found["vector"], _PHOTOGRAPH_COUNTS, axis=0)]),
         np.concatenate([labels, np.repeat(chosen, _PHOTOGRAPH_COUNTS)]),
         np.concatenate([held_out, usual]),
@@ -213,24 +214,28 @@ def _means_by_kind(photographs: PhotographViews, model: keras.Model) -> Vectors 
 
 
 def _card_of(
-    bundle: Path, studies: Sequence[Study], temperature: float, photographs: PhotographViews | None
+    bundle: Path,
+    stages: Sequence[TrainingStage],
+    data: TrainingData,
+    temperature: float,
+    photographs: PhotographViews | None,
 ) -> ModelCard:
-    *before, last = studies
+    *before, last = stages
     recipe = last.recipe
     files = {name: file_sha256(bundle / name) for name in _FILES if (bundle / name).exists()}
     return ModelCard(
         name="fashion-mnist",
-        fingerprint=fingerprint_of(files, fashion_mnist_tile.PREPROCESSING),
+        fingerprint=fingerprint_of(files, FASHION_MNIST.name),
         dim=recipe.kind_dim + recipe.look_dim,
-        classes=CLASSES,
-        input_shape=(VIEW_SIDE, VIEW_SIDE),
-        preprocessing=fashion_mnist_tile.PREPROCESSING,
+        classes=data.classes,
+        input_shape=data.view_shape,
+        preprocessing=FASHION_MNIST.name,
         files=files,
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         training={
             "temperature": temperature,
-            **_told(last),
-            **({"before": [_told(one) for one in before]} if before else {}),
+            **_stage_dict(last),
+            **({"before": [_stage_dict(one) for one in before]} if before else {}),
             **({} if photographs is None else {"photographs": photographs.counts()}),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {
@@ -243,17 +248,18 @@ def _card_of(
     )
 
 
-def _told(one: Study) -> dict[str, Any]:
+def _stage_dict(one: TrainingStage) -> dict[str, Any]:
     return {
-        "recipe": one.recipe.told(),
+        "recipe": one.recipe.to_dict(),
+        "precision": one.training.precision,
         "parameters": one.training.network.count_params(),
         "epoch_seconds": round(_epoch_seconds([one]), 1),
         "history": [asdict(report) for report in one.training.history],
     }
 
 
-def _epoch_seconds(studies: Sequence[Study]) -> float:
-    return sum(report.seconds for one in studies for report in one.training.history)
+def _epoch_seconds(stages: Sequence[TrainingStage]) -> float:
+    return sum(report.seconds for one in stages for report in one.training.history)
 
 
 def _parts_of(recipe: Recipe) -> tuple[VectorPart, ...]:

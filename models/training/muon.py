@@ -21,12 +21,12 @@ class Muon(keras.optimizers.SGD):
 
     A kernel is a variable of two axes or more, read as a matrix of inputs by outputs; one with a constraint counts
     as another variable, since its constraint already says how long it is. `learning_rate` is the share of a kernel's
-    own length by which it moves; `others` multiplies it for all other variables.
+    own length by which it moves; `non_kernel_lr` multiplies it for all other variables.
     """
 
-    def __init__(self, learning_rate: Any, momentum: float = 0.9, others: float = 1.0) -> None:
+    def __init__(self, learning_rate: Any, momentum: float = 0.9, non_kernel_lr: float = 1.0) -> None:
         super().__init__(learning_rate, momentum=momentum, nesterov=True, name="muon")
-        self._others = others
+        self._non_kernel_lr = non_kernel_lr
         self._is_kernel: list[bool] = []
 
     def build(self, variables: Any) -> None:
@@ -38,7 +38,7 @@ class Muon(keras.optimizers.SGD):
         """Move one variable by one step."""
         index = self._get_variable_index(variable)
         if not self._is_kernel[index]:
-            super().update_step(gradient, variable, learning_rate * self._others)
+            super().update_step(gradient, variable, learning_rate * self._non_kernel_lr)
             return
         momentum = self.momentums[index]
         gradient = ops.cast(gradient, momentum.dtype)

@@ -2,8 +2,8 @@
 
 The penultimate layer has two parts, each of unit length: *kind*, which the class logits are read from, and *look*,
 which is trained to recognise one item under changes. Weighted and set side by side they make one unit vector whose
-inner product is the weighted sum of the two parts' cosines. In the vector, the kind also holds what the network
-believes of the classes: two pictures of which the same is believed are of a kind.
+inner product is the weighted sum of the two parts' cosines. In the vector, the kind also holds the posterior of the
+classes: two pictures with the same posterior are of a kind.
 """
 
 import math
@@ -15,21 +15,22 @@ from numpy.typing import NDArray
 from models.training.blocks import Blocks, Normalization
 from models.training.recipes import Recipe
 
-VIEW_SIDE = 28
-
 
 def build_network(
-    recipe: Recipe, classes: int, normalization: Normalization = keras.layers.BatchNormalization
+    recipe: Recipe,
+    classes: int,
+    view_shape: tuple[int, ...],
+    normalization: Normalization = keras.layers.BatchNormalization,
 ) -> keras.Model:
     """Return the network in training form.
 
     `normalization` makes the batch normalisation layers; the weights fit whichever kind made them. The network maps
-    float32 (n, 28, 28, 1) grey levels 0 to 255 to three float32 outputs: `logits` (n, classes), `kind` (n, kind_dim)
-    and `look` (n, look_dim), the last two of L2 norm 1.
+    float32 (n, *view_shape, 1) grey levels 0 to 255, `view_shape` being (height, width), to three float32 outputs:
+    `logits` (n, classes), `kind` (n, kind_dim) and `look` (n, look_dim), the last two of L2 norm 1.
     """
     blocks = Blocks(normalization)
     width = recipe.width
-    views = keras.Input((VIEW_SIDE, VIEW_SIDE, 1), name="views")
+    views = keras.Input((*view_shape, 1), name="views")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(views)
     x = blocks.convolution(x, width // 2)
     middle = blocks.residual(blocks.convolution(x, width, stride=2))
@@ -64,7 +65,7 @@ def build_embedder(network: keras.Model, recipe: Recipe, temperature: float, axe
     Outputs are `vector`, float32 (n, kind_dim + look_dim) of L2 norm 1, and `probabilities`, float32 (n, classes):
     the softmax of the logits divided by `temperature`. The vector's kind is the network's own turned onto `axes`,
     (kind_dim, kind_dim - classes), and, `belief_share` of its cosine, the roots of the probabilities, so that two
-    vectors' beliefs add the Bhattacharyya coefficient of their class distributions.
+    vectors' posteriors add the Bhattacharyya coefficient of their class distributions.
     """
     outputs = dict(zip(network.output_names, network.outputs, strict=True))
     calibrated = keras.layers.Rescaling(1 / temperature, dtype="float32", name="calibrated_logits")(outputs["logits"])
@@ -72,12 +73,12 @@ def build_embedder(network: keras.Model, recipe: Recipe, temperature: float, axe
     turn = keras.layers.Dense(axes.shape[1], use_bias=False, dtype="float32", name="turned_kind")
     turned = keras.layers.UnitNormalization(dtype="float32", name="unit_kind")(turn(outputs["kind"]))
     turn.set_weights([axes])
-    kind, belief = 1 - recipe.look_share, recipe.belief_share
+    kind, posterior = 1 - recipe.look_share, recipe.belief_share
     weighted = [
         keras.layers.Rescaling(math.sqrt(share), dtype="float32", name=f"weighted_{name}")(part)
         for name, part, share in (
-            ("kind", turned, kind * (1 - belief)),
-            ("belief", keras.ops.sqrt(probabilities), kind * belief),
+            ("kind", turned, kind * (1 - posterior)),
+            ("belief", keras.ops.sqrt(probabilities), kind * posterior),
             ("look", outputs["look"], recipe.look_share),
         )
     ]

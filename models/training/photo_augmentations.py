@@ -1,4 +1,4 @@
-"""Changes that another phone, light or hand would have made to a photograph."""
+"""Augmentations of a photograph: what another phone, light or hand would have made of it."""
 
 import math
 
@@ -13,7 +13,7 @@ _MARGIN = 0.25
 """What is mirrored around the picture, as a share of its longer side: a turn must not bring in corners of black."""
 
 
-def photographed_anew(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def augmented_photograph(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a photograph, uint8 (height, width, 3) or grey, as it might have been taken, made smaller, in colour.
 
     Mirrored or not, turned by up to 12 degrees, from nearer, a little to the side, in other light and colours.

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+from models.training.precision import AUTO
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -18,9 +20,12 @@ class Recipe:
     that is seen twice for its sake; `erase` the share of images that lose a rectangle; `logit_scale` the factor from
     cosine to logit; `validation` the number of training images held out.
 
-    `teachers` are trained first, and what they say of an image, on average, counts `teacher_share` of what the class
-    loss aims at; `begins_as` is one of them, of the same shape, whose weights are the first, and are averaged into the
-    last by `kept_share`. `photograph_views` is how many views of each photograph are learned from, where there are
+    `precision` is Keras's name of a dtype policy, or "auto" for the one that this processor is fastest in
+    (`models.training.precision`); `non_kernel_lr` multiplies the learning rate of variables that are no kernels.
+
+    `teachers` are trained first, and the mean of their soft labels counts `teacher_share` of what the class loss aims
+    at; `init_from` is one of them, of the same shape, whose weights are the initial ones, and are averaged into the
+    last by `init_weight`. `photograph_views` is how many views of each photograph are learned from, where there are
     photographs.
     """
 
@@ -40,40 +45,48 @@ class Recipe:
     logit_scale: float = 10.0
     label_smoothing: float = 0.05
     peak_learning_rate: float = 0.02
-    others_rate: float = 2.0
+    non_kernel_lr: float = 2.0
     warm_up_epochs: float = 1.0
-    precision: str = "mixed_bfloat16"
+    precision: str = AUTO
     validation: int = 5_000
     seed: int = 2017
     teachers: tuple["Recipe", ...] = ()
     teacher_share: float = 0.7
-    begins_as: "Recipe | None" = None
-    kept_share: float = 0.0
+    init_from: "Recipe | None" = None
+    init_weight: float = 0.0
     photograph_views: int = 0
 
-    def before(self) -> tuple["Recipe", ...]:
+    def prerequisites(self) -> tuple["Recipe", ...]:
         """Return the recipes of all networks that are trained before this one's, in their order."""
         needed: dict[Recipe, None] = {}
         for teacher in self.teachers:
-            needed |= dict.fromkeys((*teacher.before(), teacher))
+            needed |= dict.fromkeys((*teacher.prerequisites(), teacher))
         return tuple(needed)
 
-    def seeded(self, seed: int) -> "Recipe":
-        """Return this recipe, and those before it, with another seed."""
+    def throughout(self, **changes: Any) -> "Recipe":
+        """Return this recipe, and its prerequisites, with some fields changed, such as the seed."""
         return replace(
             self,
-            seed=seed,
-            teachers=tuple(teacher.seeded(seed) for teacher in self.teachers),
-            begins_as=None if self.begins_as is None else self.begins_as.seeded(seed),
+            **changes,
+            teachers=tuple(teacher.throughout(**changes) for teacher in self.teachers),
+            init_from=None if self.init_from is None else self.init_from.throughout(**changes),
         )
 
-    def told(self) -> dict[str, Any]:
-        """Return this recipe as plain values, other recipes by their names."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+    def to_dict(self) -> dict[str, Any]:
+        """Return this recipe as cards and checkpoints keep it: plain values, other recipes by their names."""
+        plain = {_NAMES_ON_DISK.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
         return plain | {
             "teachers": [teacher.name for teacher in self.teachers],
-            "begins_as": None if self.begins_as is None else self.begins_as.name,
+            "begins_as": None if self.init_from is None else self.init_from.name,
         }
+
+    def is_kept_as(self, kept: Mapping[str, Any]) -> bool:
+        """Tell whether what a card or checkpoint keeps is this recipe, in whichever precision it was trained."""
+        return {**self.to_dict(), "precision": None} == {**kept, "precision": None}
+
+
+_NAMES_ON_DISK = {"non_kernel_lr": "others_rate", "init_from": "begins_as", "init_weight": "kept_share"}
+"""Cards keep the names that these fields had first."""
 
 
 _TEACHER = Recipe("full-teacher", epochs=40, width=48, validation=2_500)
@@ -84,7 +97,7 @@ _SECOND = Recipe(
     peak_learning_rate=0.014,
     validation=2_500,
     teachers=(_TEACHER, _FIRST),
-    begins_as=_FIRST,
+    init_from=_FIRST,
 )
 _THIRD = Recipe("full-third", epochs=80, bottlenecks=3, validation=2_500, teachers=(_TEACHER, _FIRST, _SECOND))
 _FOURTH = Recipe(
@@ -95,7 +108,7 @@ _FOURTH = Recipe(
     peak_learning_rate=0.014,
     validation=2_500,
     teachers=(_TEACHER, _FIRST, _SECOND, _THIRD),
-    begins_as=_THIRD,
+    init_from=_THIRD,
 )
 _FULL = Recipe(
     "full",
@@ -104,8 +117,8 @@ _FULL = Recipe(
     peak_learning_rate=0.0015,
     validation=2_500,
     teachers=(_TEACHER, _FIRST, _SECOND, _THIRD, _FOURTH),
-    begins_as=_FOURTH,
-    kept_share=0.3,
+    init_from=_FOURTH,
+    init_weight=0.3,
     photograph_views=3,
 )
 

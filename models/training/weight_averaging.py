@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 def average(
     network: keras.Model,
-    before: Sequence[NDArray[np.float32]],
-    share: float,
+    initial: Sequence[NDArray[np.float32]],
+    weight: float,
     batches: Iterable[NDArray[np.float32]],
 ) -> None:
-    """Let a network's weights be those that it had `before`, by a share from 0 to 1, and else its own.
+    """Average into a network's weights the initial ones by a weight from 0 (its own alone) to 1 (the initial alone).
 
     The statistics of its normalisation are then taken anew on batches of views, as it is trained on: those of averaged
     weights are not the averages.
     """
-    after = network.get_weights()
-    network.set_weights([share * old + (1 - share) * new for old, new in zip(before, after, strict=True)])
+    trained = network.get_weights()
+    network.set_weights([weight * old + (1 - weight) * new for old, new in zip(initial, trained, strict=True)])
     for views in batches:
         network(views, training=True)

@@ -1,8 +1,9 @@
 """The API's description for machines (OpenAPI 3.1), served at /v1/openapi.json."""
 
+import json
 from typing import Any
 
-from search_api.limits import DEFAULT_K, DEFAULT_LIMIT, MAX_K, MAX_LIMIT, MAX_OFFSET
+from search_api.parameters import PAGE, PICTURE, QUERY, Parameter
 
 Json = dict[str, Any]
 
@@ -18,11 +19,11 @@ def document() -> Json:
         },
         "paths": {
             "/v1/search": {"post": _search()},
-            "/v1/items": {"get": _get("One page of items in order of id", "Page", _PAGING)},
+            "/v1/items": {"get": _get("One page of items in order of id", "Page", _in_address(*PAGE))},
             "/v1/items/{item_id}": {"get": _get("One item", "SignedItem", [_ITEM_ID])},
             "/v1/items/{item_id}/image": {"get": _image()},
             "/v1/items/{item_id}/similar": {
-                "get": _get("The items most like an item, never itself", "Similar", [_ITEM_ID, *_QUERY])
+                "get": _get("The items most like an item, never itself", "Similar", [_ITEM_ID, *_in_address(*QUERY)])
             },
             "/v1/classes": {"get": _get("The classes and how many items each has", "Classes", [])},
             "/v1/openapi.json": {"get": {"summary": "This description", "responses": {"200": {"description": "It"}}}},
@@ -43,14 +44,32 @@ def _object(*, optional: Json | None = None, **properties: Json) -> Json:
     return {"type": "object", "required": list(properties), "properties": properties | (optional or {})}
 
 
-def _parameter(name: str, schema: Json, description: str, place: str = "query") -> Json:
-    return {
-        "name": name,
-        "in": place,
-        "required": place == "path",
-        "schema": schema,
-        "description": description,
-    }
+def _schema(parameter: Parameter) -> Json:
+    """Return the JSON schema of a parameter's value, described."""
+    kind = {"text": "string", "filter": "object"}.get(parameter.kind, parameter.kind)
+    bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
+    schema: Json = {"type": kind} | {name: value for name, value in bounds.items() if value is not None}
+    if parameter.example is not None:
+        schema["examples"] = [json.loads(parameter.example) if kind == "object" else parameter.example]
+    return schema | {"description": parameter.description}
+
+
+def _in_address(*parameters: Parameter) -> list[Json]:
+    """Return parameters as they are given in an address, where an object is JSON."""
+    return [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": False,
+            "schema": _as_json_text(schema) if (schema := _schema(parameter))["type"] == "object" else schema,
+            "description": parameter.description,
+        }
+        for parameter in parameters
+    ]
+
+
+def _as_json_text(schema: Json) -> Json:
+    return {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
 
 
 def _responses(schema: str) -> Json:
@@ -73,32 +92,16 @@ def _image() -> Json:
 
 def _search() -> Json:
     picture = {"type": "string", "format": "binary"}
-    form = {
-        "type": "object",
-        "properties": {
-            "image": picture,
-            "item_id": _TEXT,
-            "k": _K,
-            "where": {**_TEXT, "description": "JSON"},
-            "look": _LOOK,
-            "box": _BOX,
-            "cutout": _CUTOUT,
-        },
-    }
-    by_item = {
-        "type": "object",
-        "required": ["item_id"],
-        "properties": {"item_id": _TEXT, "k": _K, "where": _WHERE, "look": _LOOK, "cutout": _CUTOUT},
-    }
+    options = {parameter.name: _schema(parameter) for parameter in (*QUERY, *PICTURE)}
+    as_text = {name: _as_json_text(one) if one["type"] == "object" else one for name, one in options.items()}
+    form = {"type": "object", "properties": {"image": picture, "item_id": _TEXT, **as_text}}
+    of_item = {name: one for name, one in options.items() if name != "box"}
+    by_item = {"type": "object", "required": ["item_id"], "properties": {"item_id": _TEXT, **of_item}}
     return {
         "summary": "The class of a picture or an item, and the items that look like it",
         "description": "Exactly one of a picture and an item. k, where, look, cutout and, with a picture, box go into "
         "the form or the JSON object; with a bare picture they go into the address.",
-        "parameters": [
-            *_QUERY,
-            _parameter("box", _BOX, _BOX["description"]),
-            _parameter("cutout", _CUTOUT, _CUTOUT["description"]),
-        ],
+        "parameters": _in_address(*QUERY, *PICTURE),
         "requestBody": {
             "required": True,
             "content": {
@@ -116,47 +119,17 @@ _TEXT: Json = {"type": "string"}
 _NUMBER: Json = {"type": "number"}
 _WHOLE: Json = {"type": "integer"}
 _SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
-_K: Json = {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K}
-_LOOK: Json = {
-    **_SHARE,
-    "description": "From 0, the same kind, to 1, the same look. Without it, the model's own share of the look.",
-}
-_BOX: Json = {
-    **_TEXT,
-    "description": "Where in the upright picture the garment is: left, top, width and height as shares of the picture. "
-    "Only with a picture. Without it, the garment is looked for.",
-    "examples": ["0.1,0.2,0.5,0.6"],
-}
-_CUTOUT: Json = {
-    "type": "boolean",
-    "default": False,
-    "description": "Whether the answer is to hold the cutout, which makes it some ten times larger.",
-}
 _LOOK_USED: Json = {
     "type": ["number", "null"],
     "description": "The share of the look in the scores, 0 to 1; null for a model that does not tell it apart",
 }
-_WHERE: Json = {
-    "type": "object",
-    "description": 'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
-    "examples": [{"label": "Bag"}, {"label": ["Coat", "Dress"]}],
+_ITEM_ID: Json = {
+    "name": "item_id",
+    "in": "path",
+    "required": True,
+    "schema": _TEXT,
+    "description": "Slashes in it may be written as %2F.",
 }
-
-_ITEM_ID = _parameter("item_id", _TEXT, "Slashes in it may be written as %2F.", place="path")
-_QUERY = [
-    _parameter("k", _K, "How many items to answer."),
-    _parameter("where", {**_TEXT, "contentMediaType": "application/json", "contentSchema": _WHERE}, "A filter."),
-    _parameter("look", _SHARE, _LOOK["description"]),
-]
-_PAGING = [
-    _parameter("label", _TEXT, "Only items of this predicted class."),
-    _parameter("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}, "Items to skip."),
-    _parameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-        "Items on the page.",
-    ),
-]
 
 _SIGNATURE: Json = {
     "model": {**_TEXT, "description": "Fingerprint of the model"},

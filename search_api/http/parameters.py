@@ -1,22 +1,16 @@
-"""The options of a question, read from fields of text (a form, an address) or of JSON, each in one way everywhere."""
+"""Reading parameters out of fields of text (a form, an address) or of JSON, each in one way everywhere."""
 
 import json
 import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from models.pictures.boxes import Box
 from search_api.errors import InvalidField
-from search_api.limits import DEFAULT_K
+from search_api.parameters import BOX, QUERY, Parameter
 from search_api.query import Query
-
-if TYPE_CHECKING:
-    from indexer.records import Where
-
-QUERY_OPTIONS = ("k", "where", "look")
-PICTURE_OPTIONS = ("box", "cutout")
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
@@ -24,44 +18,34 @@ _LONGEST_BOX = 200
 _TRUTHS = {"true": True, "false": False}
 
 
-def read_query(fields: Mapping[str, Any], default_k: int = DEFAULT_K) -> Query:
-    """Read what is asked of a search. Raises InvalidField, KOutOfRange, LookOutOfRange."""
-    where, look = read_where(fields), read_look(fields)
-    return Query(read_whole(fields, "k", default_k), where, look)
+def read_query(fields: Mapping[str, Any], **instead: Any) -> Query:
+    """Read what is asked of a search; `instead` holds values for what the fields do not say.
+
+    Raises InvalidField, KOutOfRange, LookOutOfRange.
+    """
+    given = {parameter.name: read(fields, parameter) for parameter in QUERY if parameter.name in fields}
+    return Query(**{**instead, **{name: value for name, value in given.items() if value is not None}})
 
 
-def read_whole(fields: Mapping[str, Any], name: str, default: int) -> int:
-    """Read a whole number. Raises InvalidField."""
-    value = fields.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-        return int(value)
-    raise InvalidField(f"{name} must be a whole number.")
+def read(fields: Mapping[str, Any], parameter: Parameter) -> Any:
+    """Read one parameter as a value of its kind, its default where there is none. Raises InvalidField.
 
-
-def read_look(fields: Mapping[str, Any]) -> float | None:
-    """Read the look, any number; None where there is none. Raises InvalidField."""
-    value = fields.get("look")
-    if value is None:
+    Whether a number is within bounds is for whom it is given to.
+    """
+    name, value = parameter.name, fields.get(parameter.name, parameter.default)
+    if value is None and parameter.default is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number or (isinstance(value, str) and _DECIMAL_NUMBER.fullmatch(value)):
-        with suppress(OverflowError):
-            return float(value)
-    raise InvalidField("look must be a number, 0 to 1.")
-
-
-def read_where(fields: Mapping[str, Any]) -> "Where | None":
-    """Read a filter, an object or its JSON as text; None where there is none. Raises InvalidField."""
-    where = fields.get("where")
-    if where is None:
-        return None
-    if isinstance(where, str):
-        where = read_object(where.encode(errors="surrogatepass"), "where")
-    if not isinstance(where, dict):
-        raise InvalidField('where must be an object, like {"label": "Bag"}.')
-    return cast("Where", where)
+    match parameter.kind:
+        case "integer":
+            return _whole(name, value)
+        case "number":
+            return _number(parameter, value)
+        case "boolean":
+            return _truth(name, value)
+        case "filter":
+            return _filter(parameter, value)
+        case "text":
+            return value
 
 
 def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
@@ -69,23 +53,16 @@ def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
 
     Raises InvalidField for what is no text and where there is no picture that it could be of, and InvalidBox.
     """
-    text = fields.get("box")
+    text = read(fields, BOX)
     if text is None:
         return None
     if not of_picture:
         raise InvalidField("A box is a part of a picture, and an item is taken whole. Send the one or the other.")
     if not isinstance(text, str) or len(text) > _LONGEST_BOX:
-        raise InvalidField("box must be left, top, width and height as shares of the picture, like 0.1,0.2,0.5,0.6.")
+        raise InvalidField(
+            f"{BOX.name} must be left, top, width and height as shares of the picture, like {BOX.example}."
+        )
     return Box.parse(text)
-
-
-def read_cutout(fields: Mapping[str, Any]) -> bool:
-    """Read whether the answer is to hold the cutout; no, where nothing is said. Raises InvalidField."""
-    value = fields.get("cutout", False)
-    truth = _TRUTHS.get(value) if isinstance(value, str) else value
-    if not isinstance(truth, bool):
-        raise InvalidField("cutout must be true or false.")
-    return truth
 
 
 def read_object(data: bytes, name: str) -> dict[str, Any]:
@@ -105,6 +82,38 @@ def read_object(data: bytes, name: str) -> dict[str, Any]:
         raise InvalidField(f"{name} is not JSON: {reason}.") from error
     if not isinstance(value, dict):
         raise InvalidField(f"{name} must be a JSON object.")
+    return value
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    raise InvalidField(f"{name} must be a whole number.")
+
+
+def _number(parameter: Parameter, value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and _DECIMAL_NUMBER.fullmatch(value)):
+        with suppress(OverflowError):
+            return float(value)
+    raise InvalidField(f"{parameter.name} must be a number, {parameter.minimum:g} to {parameter.maximum:g}.")
+
+
+def _truth(name: str, value: Any) -> bool:
+    truth = _TRUTHS.get(value) if isinstance(value, str) else value
+    if not isinstance(truth, bool):
+        raise InvalidField(f"{name} must be true or false.")
+    return truth
+
+
+def _filter(parameter: Parameter, value: Any) -> dict[str, Any]:
+    """Read a filter, an object or its JSON as text."""
+    if isinstance(value, str):
+        return read_object(value.encode(errors="surrogatepass"), parameter.name)
+    if not isinstance(value, dict):
+        raise InvalidField(f"{parameter.name} must be an object, like {parameter.example}.")
     return value
 
 

@@ -129,8 +129,11 @@ class Front:
         self._loop.call_later(SWEEP_SECONDS, self.sweep)
 
     def begin_to_stop(self) -> None:
-        """Close idle connections; those with a request under way are closed with its answer."""
+        """Let the next answer of each connection be its last."""
         self.is_stopping = True
+
+    def close_idle(self) -> None:
+        """Close connections without a request under way."""
         for connection in list(self.connections):
             connection.finish()
 

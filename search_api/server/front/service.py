@@ -1,6 +1,7 @@
 """One run of the server in the front: from its first worker to its end."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 import uvloop
 
-from search_api.errors import ServerFailed
+from search_api.errors import LogNotWritable, ServerFailed
 from search_api.server.front.access_log import AccessLog
 from search_api.server.front.front import Front
 from search_api.server.front.lanes import LaneName
@@ -20,6 +21,8 @@ from search_api.server.front.supervisor import Supervisor
 from search_api.server.limits import Limits
 from search_api.server.listening import BACKLOG, url_of
 from search_api.server.workers.fork_server import ForkServer, Prepare
+
+log = logging.getLogger(__name__)
 
 PICTURE_THREADS = 1
 """Of a worker. A picture being decoded can take hundreds of megabytes, and occupies a core."""
@@ -99,6 +102,7 @@ class Service:
         await _take_what_waits(loop, front, kept)
         front.begin_to_stop()
         if self.failure is None:
+            loop.call_later(self._limits.farewell, front.close_idle)
             deadline = loop.create_task(asyncio.sleep(self._limits.stop))
             drained = loop.create_task(front.drained())
             at_once = loop.create_task(self._stop_now.wait())
@@ -127,7 +131,10 @@ class Service:
             self._stop.set()
             return
         if self._access_log is not None:
-            self._access_log.reopen()
+            try:
+                self._access_log.reopen()
+            except LogNotWritable as error:
+                log.error("%s", error)
         self._supervisor.reload()
 
     def _fail(self, sentence: str) -> None:
@@ -154,7 +161,7 @@ def _within_open_files(limits: Limits) -> Limits:
 def _terminal_is_there() -> bool:
     """Return whether the process has a terminal that has not been closed."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
         return False
     return True

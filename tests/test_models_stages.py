@@ -11,17 +11,18 @@ import pytest
 import models
 from models.card import PHOTOGRAPHS_FILE
 from models.datasets import fashion_mnist
-from models.datasets.fashion_mnist import Split
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import find_photographs
 from models.errors import CheckpointMismatch
+from models.preprocessing import FASHION_MNIST
 from models.training.recipes import RECIPES, Recipe
-from models.training.stages import study
+from models.training.stages import train_stages
 from models.training.trainer import TrainingData, predict
 
 TINY = Recipe("tiny", epochs=2, batch_size=64, width=8, validation=256, precision="float32")
 WIDE = replace(TINY, name="wide", width=10)
 FIRST = replace(TINY, name="first", teachers=(WIDE,))
-SECOND = replace(TINY, name="second", teachers=(WIDE, FIRST), begins_as=FIRST, photograph_views=2)
+SECOND = replace(TINY, name="second", teachers=(WIDE, FIRST), init_from=FIRST, photograph_views=2)
 
 
 @pytest.fixture
@@ -38,31 +39,31 @@ def quiet(done: int, total: int) -> None:
 
 
 def test_what_comes_before_is_trained_once_and_in_order() -> None:
-    assert [recipe.name for recipe in SECOND.before()] == ["wide", "first"]
-    assert TINY.before() == ()
+    assert [recipe.name for recipe in SECOND.prerequisites()] == ["wide", "first"]
+    assert TINY.prerequisites() == ()
     for recipe in RECIPES.values():
-        assert recipe.begins_as is None or recipe.begins_as in recipe.teachers
-        assert len({one.name for one in (*recipe.before(), recipe)}) == len(recipe.before()) + 1
+        assert recipe.init_from is None or recipe.init_from in recipe.teachers
+        assert len({one.name for one in (*recipe.prerequisites(), recipe)}) == len(recipe.prerequisites()) + 1
 
 
 def test_a_seed_goes_to_every_network() -> None:
-    seeded = SECOND.seeded(5)
-    assert {one.seed for one in (*seeded.before(), seeded)} == {5}
-    assert seeded.begins_as in seeded.before()
+    seeded = SECOND.throughout(seed=5)
+    assert {one.seed for one in (*seeded.prerequisites(), seeded)} == {5}
+    assert seeded.init_from in seeded.prerequisites()
 
 
 def test_a_recipe_tells_itself_in_json() -> None:
-    told = SECOND.told()
+    told = SECOND.to_dict()
     assert json.loads(json.dumps(told)) == told
     assert told["teachers"] == ["wide", "first"]
     assert told["begins_as"] == "first"
 
 
 def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp_path: Path) -> None:
-    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
-    first = study(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1]
+    data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
+    first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1]
     still = replace(SECOND, epochs=1, peak_learning_rate=0.0)
-    later = study(still, data, None, tmp_path, quiet, lambda text: None)[-1]
+    later = train_stages(still, data, None, tmp_path, quiet, lambda text: None)[-1]
     for before, after in zip(
         first.training.network.trainable_weights, later.training.network.trainable_weights, strict=True
     ):
@@ -70,12 +71,12 @@ def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp
 
 
 def test_a_share_of_the_first_weights_is_kept(few: dict[str, Split], tmp_path: Path) -> None:
-    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
-    first = study(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
+    data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
+    first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
     weights = {}
     for share in (0.0, 0.5):
-        recipe = replace(SECOND, name=f"kept-{share}", kept_share=share, photograph_views=0)
-        weights[share] = study(recipe, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
+        recipe = replace(SECOND, name=f"kept-{share}", init_weight=share, photograph_views=0)
+        weights[share] = train_stages(recipe, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
     layers = zip(first.layers, weights[0.0].layers, weights[0.5].layers, strict=True)
     for before, after, halfway in ([layer.trainable_weights for layer in three] for three in layers):
         for old, new, mean in zip(before, after, halfway, strict=True):
@@ -141,9 +142,11 @@ def test_photographs_are_learned(few: dict[str, Split], photographs: Path, tmp_p
     """A network that learns a few photographs for long knows them."""
     from models.training.photo_training_set import PhotographViews
 
-    data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], 256, 0)
-    views = PhotographViews.of([one for one in find_photographs(photographs) if one.is_mapped], 0)
+    data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], fashion_mnist.CLASSES, 256, 0)
+    views = PhotographViews.of(
+        [one for one in find_photographs(photographs) if one.is_mapped], 0, CLASSES, FASHION_MNIST
+    )
     recipe = replace(TINY, epochs=30, photograph_views=3)
-    network = study(recipe, data, views, tmp_path, quiet, lambda text: None)[-1].training.network
+    network = train_stages(recipe, data, views, tmp_path, quiet, lambda text: None)[-1].training.network
     answers = predict(network, views.views)["logits"].argmax(axis=1)
     assert views.right[np.arange(len(answers)), answers].mean() > 0.6

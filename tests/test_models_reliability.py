@@ -14,11 +14,11 @@ from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import Photograph
 from models.embedder import as_views
 from models.errors import DatasetMissing
-from models.evaluation.ood_images import DRAWN, shuffled, strangers
-from models.evaluation.reliability import measure_trust, photographed
+from models.evaluation.ood_images import DRAWN, draw_ood_images, shuffled
+from models.evaluation.reliability import measure_reliability, photographed
 from models.evaluation.retrieval_metrics import rank_all
 from models.match_confidence import MatchConfidence
-from models.ood_score import Familiarity, auroc, is_familiar
+from models.ood_score import OodScore, auroc, is_familiar
 from models.runtime import LiteRTEmbedder
 
 KINDS = [*DRAWN, "garments in 4 pieces", "garments in 16 pieces"]
@@ -26,7 +26,7 @@ KINDS = [*DRAWN, "garments in 4 pieces", "garments in 16 pieces"]
 
 @pytest.fixture(scope="module")
 def drawn(test_split: Split) -> Mapping[str, Images]:
-    return strangers(test_split.images)
+    return draw_ood_images(test_split.images)
 
 
 def known(n: int = 3000, dim: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ def known(n: int = 3000, dim: int = 6) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_distance_counts_in_standard_deviations_from_the_nearest_mean() -> None:
     vectors, labels = known()
-    found = Familiarity.fit(vectors, labels, vectors)
+    found = OodScore.fit(vectors, labels, vectors)
     step = np.zeros((2, 6), np.float32)
     step[0, 2], step[1, 5] = 0.05, 0.5
     for mean in np.eye(6, dtype=np.float32)[:2]:
@@ -53,7 +53,7 @@ def test_the_distance_counts_in_standard_deviations_from_the_nearest_mean() -> N
 def test_the_accepted_share_of_held_out_vectors_is_familiar() -> None:
     vectors, labels = known()
     held_out, _ = known(1000)
-    found = Familiarity.fit(vectors, labels, held_out)
+    found = OodScore.fit(vectors, labels, held_out)
     familiarity = found.of(held_out)
     assert np.mean([is_familiar(float(one)) for one in familiarity]) == pytest.approx(0.95, abs=0.01)
     np.testing.assert_array_equal(found.distance(held_out) <= found.limit, familiarity >= 0.05)
@@ -67,12 +67,12 @@ def test_the_accepted_share_of_held_out_vectors_is_familiar() -> None:
 
 def test_what_is_familiar_survives_a_file(tmp_path: Path) -> None:
     vectors, labels = known()
-    found = Familiarity.fit(vectors, labels, vectors)
+    found = OodScore.fit(vectors, labels, vectors)
     found.save(tmp_path / "familiarity.npz")
-    again = Familiarity.load(tmp_path / "familiarity.npz", classes=2, dim=6)
+    again = OodScore.load(tmp_path / "familiarity.npz", classes=2, dim=6)
     np.testing.assert_array_equal(again.distance(vectors), found.distance(vectors))
     with pytest.raises(ValueError, match="shape"):
-        Familiarity.load(tmp_path / "familiarity.npz", classes=3, dim=6)
+        OodScore.load(tmp_path / "familiarity.npz", classes=3, dim=6)
 
 
 @pytest.mark.parametrize("decimals", [8, 1, 0])
@@ -120,7 +120,7 @@ def test_what_lies_nearer_to_something_else_counts_as_further_off() -> None:
     vectors, labels = known()
     elsewhere = np.zeros((1, 6), np.float32)
     elsewhere[0, 2] = 0.2
-    alone, beside = (Familiarity.fit(vectors, labels, vectors, others=others) for others in (None, elsewhere))
+    alone, beside = (OodScore.fit(vectors, labels, vectors, others=others) for others in (None, elsewhere))
     np.testing.assert_allclose(beside.distance(vectors), alone.distance(vectors), rtol=1e-5)
     np.testing.assert_allclose(beside.distance(elsewhere), 5 * alone.distance(elsewhere), rtol=1e-3)
 
@@ -129,17 +129,17 @@ def test_held_out_vectors_count_by_their_weights() -> None:
     vectors, labels = known()
     near, far = vectors[:100], vectors[:100] + np.float32(0.1)
     weights = np.repeat([1.0, 0.0], 100)
-    mixed = Familiarity.fit(vectors, labels, np.concatenate([near, far]), weights=weights)
-    assert mixed.limit == pytest.approx(Familiarity.fit(vectors, labels, near).limit, rel=0.05)
-    equal = Familiarity.fit(vectors, labels, np.concatenate([near, far]), weights=np.ones(200))
-    assert equal.limit == pytest.approx(Familiarity.fit(vectors, labels, np.concatenate([near, far])).limit, rel=0.05)
+    mixed = OodScore.fit(vectors, labels, np.concatenate([near, far]), weights=weights)
+    assert mixed.limit == pytest.approx(OodScore.fit(vectors, labels, near).limit, rel=0.05)
+    equal = OodScore.fit(vectors, labels, np.concatenate([near, far]), weights=np.ones(200))
+    assert equal.limit == pytest.approx(OodScore.fit(vectors, labels, np.concatenate([near, far])).limit, rel=0.05)
 
 
 # --- strangers ---
 
 
 def test_every_stranger_is_a_view_and_drawn_the_same_each_time(test_split: Split, drawn: Mapping[str, Images]) -> None:
-    again = strangers(test_split.images)
+    again = draw_ood_images(test_split.images)
     assert list(drawn) == KINDS
     for kind, images in drawn.items():
         assert images.shape == (500, 28, 28)
@@ -197,9 +197,9 @@ def test_strangers_given_by_a_folder_are_measured_too(tmp_path: Path, test_split
     for level in range(60, 200, 10):
         Image.new("L", (40, 30), level).save(tmp_path / "grey" / f"{level}.png")
     (found,) = models.evaluate(None, None, test_split.first(200), strangers=tmp_path)
-    assert found.trust is not None
+    assert found.reliability is not None
     figures = found.figures()
-    assert len(found.trust.strangers["grey"]) == 14
+    assert len(found.reliability.ood_distances["grey"]) == 14
     assert figures["unfamiliar_worst"] == min(figures[f"unfamiliar_{kind}"] for kind in (*KINDS, "grey"))
 
 
@@ -242,7 +242,9 @@ def test_confidence_survives_a_file(tmp_path: Path) -> None:
 def test_confidence_in_hits_comes_true_on_test_images(embedder: LiteRTEmbedder, test_split: Split) -> None:
     vectors, probabilities = embedder.embed(as_views(test_split.images))
     rankings = rank_all(vectors, test_split.labels)
-    found = measure_trust(embedder, vectors, probabilities, test_split.labels, rankings, {"none": test_split.images})
+    found = measure_reliability(
+        embedder, vectors, probabilities, test_split.labels, rankings, {"none": as_views(test_split.images)}
+    )
     figures = found.figures()
     assert figures["hit_confidence_error"] <= 0.03
     assert sum(one.items for one in found.hits) == 100_000

@@ -1,0 +1,120 @@
+"""From a source into the catalogue of a directory, with the report of what failed beside it."""
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import models
+from indexer.catalogue.local import LocalCatalogue
+from indexer.pipeline import indexing
+from indexer.pipeline.failures import REPORT_FILE, FailureReport
+from indexer.pipeline.run_report import IndexReport, OnFailure
+from indexer.sources.named_sources import open_source
+from indexer.sources.web.access import WebAccess
+from indexer.sources.web.addresses import AllowedHosts
+from indexer.upkeep.page_checksums import note_pages
+from models.progress import Progress
+
+if TYPE_CHECKING:
+    from indexer.sources.items import Failure, Source
+    from models.embedder import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an indexing run came to: its counts, the number of items now, and the file that tells what failed."""
+
+    report: IndexReport
+    items: int
+    failures: Path | None
+    """JSON Lines, an object for each failure; None when nothing failed."""
+
+
+def index(
+    source: str | Path,
+    catalogue: Path | str,
+    *,
+    model: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    hosts: Sequence[str] = (),
+    prune: bool = False,
+    strict: bool = False,
+    workers: int | None = None,
+    report: Path | str | None = None,
+    progress: Progress | None = None,
+    on_failure: OnFailure | None = None,
+) -> Indexed:
+    """Bring the catalogue of a directory up to date with a source, making it where there is none.
+
+    `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
+    bundle, by default the one that ships; `data_dir` where Fashion-MNIST lies; `hosts` those of which pictures may be
+    fetched. What is unchanged is passed over, so a stopped run goes on where it was when it is called again. A picture
+    that fails stops nothing unless `strict`: `report` tells of it, by default failures.jsonl in `catalogue`, and so
+    does `on_failure`. With `prune`, items that the source does not have are deleted. `progress(done, total)` counts
+    rows; `workers` processes decode (default: one a core), which are spawned: a script calls this below
+    `if __name__ == "__main__"`.
+
+    Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
+    WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
+    with a sentence that says what to do.
+    """
+    items = open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)))
+    return index_into(
+        Path(catalogue),
+        items,
+        models.load(model),
+        progress,
+        on_failure,
+        report=None if report is None else Path(report),
+        prune=prune,
+        strict=strict,
+        workers=workers,
+    )
+
+
+def index_into(
+    directory: Path,
+    source: "Source",
+    embedder: "Embedder",
+    progress: Progress | None = None,
+    on_failure: OnFailure | None = None,
+    *,
+    report: Path | None = None,
+    prune: bool = False,
+    strict: bool = False,
+    workers: int | None = None,
+    publishing: Progress | None = None,
+) -> Indexed:
+    """Do as `index` does with a source and a model that are open; `publishing` counts vectors that join a graph."""
+    card = embedder.card
+    with (
+        LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue,
+        FailureReport(report or directory / REPORT_FILE) as failures,
+    ):
+
+        def tell(failure: "Failure") -> None:
+            failures.add(failure)
+            if on_failure is not None:
+                on_failure(failure)
+
+        if progress is not None:
+            progress(0, len(source) if isinstance(source, Sized) else 0)
+        try:
+            done = indexing.index(
+                source,
+                embedder,
+                catalogue,
+                progress,
+                tell,
+                strict=strict,
+                prune=prune,
+                workers=workers,
+                publishing=publishing,
+            )
+        finally:
+            if report is None and not failures.count:
+                failures.path.unlink(missing_ok=True)
+        items = len(catalogue)
+    note_pages(directory)
+    return Indexed(done, items, failures.path if failures.count else None)

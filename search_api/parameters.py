@@ -1,0 +1,76 @@
+"""Every option of a question, told once: what it may be, what it is where nothing is said, and what it means.
+
+The engine checks by this table, the API and the pages read by it, the command's options and the API's document are
+made from it. A new option of a search is a field of `Query`, an entry here, and its use in `EngineState`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_WAIT = 10.0
+"""Seconds that a picture waits for its turn to be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One option: `minimum` and `maximum` bound a number; `example` is how it is written where that is not plain."""
+
+    name: str
+    kind: Literal["integer", "number", "boolean", "text", "filter"]
+    description: str
+    default: int | float | bool | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    example: str | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether a number lies within the bounds; NaN does not."""
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+
+
+K = Parameter("k", "integer", "How many items.", default=12, minimum=1, maximum=100)
+WHERE = Parameter(
+    "where",
+    "filter",
+    'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
+    example='{"label": "Bag"}',
+)
+LOOK = Parameter(
+    "look",
+    "number",
+    "From 0, the same kind, to 1, the same look. Without it, the model's own share of the look.",
+    minimum=0,
+    maximum=1,
+)
+QUERY = (K, WHERE, LOOK)
+"""What any search may be asked: the fields of `Query` by their names."""
+
+BOX = Parameter(
+    "box",
+    "text",
+    "Where in the upright picture the garment is: left, top, width and height as shares of the picture. Only with a "
+    "picture. Without it, the garment is looked for.",
+    example="0.1,0.2,0.5,0.6",
+)
+CUTOUT = Parameter(
+    "cutout",
+    "boolean",
+    "Whether the answer is to hold the cutout, which makes it some ten times larger.",
+    default=False,
+)
+PICTURE = (BOX, CUTOUT)
+"""What may be asked of the picture that is searched with."""
+
+LABEL = Parameter("label", "text", "Only items of this predicted class.")
+OFFSET = Parameter("offset", "integer", "Items to skip.", default=0, minimum=0, maximum=2**31)
+LIMIT = Parameter("limit", "integer", "Items on the page.", default=48, minimum=1, maximum=100)
+PAGE = (LABEL, OFFSET, LIMIT)
+"""What a listing may be asked."""
+
+NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=K.maximum)
+"""The `k` of a table of every item's neighbours."""
+
+
+def names_of(*parameters: Parameter) -> tuple[str, ...]:
+    """Return the names of parameters, in order."""
+    return tuple(parameter.name for parameter in parameters)
