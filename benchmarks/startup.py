@@ -14,7 +14,7 @@ from benchmarks.queries import Client, get, search
 
 OF_THE_IMPORT = 0.15
 HELP_SECONDS = 1 / 3
-"""What the project promises: ready within this part of the time of TensorFlow's import, help within a third of a second."""
+"""What the project promises: ready within this part of TensorFlow's import, help within a third of a second."""
 
 OURS, IMPORT, EMPTY, HELP = "lookalike serve", "import tensorflow", "python -c pass", "lookalike --help"
 
