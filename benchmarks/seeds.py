@@ -21,7 +21,7 @@ FEWEST = 3
 
 
 def spread_of(cards: Sequence[ModelCard]) -> dict[str, Any]:
-    """Return recipe and seeds of at least three cards, and for each figure the mean and the standard deviation.
+    """Return recipe, precisions and seeds of at least three cards, and mean and standard deviation of each figure.
 
     Raises BenchmarkFailed when they are fewer, of different recipes, or of seeds that repeat.
     """
@@ -36,6 +36,8 @@ def spread_of(cards: Sequence[ModelCard]) -> dict[str, Any]:
     figures = {name: [card.metrics[name] for card in cards] for name in cards[0].metrics}
     return {
         "recipe": recipes[0].get("name"),
+        "trained_by": recipes[0],
+        "precisions": [card.training.get("precision", recipes[0].get("precision")) for card in cards],
         "seeds": seeds,
         "seconds": [card.training.get("seconds") for card in cards],
         "figures": {

@@ -23,6 +23,7 @@ from models.datasets.photographs import (
 from models.errors import DatasetMissing, UnknownKind
 from models.evaluation.photo_metrics import evaluate_photographs
 from models.evaluation.photo_report import PAGE, write_sheet
+from models.preprocessing import FASHION_MNIST
 from models.runtime import LiteRTEmbedder
 from models.training.photo_augmentations import augmented_photograph
 from models.training.photo_training_set import PhotographViews
@@ -132,7 +133,7 @@ def test_a_photograph_is_turned_by_the_angle_that_is_drawn_and_the_right_way_rou
 
 
 def test_a_training_set_aims_at_right_classes_alone_and_at_none_for_what_is_none(photographs: Path) -> None:
-    views = PhotographViews.of(find_photographs(photographs), 0)
+    views = PhotographViews.of(find_photographs(photographs), 0, CLASSES, FASHION_MNIST)
     training_set = views.training_set(3, None)
     n = len(views.photographs)
     assert training_set.images.shape == (3 * n, 28, 28)

@@ -310,7 +310,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone() -> None:
     program = (
         "import resource, sys\n"
         "from models.errors import PictureTooLarge\n"
-        "from models.pictures import decode\n"
+        "from models.pictures.decoding import decode\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n    decode(sys.stdin.buffer.read())\nexcept PictureTooLarge:\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

@@ -68,7 +68,7 @@ def test_a_hopeless_precision_is_given_up_after_a_step_and_compiling_is_not_time
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
     split = fashion_mnist.load("train")
-    return TrainingData.split(split.images[:512], split.labels[:512], TINY.validation, TINY.seed)
+    return TrainingData.split(split.images[:512], split.labels[:512], fashion_mnist.CLASSES, TINY.validation, TINY.seed)
 
 
 class Stop(Exception):

@@ -10,13 +10,13 @@ from colour_model import CLASSES, COLOUR, SIDE, write_colour_bundle
 from PIL import Image
 
 import models
-from indexer.catalogue.local import Catalogue
+from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.folder import Folder
 from indexer.upkeep.reindexing import reindex
 from models.datasets.fashion_mnist import Split
 from models.embedder import View, as_views
-from models.errors import BundleDamaged, BundleTooNew
+from models.errors import BundleDamaged, BundleTooNew, UnknownPart
 from models.evaluation.measure import evaluate
 from models.pictures.decoding import Picture, decode
 from models.preprocessing import FASHION_MNIST, Preprocessing, preprocessing_named, register
@@ -24,6 +24,7 @@ from models.runtime import LiteRTEmbedder
 from sample_shop.products import products
 from search_api.engine import Engine
 from search_api.errors import LookNotAvailable
+from search_api.query import Query
 
 ITEMS = 12
 
@@ -77,13 +78,13 @@ def test_a_model_of_another_kind_is_indexed_searched_and_reindexed(
     """Its worker processes make its views: what they made finds itself, and its colours tell it from its twin."""
     card = colour.card
     assert card.input_shape == (SIDE, SIDE, 3)
-    with Catalogue.create(tmp_path / "c", card.fingerprint, card.dim, card.classes) as catalogue:
+    with LocalCatalogue.create(tmp_path / "c", card.fingerprint, card.dim, card.classes) as catalogue:
         report = indexing.index(Folder(folder), colour, catalogue, workers=1)
         assert (report.added, report.failed) == (2 * ITEMS, 0)
         engine = Engine(colour, catalogue)
         for path in sorted(folder.iterdir())[:6]:
             picture = decode(path.read_bytes())
-            found = engine.search(path.read_bytes(), k=2)
+            found = engine.search(path.read_bytes(), Query(k=2))
             assert found.hits[0].item.id == path.name
             assert found.hits[0].score == pytest.approx(1, abs=1e-5)
             assert found.hits[1].score < 0.9999
@@ -91,13 +92,15 @@ def test_a_model_of_another_kind_is_indexed_searched_and_reindexed(
             assert {one.label for one in found.predictions} == set(CLASSES)
             expected = colour.embed([COLOUR.prepare(picture, None)])[0]
             np.testing.assert_allclose(catalogue.vectors([path.name]), expected, atol=1e-6)
-            assert engine.search_view(found.view.pixels, 1).hits == found.hits[:1]
+            assert engine.search_view(found.view.pixels, Query(k=1)).hits == found.hits[:1]
         with pytest.raises(LookNotAvailable):
-            engine.search(path.read_bytes(), look=0.5)
+            engine.search(path.read_bytes(), Query(look=0.5))
+        with pytest.raises(UnknownPart, match="undivided"):
+            engine.search(path.read_bytes(), Query(weights={"look": 1}))
         assert catalogue.counts().keys() == set(CLASSES)
     shipped = models.load()
     assert reindex(tmp_path / "c", shipped, workers=1).embedded == 2 * ITEMS
-    with Catalogue.open(tmp_path / "c", shipped.card.fingerprint) as catalogue:
+    with LocalCatalogue.open(tmp_path / "c", shipped.card.fingerprint) as catalogue:
         assert catalogue.dim == shipped.card.dim
     assert reindex(tmp_path / "c", models.load(colour_bundle), workers=1).items == 2 * ITEMS
 

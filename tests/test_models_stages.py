@@ -11,9 +11,10 @@ import pytest
 import models
 from models.card import PHOTOGRAPHS_FILE
 from models.datasets import fashion_mnist
-from models.datasets.fashion_mnist import Split
+from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import find_photographs
 from models.errors import CheckpointMismatch
+from models.preprocessing import FASHION_MNIST
 from models.training.recipes import RECIPES, Recipe
 from models.training.stages import train_stages
 from models.training.trainer import TrainingData, predict
@@ -59,7 +60,7 @@ def test_a_recipe_tells_itself_in_json() -> None:
 
 
 def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp_path: Path) -> None:
-    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
+    data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
     first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1]
     still = replace(SECOND, epochs=1, peak_learning_rate=0.0)
     later = train_stages(still, data, None, tmp_path, quiet, lambda text: None)[-1]
@@ -70,7 +71,7 @@ def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp
 
 
 def test_a_share_of_the_first_weights_is_kept(few: dict[str, Split], tmp_path: Path) -> None:
-    data = TrainingData.split(few["train"].images, few["train"].labels, 256, 0)
+    data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
     first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
     weights = {}
     for share in (0.0, 0.5):
@@ -141,8 +142,10 @@ def test_photographs_are_learned(few: dict[str, Split], photographs: Path, tmp_p
     """A network that learns a few photographs for long knows them."""
     from models.training.photo_training_set import PhotographViews
 
-    data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], 256, 0)
-    views = PhotographViews.of([one for one in find_photographs(photographs) if one.is_mapped], 0)
+    data = TrainingData.split(few["train"].images[:320], few["train"].labels[:320], fashion_mnist.CLASSES, 256, 0)
+    views = PhotographViews.of(
+        [one for one in find_photographs(photographs) if one.is_mapped], 0, CLASSES, FASHION_MNIST
+    )
     recipe = replace(TINY, epochs=30, photograph_views=3)
     network = train_stages(recipe, data, views, tmp_path, quiet, lambda text: None)[-1].training.network
     answers = predict(network, views.views)["logits"].argmax(axis=1)

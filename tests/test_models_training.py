@@ -35,7 +35,9 @@ NARROW_WAISTED = replace(TINY, name="narrow-waisted", bottlenecks=2)
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
     split = fashion_mnist.load("train")
-    return TrainingData.split(split.images[:1536], split.labels[:1536], TINY.validation, TINY.seed)
+    return TrainingData.split(
+        split.images[:1536], split.labels[:1536], fashion_mnist.CLASSES, TINY.validation, TINY.seed
+    )
 
 
 def test_held_out_images_are_never_learned_from(data: TrainingData) -> None:
@@ -118,7 +120,7 @@ from models.training.recipes import Recipe
 from models.training.trainer import TrainingData, train
 recipe = Recipe("tiny", epochs=50, batch_size=64, width=8, validation=256, precision="float32")
 split = fashion_mnist.load("train")
-data = TrainingData.split(split.images[:512], split.labels[:512], 256, 0)
+data = TrainingData.split(split.images[:512], split.labels[:512], fashion_mnist.CLASSES, 256, 0)
 train(recipe, data, Path(sys.argv[1]), on_epoch=lambda report: print(report.epoch, flush=True))
 """
     reached = []

@@ -10,6 +10,7 @@ import models
 from benchmarks.measuring import BenchmarkFailed
 from benchmarks.seeds import FEWEST, main, spread_of
 from models.card import CARD_FILE, read_card
+from models.training.recipes import RECIPES
 
 RECIPE = models.load().card.training["recipe"]["name"]
 """Of the shipped bundle."""
@@ -38,6 +39,10 @@ def test_mean_and_deviation_are_those_of_the_figures(bundles: list[Path]) -> Non
     assert spread["seeds"] == [0, 1, 2]
     assert spread["figures"]["accuracy"] == {"mean": 0.93, "deviation": pytest.approx(0.0361)}
     assert spread["figures"]["map_at_r"]["deviation"] == 0
+    assert spread["precisions"] == [models.load().card.training["recipe"]["precision"]] * 3
+    assert spread["trained_by"] == {
+        name: value for name, value in models.load().card.training["recipe"].items() if name != "seed"
+    }
 
 
 def test_it_is_recorded_in_a_card_which_still_loads(
@@ -59,6 +64,18 @@ def test_the_shipped_card_tells_the_spread_of_the_quick_recipe() -> None:
     assert spread["figures"]["accuracy"]["mean"] >= 0.935
     assert spread["figures"]["looks_mean"]["mean"] >= 0.80
     assert max(spread["seconds"]) <= 600
+
+
+def test_the_spread_is_of_the_quick_recipe_as_it_is_now_and_readme_tells_it(project: Path) -> None:
+    """Whoever changes the recipe has to measure it anew, and whoever measures it to say so."""
+    spread = models.load().card.training["spread"]["quick"]
+    quick = RECIPES["quick"]
+    assert quick.is_kept_as({**spread["trained_by"], "seed": quick.seed})
+    assert len(spread["precisions"]) == len(spread["seeds"]) == len(spread["seconds"])
+    told = [spread["figures"][name] for name in ("accuracy", "looks_mean")]
+    right, looks = (f"{figure['mean']:.3f} ± {figure['deviation']:.3f}" for figure in told)
+    readme = " ".join((project / "README.md").read_text(encoding="utf-8").split())
+    assert f"{right} of the classes right, looks {looks}" in readme
 
 
 def test_two_bundles_one_seed_twice_and_other_recipes_are_refused(

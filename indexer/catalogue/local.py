@@ -95,7 +95,7 @@ class LocalCatalogue(Catalogue):
     @property
     def is_current(self) -> bool:
         """Whether the directory still names this catalogue; not after a reindexing. Raises CatalogueDamaged."""
-        return self._store.is_current
+        return self._store.is_named
 
     @contextmanager
     def reading(self) -> Iterator[LocalState]:

@@ -180,9 +180,16 @@ class Store:
 
     @property
     def is_current(self) -> bool:
-        """Whether the root still points at this catalogue; not after a reindexing. Raises CatalogueDamaged."""
+        """Whether this may be written to: it was opened where it is, or the root still points at it. Raises
+        CatalogueDamaged.
+        """
+        return not self._is_at_root or self.is_named
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the root points at this catalogue, however it was opened. Raises CatalogueDamaged."""
         with storage_errors(self.root):
-            return not self._is_at_root or located(self.root) == self.directory
+            return located(self.root) == self.directory
 
     def close(self) -> None:
         """Close every thread's connection. No thread may be inside `read` or `write`."""

@@ -26,7 +26,7 @@ TIMEOUT = 30.0
 LEAST_BYTES = 16_384
 
 ATTEMPTS = 3
-"""Tries at one mirror before the next, for each way of failing; a try that brought LEAST_BYTES does not count."""
+"""Tries at one mirror before the next, for each way of failing; a try that came LEAST_BYTES further does not count."""
 
 BACK_OFF = 1.0
 """Half of the seconds before the third try at one mirror, doubled for each further one; the second comes at once."""
@@ -153,7 +153,7 @@ def _fetch_patiently(
         raise_on_status=False,
         raise_on_redirect=False,
     )
-    retries = fresh
+    retries, most = fresh, 0
     try:
         connections = _pool(url, timeout)
     except HTTPError as error:
@@ -167,8 +167,10 @@ def _fetch_patiently(
                 try:
                     retries = _request(pool, url, file, retries, size, progress, timeout)
                 except _BrokenOff as broken:
-                    has_gained = _length(file) - begun_at >= LEAST_BYTES
-                    retries = _once_more(url, fresh if has_gained else broken.retries, broken, is_free=has_gained)
+                    if _length(file) - most >= LEAST_BYTES:
+                        retries, most = fresh, _length(file)
+                    else:
+                        retries = _one_less(url, broken)
                     continue
                 except MaxRetryError as error:
                     raise _MirrorFailed(str(error.reason)) from None
@@ -181,12 +183,10 @@ def _fetch_patiently(
             _restart(file)  # bytes kept from an earlier try may be to blame, or the mirror can't continue
 
 
-def _once_more(url: str, retries: _Retry, broken: "_BrokenOff", *, is_free: bool) -> _Retry:
+def _one_less(url: str, broken: _BrokenOff) -> _Retry:
     """Return the tries that are left after a transfer that broke off, having waited for the next."""
-    if is_free:
-        return retries
     try:
-        left = retries.increment("GET", url, error=ProtocolError(str(broken)))
+        left = broken.retries.increment("GET", url, error=ProtocolError(str(broken)))
     except MaxRetryError:
         raise _MirrorFailed(str(broken)) from None
     left.sleep()

@@ -73,7 +73,8 @@ def decode(data: bytes) -> Picture:
             _check_size(*image.size, MAX_JPEG_PIXELS if in_strips else MAX_PIXELS)
             if name == "JPEG":
                 _check_scans(data.count(_START_OF_SCAN), *image.size)
-            image.draft(None, _working_size(*image.size))  # JPEG only: decodes at 1/2, 1/4 or 1/8
+            factor = _reduction(*image.size)
+            image.draft(None, (image.width // factor, image.height // factor))  # JPEG only: decodes at 1/2, 1/4 or 1/8
             image.load()
             upright = _turned_upright(image, _orientation(image))
             return Picture(_reduced(_eight_bits(upright)))
@@ -143,11 +144,6 @@ def _check_scans(scans: int, width: int, height: int) -> None:
             f"The JPEG file has {scans} scans of {width} x {height} pixels. Save the picture again without "
             "'progressive' and send that."
         )
-
-
-def _working_size(width: int, height: int) -> tuple[int, int]:
-    factor = _reduction(width, height)
-    return width // factor, height // factor
 
 
 def _reduction(width: int, height: int) -> int:

@@ -102,7 +102,8 @@ def find_garment(pixels: NDArray[np.uint8]) -> Garment:
     notes.append("The background was removed.")
     if threshold < _FAINT:
         notes.append("The garment hardly differs from the background, so the outline may be wrong.")
-    if _middle(mask).mean() < _SHARE_OF_MIDDLE:
+    height, width = mask.shape
+    if mask[height // 3 : -(height // 3), width // 3 : -(width // 3)].mean() < _SHARE_OF_MIDDLE:
         notes.append("The garment is not in the middle of the picture.")
     if parts > 1:
         notes.append("There are several things in the picture; they were taken together.")
@@ -226,11 +227,6 @@ def _holes(mask: Mask) -> Mask:
     small[_border(numbers, 1)] = False
     holes: Mask = small[numbers]
     return holes
-
-
-def _middle(mask: Mask) -> Mask:
-    height, width = mask.shape
-    return mask[height // 3 : -(height // 3), width // 3 : -(width // 3)]
 
 
 def _border(pixels: NDArray[_Value], depth: int) -> NDArray[_Value]:

@@ -32,7 +32,7 @@ from models.card import (
     write_card,
 )
 from models.datasets import fashion_mnist
-from models.datasets.fashion_mnist import FILES, Split
+from models.datasets.fashion_mnist import CLASSES, FILES, Split
 from models.datasets.photographs import Photograph, find_photographs, write_seen
 from models.embedder import as_views
 from models.errors import BundleDamaged, CheckpointMismatch
@@ -91,11 +91,12 @@ def train_bundle(
         log(f"{out} is already trained by this recipe.")
         return card
     learn, test = fashion_mnist.load("train", data_dir), fashion_mnist.load("test", data_dir)
-    data = TrainingData.split(learn.images, learn.labels, recipe.validation, recipe.seed, fashion_mnist.CLASSES)
+    data = TrainingData.split(learn.images, learn.labels, CLASSES, recipe.validation, recipe.seed)
     found = () if photographs is None else find_photographs(photographs)
     seen = None
     if recipe.photograph_views and found:
-        seen = PhotographViews.of([one for one in found if not one.is_unseen], recipe.seed, log)
+        learnable = [one for one in found if not one.is_unseen]
+        seen = PhotographViews.of(learnable, recipe.seed, CLASSES, FASHION_MNIST, log)
     learned = None if seen is None else seen.where(lambda photograph: not photograph.is_held_out)
     checkpoints = out / CHECKPOINTS
     stages = train_stages(recipe, data, learned, checkpoints, progress, log)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Images
-from models.datasets.fashion_mnist import CLASSES
 from models.datasets.photographs import Photograph, right_classes
 from models.pictures.decoding import Picture
-from models.preprocessing import FASHION_MNIST, Preprocessing
+from models.preprocessing import Preprocessing
 from models.training.distillation import soft_labels
 from models.training.photo_augmentations import augmented_photograph
 from models.training.training_set import TrainingSet
@@ -32,11 +31,11 @@ class PhotographViews:
         cls,
         photographs: Sequence[Photograph],
         seed: int,
+        classes: tuple[str, ...],
+        preprocessing: Preprocessing,
         log: Callable[[str], None] = lambda text: None,
-        classes: tuple[str, ...] = CLASSES,
-        preprocessing: Preprocessing = FASHION_MNIST,
     ) -> "PhotographViews":
-        """Make the views of photographs, for Fashion-MNIST's classes and in its way where no other is given."""
+        """Make the views of photographs."""
         log(f"looking at {len(photographs):,} photographs")
         views = np.stack([preprocessing.prepare(photograph.read(), None).pixels for photograph in photographs])
         return cls(tuple(photographs), views, seed, classes, preprocessing)

@@ -12,7 +12,7 @@ from models.progress import Progress
 from models.training.distillation import soft_labels
 from models.training.photo_training_set import PhotographViews
 from models.training.recipes import Recipe
-from models.training.trainer import EpochReport, Training, TrainingData, train
+from models.training.trainer import Training, TrainingData, train
 
 _SOFT_LABELS_FILE = "taught.npy"
 
@@ -54,7 +54,7 @@ def train_stages(
             data,
             directory,
             _part(progress, epochs, number),
-            lambda report: log(_line(report)),
+            lambda report: log(report.describe()),
             soft_labels=np.mean(labels, axis=0) if labels else None,
             extra=extra,
             init_weights=None if initial is None else initial.get_weights(),
@@ -84,10 +84,3 @@ def _part(progress: Progress, epochs: list[int], number: int) -> Progress:
         progress(sum(epochs[:number]) * steps + done, sum(epochs) * steps)
 
     return counted
-
-
-def _line(report: EpochReport) -> str:
-    return (
-        f"epoch {report.epoch:>3}/{report.epochs}  loss {report.loss:.3f}  "
-        f"accuracy {report.accuracy:.3f}, held out {report.held_out_accuracy:.4f}  {report.seconds:.0f} s"
-    )

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities
-from models.datasets.fashion_mnist import CLASSES
 from models.errors import CheckpointMismatch
 from models.files import written_whole
 from models.training.blocks import Normalization
@@ -50,6 +49,13 @@ class EpochReport:
     held_out_accuracy: float
     seconds: float
 
+    def describe(self) -> str:
+        """Return one line for a person."""
+        return (
+            f"epoch {self.epoch:>3}/{self.epochs}  loss {self.loss:.3f}  "
+            f"accuracy {self.accuracy:.3f}, held out {self.held_out_accuracy:.4f}  {self.seconds:.0f} s"
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
@@ -75,9 +81,9 @@ class TrainingData:
 
     @classmethod
     def split(
-        cls, images: Images, labels: Labels, held_out: int, seed: int, classes: tuple[str, ...] = CLASSES
+        cls, images: Images, labels: Labels, classes: tuple[str, ...], held_out: int, seed: int
     ) -> "TrainingData":
-        """Hold `held_out` images out, drawn by the seed; the classes are Fashion-MNIST's where none are given."""
+        """Hold `held_out` images out, drawn by the seed."""
         order = np.random.default_rng(seed).permutation(len(images))
         kept, out = order[held_out:], order[:held_out]
         return cls(images[kept], labels[kept], images[out], labels[out], classes)

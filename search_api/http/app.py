@@ -42,10 +42,7 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
     for every other client, errors are `application/problem+json`. What `open_engine` raises passes through.
     """
     app = Flask("lookalike", static_folder=None, template_folder=None)
-    app.request_class = requests.ApiRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES + FORM_OVERHEAD
-    app.config["MAX_FORM_PARTS"] = requests.MAX_FORM_PARTS
-    app.config["MAX_FORM_MEMORY_SIZE"] = requests.MAX_FORM_FIELD
     cast("Any", app.json).sort_keys = False
     cast("Any", app.json).ensure_ascii = False
     app.url_map.merge_slashes = False

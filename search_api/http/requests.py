@@ -1,14 +1,11 @@
 """Reading questions out of requests: exactly one query, known fields only, each at most once."""
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from search_api.errors import (
     BadRequest,
@@ -18,10 +15,13 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
+from search_api.http.forms import MAX_FORM_FIELD, read_form
 from search_api.http.parameters import read, read_box, read_object, read_query
 from search_api.parameters import CUTOUT, LIMIT, OFFSET, PAGE, PICTURE, QUERY, names_of
 
 if TYPE_CHECKING:
+    from flask import Request
+
     from indexer.records import Where
     from models.pictures.boxes import Box
     from search_api.query import Query
@@ -30,35 +30,8 @@ FORM = "multipart/form-data"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
-MAX_FORM_PARTS = 1000
-"""Parts of a form that are read at all, so that a form with some fields too many is told which it should not have."""
-
-MAX_FORM_FIELD = 128 * 1024
-"""Bytes of one form field that is not the picture, and of a JSON body. Werkzeug reads forms in pieces of 64 KiB, and
-holds the piece in hand to the same limit."""
-
 SOURCES = ("image", "item_id")
 SEARCH_OPTIONS = names_of(*QUERY, *PICTURE)
-
-
-class ApiRequest(Request):
-    """A request whose uploads stay in memory and whose malformed forms are errors, not empty forms."""
-
-    def make_form_data_parser(self) -> FormDataParser:
-        """Return a parser that raises ValueError for a body that is no form."""
-        parser = super().make_form_data_parser()
-        parser.silent = False
-        return parser
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,  # noqa: ARG002
-        content_type: str | None,  # noqa: ARG002
-        filename: str | None = None,  # noqa: ARG002
-        content_length: int | None = None,  # noqa: ARG002
-    ) -> IO[bytes]:
-        """Werkzeug would write what is larger than 500 kB to a temporary file; uploads are never stored."""
-        return io.BytesIO()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +54,7 @@ class Browse:
     limit: int
 
 
-def read_search(request: Request) -> Search:
+def read_search(request: "Request") -> Search:
     """Read a search: a form with a picture, a bare picture with options in the address, or JSON with an item.
 
     Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, KOutOfRange, LookOutOfRange, BadRequest,
@@ -108,44 +81,40 @@ def read_search(request: Request) -> Search:
     )
 
 
-def read_similar(request: Request) -> "Query":
+def read_similar(request: "Request") -> "Query":
     """Read k, the filter and the look of a question about similar items from its address."""
     return read_query(_once(request.args, names_of(*QUERY), "query parameter"))
 
 
-def read_browse(request: Request) -> Browse:
+def read_browse(request: "Request") -> Browse:
     """Read label, offset and limit of a listing from its address."""
     fields = _once(request.args, names_of(*PAGE), "query parameter")
     where = {"label": fields["label"]} if "label" in fields else None
     return Browse(where, read(fields, OFFSET), read(fields, LIMIT))
 
 
-def no_parameters(request: Request) -> None:
+def no_parameters(request: "Request") -> None:
     """Raise UnknownField when the address has a query parameter."""
     _once(request.args, (), "query parameter")
 
 
-def _read_form(request: Request) -> Search:
-    try:
-        form, files = request.form, request.files
-    except RequestEntityTooLarge:
-        raise
-    except ValueError as error:
-        raise BadRequest(f"The body is not a whole form as its content type says ({error}).") from error
-    _known([*form, *files], (*SOURCES, *SEARCH_OPTIONS), "form field")
-    if len(files.getlist("image")) > 1:
+def _read_form(request: "Request") -> Search:
+    parts = read_form(request)
+    _known([part.name for part in parts], (*SOURCES, *SEARCH_OPTIONS), "form field")
+    pictures = [part.data for part in parts if part.name == "image" and part.is_file]
+    if len(pictures) > 1:
         raise SeveralQueries("There is more than one file named image. Send one picture at a time.")
-    if "image" in form:
-        raise InvalidField("The form field image must be a file.")
-    for name in files:
-        if name != "image":
-            raise InvalidField(f"The form field {name} must be text, not a file.")
-    fields = _once(form, ("item_id", *SEARCH_OPTIONS), "form field")
-    image = files["image"].read() if "image" in files else None
-    return _search(image, fields.get("item_id"), fields)
+    for part in parts:
+        if part.name == "image" and not part.is_file:
+            raise InvalidField("The form field image must be a file.")
+        if part.name != "image" and part.is_file:
+            raise InvalidField(f"The form field {part.name} must be text, not a file.")
+    fields = MultiDict([(part.name, part.text) for part in parts if not part.is_file])
+    given = _once(fields, ("item_id", *SEARCH_OPTIONS), "form field")
+    return _search(pictures[0] if pictures else None, given.get("item_id"), given)
 
 
-def _read_bytes(request: Request) -> Search:
+def _read_bytes(request: "Request") -> Search:
     fields = _once(request.args, ("item_id", *SEARCH_OPTIONS), "query parameter")
     data = _body(request)
     if request.content_length is not None and len(data) < request.content_length:
@@ -153,7 +122,7 @@ def _read_bytes(request: Request) -> Search:
     return _search(data, fields.get("item_id"), fields)
 
 
-def _read_json(request: Request) -> Search:
+def _read_json(request: "Request") -> Search:
     body = _body(request)
     if not body:
         raise NoQuery('The body is empty. Send JSON like {"item_id": "..."}.')
@@ -186,7 +155,7 @@ def _several() -> SeveralQueries:
     return SeveralQueries("There is both a picture and an item_id. Send one of the two.")
 
 
-def _body(request: Request) -> bytes:
+def _body(request: "Request") -> bytes:
     return request.get_data(cache=False)
 
 

@@ -25,6 +25,9 @@ class Limits:
     """How long a request waits for a worker before it is refused."""
     work: float = 60.0
     """How long a worker may take for one request before it is taken for stuck and replaced."""
+    farewell: float = 1.0
+    """How long a server that stops waits for further requests on idle connections, to answer that it closes them: a
+    connection that is closed just when its client asks looks like a failure."""
     stop: float = 30.0
     """How long requests may take to end once the server is told to stop."""
 

@@ -129,7 +129,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._discards = True  # nothing but HTTP/1.1 is spoken here, so the request is answered as any other
+            # Nothing but HTTP/1.1 is spoken here, so the request is answered, or refused, as any other.
+            self._discards = self._refusal is None
         except httptools.HttpParserError:
             self._refusal = self._refusal or refusals.BAD_REQUEST
         if self._discards and self._refusal is not None and self._answering is None and not self._pending:
@@ -278,9 +279,10 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._write_paused else 0
 
     def abort(self) -> None:
-        """Cut the client off with a reset: else the system would go on offering what it has not taken for minutes."""
+        """Cut the client off, with a reset where the system would go on for minutes offering what was not taken."""
         with suppress(OSError, AttributeError):
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if self._write_paused:
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def _read_head(self, request: Request) -> Answer | None:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import time
 from email.utils import formatdate
+from importlib import import_module
 from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search_api.server import refusals
 from search_api.server.frames import Answer, AnswerFacts, Hello
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SWEEP_SECONDS = 0.25
 """How often deadlines are looked at."""
 
+EXPOSITION = "search_api.server.front.exposition"
 _NO_PICTURE = (b"application/json", b"application/x-www-form-urlencoded")
 
 
@@ -127,8 +129,11 @@ class Front:
         self._loop.call_later(SWEEP_SECONDS, self.sweep)
 
     def begin_to_stop(self) -> None:
-        """Close idle connections; those with a request under way are closed with its answer."""
+        """Let the next answer of each connection be its last."""
         self.is_stopping = True
+
+    def close_idle(self) -> None:
+        """Close connections without a request under way."""
         for connection in list(self.connections):
             connection.finish()
 
@@ -138,16 +143,24 @@ class Front:
             await self._drained.wait()
 
     def _answer_metrics(self, request: Request) -> None:
+        """Ask a worker what is served, and meanwhile import what the answer needs where it does not hold others up."""
         head = request.head
         assert head is not None
         if head.method not in {"GET", "HEAD"}:
             request.settle(refusals.METHOD_NOT_ALLOWED)
             return
+        imported = self._loop.run_in_executor(None, import_module, EXPOSITION)
 
         def answer(_: Request, ready: Answer) -> None:
-            request.settle(self.metrics.exposition(self.lanes, len(self.connections), self.bytes_waiting, ready))
+            def expose(done: "asyncio.Future[Any]") -> None:
+                request.settle(
+                    done.result().exposition(self.metrics, self.lanes, len(self.connections), self.bytes_waiting, ready)
+                )
 
-        question = Request(answer, monotonic())
+            imported.add_done_callback(expose)
+
+        now = monotonic()
+        question = Request(answer, now)
         question.head = head._replace(method="GET", target=b"/readyz", headers=[])
         question.path = b"/readyz"
-        self._control.take(question, monotonic())
+        self._control.take(question, now)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from search_api.errors import InvalidAddress, InvalidPrefix
 from search_api.server.frames import Headers
 
-PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 _HOST = re.compile(rb"[A-Za-z0-9.:_\[\]-]{1,255}")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

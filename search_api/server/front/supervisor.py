@@ -57,7 +57,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers: dict[int, WorkerHandle] = {}
         self._number = 0
-        self._epoch = 0  # that serves, or is to
+        self._epoch = self._last_epoch = 0  # that serves, or is to; that was prepared last
         self._next_epoch: int | None = None  # that is being loaded
         self._reload_again = False
         self._is_ready = False
@@ -78,8 +78,9 @@ class Supervisor:
         if self._next_epoch is not None:
             self._reload_again = True
         elif self._is_ready:
-            self._next_epoch = self._epoch + 1
-            self._tell(fork_server.command(fork_server.PREPARE, self._next_epoch))
+            self._last_epoch += 1
+            self._next_epoch = self._last_epoch
+            self._tell(fork_server.command(fork_server.PREPARE, self._next_epoch, self._epoch))
 
     def kill_the_stuck(self) -> None:
         """Kill workers that have had a request for too long; they are replaced like any that die."""
@@ -129,7 +130,7 @@ class Supervisor:
         elif failure is not None:
             self._fail(failure)
         elif epoch == self._epoch:
-            self._spawn_all(epoch)
+            self._spawn(epoch)  # the others once it serves, so that it need not share the processors with them
 
     def _replace_fork_server(self) -> None:
         """Fork the fork server anew: workers go on; the new one reads what there is now."""
@@ -178,7 +179,7 @@ class Supervisor:
             worker.channels.append(channel)
             await self._loop.create_connection(lambda channel=channel: channel, sock=ours)  # type: ignore[misc]
         self._tell(
-            fork_server.command(fork_server.SPAWN, worker.epoch, worker.number),
+            fork_server.command(fork_server.SPAWN, worker.epoch),
             [theirs.fileno() for _, theirs in pairs],
         )
         for _, theirs in pairs:
@@ -207,6 +208,8 @@ class Supervisor:
         if not self._is_ready:
             self._is_ready = True
             self._on_ready()
+            for _ in range(self._wanted - 1):
+                self._spawn(self._epoch)
 
     def _switch_to(self, fresh: list[WorkerHandle]) -> None:
         assert self._next_epoch is not None

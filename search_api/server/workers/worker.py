@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from models.errors import LookalikeError
 from search_api.server.frames import Hello, RequestHead, answer_frame, hello_frame, read_request
@@ -18,6 +19,9 @@ from search_api.server.workers.wsgi import Application, answer_of
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "The server stopped because of an unexpected error. The log above tells which."
+
+_CHANGING = (b"Lookalike-State:", b"Lookalike-Generation:", b"ETag:", b"Server-Timing:")
+"""Header fields of an answer that a later one would have others of."""
 
 _SWITCH_SECONDS = 0.001
 """After which a thread lets another of the same process have its turn: a fifth of Python's own."""
@@ -35,16 +39,19 @@ def work(make_application: Callable[[], Application], channels: Sequence[socket.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.setswitchinterval(_SWITCH_SECONDS)
     give_back_large_blocks()
+    application = None
     try:
         application = make_application()
+        hello = _hello(application)
     except LookalikeError as error:
-        channels[0].sendall(hello_frame(Hello(os.getpid(), str(error), 0, None)))
-        return
+        hello = Hello(os.getpid(), str(error), 0, None)
     except Exception:
         log.exception("A worker could not start")
-        channels[0].sendall(hello_frame(Hello(os.getpid(), UNEXPECTED, 0, None)))
+        hello = Hello(os.getpid(), UNEXPECTED, 0, None)
+    with suppress(OSError):  # the front may be gone
+        channels[0].sendall(hello_frame(hello))
+    if application is None:
         return
-    channels[0].sendall(hello_frame(_hello(application)))
     threads = [threading.Thread(target=_serve, args=(channel, application), daemon=True) for channel in channels[:-1]]
     for thread in threads:
         thread.start()
@@ -57,9 +64,11 @@ def _hello(application: Application) -> Hello:
     health = answer_of(
         application, RequestHead("", "GET", b"/healthz", "", "http", "127.0.0.1", "localhost", 80, "HTTP/1.1", []), b""
     )
+    # Kept for as long as the worker lives, so it must not tell what changes.
+    lines = [line for line in health.head.splitlines(keepends=True) if not line.startswith(_CHANGING)]
     config = getattr(application, "config", {})
     max_body = config.get("MAX_CONTENT_LENGTH") or DEFAULT_MAX_BODY
-    return Hello(os.getpid(), None, max_body, (health.head, health.body) if health.facts.status == 200 else None)
+    return Hello(os.getpid(), None, max_body, (b"".join(lines), health.body) if health.facts.status == 200 else None)
 
 
 def _serve(channel: socket.socket, application: Application) -> None:
