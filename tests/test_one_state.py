@@ -11,12 +11,14 @@ import pytest
 from api_asserts import assert_problem
 from flask.testing import FlaskClient
 
+from indexer.catalogue import local_state
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.store import Store
 from indexer.records import AttributeUpdate
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.engine_state import EngineState
+from search_api.http import kept_answers
 from search_api.http.app import create_app
 from webui.app import create_app as create_site
 
@@ -184,6 +186,62 @@ def test_ready_tells_that_a_newer_catalogue_waits(
     reindex(own.directory, other, workers=1)
     after = shop.get("/readyz").json
     assert after == before | {"newer_catalogue": True, "state": after["state"]}
+
+
+# --- answers that are kept ---
+
+
+def test_an_answer_is_given_again_until_something_is_written(
+    shop: FlaskClient, own: LocalCatalogue, monkeypatch: pytest.MonkeyPatch, transactions: list[int]
+) -> None:
+    asked: list[str] = []
+    similar = EngineState.similar
+
+    def counted(state: EngineState, item_id: str, *query: Any) -> Any:
+        asked.append(item_id)
+        return similar(state, item_id, *query)
+
+    monkeypatch.setattr(EngineState, "similar", counted)
+    path = "/v1/items/test-00001/similar?k=5"
+    first, transactions[0] = shop.get(path), 0
+    again = shop.get(path)
+    assert (asked, transactions[0]) == (["test-00001"], 1)
+    assert again.data == first.data
+    changing = {"Server-Timing"}
+    assert [pair for pair in first.headers if pair[0] not in changing] == list(again.headers)
+    assert shop.get(f"{path}&look=1").data != first.data
+    assert gzip.decompress(shop.get(path, headers={"Accept-Encoding": "gzip"}).data) == first.data
+    assert len(asked) == 3
+    nearest = first.json["hits"][0]["item"]["id"]
+    own.delete([nearest])
+    assert nearest not in {hit["item"]["id"] for hit in shop.get(path).json["hits"]}
+    own.upsert([AttributeUpdate("test-00001", {"price": 1}, "")])
+    assert shop.get(path).json["state"] == shop.get("/readyz").json["state"]
+    assert len(asked) == 5
+    own.delete(["test-00001"])
+    assert_problem(shop.get(path), 404, "unknown-item")
+    assert_problem(shop.get(path), 404, "unknown-item")
+
+
+def test_kept_answers_take_no_more_than_their_room(shop: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shop.get("/v1/items?limit=1")
+    monkeypatch.setattr(kept_answers, "MOST_BYTES", 4 * len(first.data))
+    keeper = shop.application.wsgi_app
+    assert isinstance(keeper, kept_answers.KeptAnswers)
+    for number in range(40):
+        assert shop.get(f"/v1/items?limit=1&offset={number % 25}").status_code == 200
+        assert keeper._bytes == sum(len(answer.body) for answer in keeper._kept.values()) <= 4 * len(first.data) + 100
+
+
+def test_an_item_in_memory_is_the_one_that_its_row_holds(own: LocalCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_state, "MOST_ITEMS_KEPT", 15)
+    query = own.vectors(["test-00001"])
+    for price in range(3):
+        for number in range(0, 40, 7):
+            own.upsert([AttributeUpdate(f"test-{number:05}", {"price": price}, "")])
+            with own.reading() as state:
+                found = state.search(query, 12)[0]
+                assert [hit.item for hit in found] == state.get([hit.item.id for hit in found])
 
 
 # --- faults that were ---

@@ -346,7 +346,7 @@ def test_a_mistake_of_ours_is_logged_and_tells_nothing(
     client: FlaskClient, engine: Engine, failing: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing(RuntimeError("secret"))
-    response = client.get("/v1/items/test-00001")
+    response = client.get("/v1/items/test-00031")
     problem = assert_problem(response, 500, "internal-error")
     assert "secret" not in json.dumps(problem)
     assert "secret" in caplog.text
@@ -357,7 +357,7 @@ def test_an_operators_failure_is_logged_and_names_no_directory(
     client: FlaskClient, failing: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing(indexer_errors.CatalogueDamaged("/srv/secret/catalogue.sqlite is damaged."))
-    response = client.get("/v1/items/test-00001")
+    response = client.get("/v1/items/test-00031")
     problem = assert_problem(response, 503, "catalogue-damaged")
     assert "secret" not in json.dumps(problem)
     assert "/srv/secret" in caplog.text

@@ -14,7 +14,7 @@ from indexer.catalogue.local_state import LocalState
 from indexer.database import rows
 from indexer.database.store import BUSY_SECONDS, Store
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable
-from indexer.records import AttributeUpdate, Record
+from indexer.records import AttributeUpdate, Item, Record
 from indexer.vectors import index_file, publishing, snapshot
 from indexer.vectors.hnsw import EXACT_UP_TO
 from indexer.vectors.snapshot import Snapshot
@@ -35,6 +35,7 @@ class LocalCatalogue(Catalogue):
         self._store = store
         self._snapshot: Snapshot | None = None
         self._refreshing = threading.Lock()
+        self._items: dict[int, Item] = {}
         self._healed: Pointer | None = None
         store.check()
         self.fingerprint, self.dim, self.classes = store.described()
@@ -104,7 +105,7 @@ class LocalCatalogue(Catalogue):
             vectors = self._snapshot
             if vectors is None or vectors.revision != snapshot.revision_of(connection):
                 vectors = self._refreshed(connection)
-            yield LocalState(connection, vectors, self.dim, self.classes)
+            yield LocalState(connection, vectors, self.dim, self.classes, self._items)
         if not vectors.is_whole:
             self._heal(vectors)
 

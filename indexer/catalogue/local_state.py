@@ -17,6 +17,9 @@ from models.arrays import Vectors
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""
 
+MOST_ITEMS_KEPT = 8192
+"""Items that a catalogue keeps in memory; past that it lets them go and begins anew."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalState:
@@ -26,6 +29,8 @@ class LocalState:
     _snapshot: Snapshot
     _dim: int
     _classes: tuple[str, ...]
+    _items: dict[int, Item]
+    """Items by row, kept from one state to the next: what lies in a row never changes, and no row is used again."""
     _rows: dict[str, int] = field(default_factory=dict)
     """The rows of those items that were looked up in this state."""
 
@@ -108,12 +113,22 @@ class LocalState:
         if excluded is None:
             excluded = rows.rows_of(self._connection, exclude)
         found = self._snapshot.nearest(queries, k, allowed, excluded, exact)
-        items = rows.items_by_row(self._connection, {row for nearest in found for row in nearest.rows.tolist()})
+        items = self._items_of({row for nearest in found for row in nearest.rows.tolist()})
         return [_best(k, items, nearest) for nearest in found]
 
     def vector_table(self, where: Where | None = None) -> VectorTable:
         """Return every id and vector, and which items a filter allows. Raises InvalidFilter."""
         return bulk_reads.vector_table(self._connection, self._dim, self._condition(where))
+
+    def _items_of(self, wanted: set[int]) -> Mapping[int, Item]:
+        known = {row: item for row in wanted if (item := self._items.get(row)) is not None}
+        if len(known) < len(wanted):
+            read = rows.items_by_row(self._connection, wanted - known.keys())
+            if len(self._items) + len(read) > MOST_ITEMS_KEPT:
+                self._items.clear()
+            self._items.update(read)
+            known |= read
+        return known
 
     def _known_rows(self, ids: Collection[str]) -> Rows | None:
         """Return the rows of items that were all looked up before; None where one was not."""

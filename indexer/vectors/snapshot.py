@@ -237,6 +237,7 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int, left_out: 
     FAISS rounds its sums in float32 as its kernels happen to. So a row is left out for good only when it is further
     below the k-th than rounding can explain; while one might not be, more candidates are asked for.
     """
+    parts = [part for part in parts if len(part.index.rows)] or parts[:1]
     positions, scores, rests = zip(*(_best(part, queries, count) for part in parts), strict=True)
     together = np.concatenate(scores, axis=1)
     unsure = np.zeros(len(queries), dtype=np.bool_)
@@ -244,7 +245,7 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int, left_out: 
     if together.shape[1] > needed:
         kth = np.partition(together, -needed, axis=1)[:, -needed]
         rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps) * np.linalg.norm(queries, axis=1)
-        unsure = np.maximum(*rests) >= kth - rounding
+        unsure = np.max(rests, axis=0) >= kth - rounding
     found: list[Found] = []
     for at, query in enumerate(queries):
         if unsure[at]:
@@ -254,7 +255,7 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int, left_out: 
         candidates = np.concatenate([index.rows[best] for index, best in chosen])
         exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
         if left_out is not None and len(left_out):
-            is_wanted = ~np.isin(candidates, left_out)
+            is_wanted = (candidates[:, np.newaxis] != left_out).all(axis=1)
             candidates, exact = candidates[is_wanted], exact[is_wanted]
         found.append(Found(*_best_of(candidates, exact, k)))
     return found

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from models.pictures.decoding import MAX_BYTES
 from search_api.http import answers, openapi, requests, transfer
+from search_api.http.kept_answers import KEEP, KeptAnswers
 from search_api.http.problems import Problem, problem_of, problem_response
 from search_api.http.security import SecureHeaders
 from search_api.http.urls import ItemIdConverter, KeepEncodedSlashes, path_of
@@ -47,7 +48,8 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
     cast("Any", app.json).ensure_ascii = False
     app.url_map.merge_slashes = False
     app.url_map.converters["item_id"] = ItemIdConverter
-    app.wsgi_app = SecureHeaders(KeepEncodedSlashes(app.wsgi_app))  # type: ignore[method-assign]
+    inner = SecureHeaders(KeepEncodedSlashes(app.wsgi_app))
+    app.wsgi_app = KeptAnswers(inner, lambda: engine)  # type: ignore[method-assign]
     app.register_blueprint(api)
 
     @app.errorhandler(Exception)
@@ -208,6 +210,7 @@ def _unless_known(answer: "Callable[[EngineState], answers.Json]") -> Response:
             response = Response(status=304)
         else:
             response = jsonify(answer(state) | _signature())
+            request.environ[KEEP] = state.reading.version
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -36,10 +36,11 @@ def compress(request: "Request", response: "Response") -> "Response":
     """Compress an answer of JSON where the asker accepts it and it is large enough."""
     if response.mimetype not in _COMPRESSIBLE or response.is_streamed:
         return response
-    response.vary.add("Accept-Encoding")
-    data = response.get_data()
-    accepted = request.accept_encodings["gzip"] > 0 and "gzip" in str(request.accept_encodings)
-    if len(data) >= COMPRESSED_FROM and accepted and "Content-Encoding" not in response.headers:
-        response.set_data(gzip.compress(data, _LEVEL, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    told = request.headers.get("Accept-Encoding", "")
+    if "gzip" in told and request.accept_encodings["gzip"] > 0 and "Content-Encoding" not in response.headers:
+        data = response.get_data()
+        if len(data) >= COMPRESSED_FROM:
+            response.set_data(gzip.compress(data, _LEVEL, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
     return response

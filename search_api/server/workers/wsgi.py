@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from search_api.http.kept_answers import ROUTE
 from search_api.server.frames import Answer, AnswerFacts, RequestHead
 from search_api.server.refusals import FATAL
 
@@ -67,8 +68,10 @@ def answer_of(application: Application, head: RequestHead, body: bytes) -> Answe
     written: list[bytes] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:  # noqa: ARG001
-        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # Flask takes the request away at its end
-        started[:] = [(status, headers, rule)]
+        route = environ.get(ROUTE)
+        if route is None:  # Flask takes the request away at its end
+            route = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+        started[:] = [(status, headers, route)]
         return written.append
 
     try:
@@ -78,14 +81,14 @@ def answer_of(application: Application, head: RequestHead, body: bytes) -> Answe
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
-        status, headers, rule = started[0]
+        status, headers, route = started[0]
     except Exception:
         log.exception("The application failed to answer %s %s", head.method, environ["PATH_INFO"])
         return FATAL
-    return _answer(status, headers, written[0] if len(written) == 1 else b"".join(written), head.method, rule)
+    return _answer(status, headers, written[0] if len(written) == 1 else b"".join(written), head.method, route)
 
 
-def _answer(status: str, headers: list[tuple[str, str]], body: bytes, method: str, rule: Any) -> Answer:
+def _answer(status: str, headers: list[tuple[str, str]], body: bytes, method: str, route: str | None) -> Answer:
     code = int(status[:3])
     lines = [f"HTTP/1.1 {status}\r\n"]
     model = state = None
@@ -108,5 +111,5 @@ def _answer(status: str, headers: list[tuple[str, str]], body: bytes, method: st
         lines.append(f"Content-Length: {len(body)}\r\n")
     if method == "HEAD":
         body = b""
-    facts = AnswerFacts(code, None if rule is None else str(rule.rule), model, state, steps)
+    facts = AnswerFacts(code, route, model, state, steps)
     return Answer(facts, "".join(lines).encode("latin-1"), body)
