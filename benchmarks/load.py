@@ -79,12 +79,19 @@ class Underway:
         if self._pipe.poll(seconds):
             self._hear()
 
+    def so_far(self) -> Load:
+        """Return what has become of the load since it settled."""
+        return self._told("so far")
+
     def end(self) -> Load:
         """End the load and return what became of it."""
-        self._pipe.send("end")
+        return self._told("end")
+
+    def _told(self, question: str) -> Load:
+        self._pipe.send(question)
         load = self._hear()
         if load is None:
-            raise BenchmarkFailed(f"The load on {_name(self._server)} was ended before it had settled.")
+            raise BenchmarkFailed(f"The load on {_name(self._server)} had not settled.")
         return load
 
     def settle(self, seconds: float) -> None:
@@ -235,8 +242,10 @@ class _Work:
             if started is not None and self._pipe.poll():
                 ended = time.perf_counter()
                 gap = max(self._tally.gap, ended - self._tally.last)
+                is_last = self._pipe.recv() == "end"
                 self._pipe.send(Load(self._tally.answered, ended - started, dict(self._tally.failures), gap))
-                return
+                if is_last:
+                    return
 
     def _send(self, connection: _Connection) -> None:
         try:

@@ -13,13 +13,13 @@ KEPT = 2**26
 """Bytes that a process keeps at most at the end of its heap."""
 
 
-def give_back_large_blocks() -> None:
-    """Have large blocks returned to the system as soon as they are freed: for a process that lives long.
+def give_back_large_blocks(size: int = LARGE_BLOCK) -> None:
+    """Have blocks of so many bytes returned to the system as soon as they are freed: for a process that lives long.
 
     The library would raise its own threshold to 32 MB after the first large picture, and keep those of every thread:
     half a gigabyte after a few pictures of 25 megapixels, where this leaves a tenth.
     """
-    _set(_M_MMAP_THRESHOLD, LARGE_BLOCK)
+    _set(_M_MMAP_THRESHOLD, size)
 
 
 def keep_freed_memory() -> None:

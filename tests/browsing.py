@@ -71,7 +71,7 @@ def chromium() -> str:
     found = find_chromium()
     if found is None:
         reason = "there is no Chromium: install one, or run: python tests/find_chromium.py --install"
-        if os.environ.get("LOOKALIKE_REQUIRE_BROWSER") == "1":
+        if os.environ.get("LOOKALIKE_REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     return str(found)

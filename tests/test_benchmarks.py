@@ -2,9 +2,13 @@
 
 import io
 import json
+import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import keras
@@ -12,13 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import load, variations
+from benchmarks import baseline, load, variations
 from benchmarks.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
 from benchmarks.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
 from benchmarks.obvious_server import create_app
-from benchmarks.processes import Server, memory_of, serving
+from benchmarks.processes import Server, memory_of, serving, workers_of
 from benchmarks.queries import Client, get, search
 from benchmarks.report import section_lines
+from benchmarks.server import crowds
+from benchmarks.server.probes import PATIENCE_SECONDS, Waits, probe
 from indexer.catalogue.local import LocalCatalogue
 from models.datasets.fashion_mnist import Split
 from search_api.engine import Engine
@@ -78,6 +84,13 @@ def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_measured(p
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_without_a_name_the_usual_ones_are_run(project: Path, tmp_path: Path) -> None:
+    done = _run(project, "--quick", "--json", tmp_path / "missing" / "run.json")
+    assert done.returncode == 1  # not 2, a wrong use
+    assert "missing" in done.stderr
+    assert "cores" in done.stdout
+
+
 def test_rounds_are_taken_in_turns_and_each_begins_with_another() -> None:
     order: list[str] = []
     contenders = {name: lambda name=name: order.append(name) or len(order) for name in "ab"}
@@ -125,6 +138,124 @@ def test_answers_that_are_errors_are_not_counted(server: Server) -> None:
         client.ask(request)
     with pytest.raises(BenchmarkFailed, match="415"):
         load.generate(server, [request], 0.5)
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket, int], None]) -> Iterator[Server]:
+    """A server of a few lines; `answer` is given each request's connection, and how many it has had."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=converse, args=(connection,), daemon=True).start()
+
+    def converse(connection: socket.socket) -> None:
+        asked = 0
+        with connection, suppress(OSError):
+            while connection.recv(1 << 16):
+                asked += 1
+                answer(connection, asked)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield Server(os.getpid(), "127.0.0.1", listener.getsockname()[1], 0.0)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def _load(server: Server, answers: int) -> load.Load:
+    with load.underway(server, [get(server, "/")], 2) as running:
+        while running.so_far().answered < answers:
+            pass
+        return running.end()
+
+
+def test_connections_that_are_closed_between_requests_are_opened_again() -> None:
+    def tells_and_closes(connection: socket.socket, asked: int) -> None:
+        connection.sendall(ANSWER if asked < 3 else ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        if asked == 3:
+            connection.close()
+
+    with answering(tells_and_closes) as one:
+        result = _load(one, 50)
+    assert result.failures == {}
+    assert result.answered >= 50
+    assert 0 < result.longest_gap <= result.seconds
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (b"", "closed without an answer"),
+        (ANSWER[:-1], "closed within an answer"),
+        (ANSWER[:20], "closed within an answer"),
+        (ANSWER.replace(b"200 OK", b"503 Busy"), "503"),
+        (ANSWER.replace(b"Content-Length: 2", b"X-Y: z"), "length"),
+    ],
+)
+def test_requests_without_a_whole_answer_of_200_have_failed(last: bytes, reason: str) -> None:
+    def fails(connection: socket.socket, asked: int) -> None:
+        connection.sendall(last if asked == 20 else ANSWER)
+        if asked == 20:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    with answering(fails) as one:
+        result = _load(one, 100)
+    assert result.failed >= 1
+    assert all(reason in why for why in result.failures)
+
+
+def test_those_who_answer_for_a_server_are_found(server: Server) -> None:
+    names = {Path(f"/proc/{worker}/comm").read_text().strip() for worker in workers_of(server)}
+    assert names == {"lookalike work"}
+
+
+@pytest.mark.parametrize("kind", crowds.Kind)
+def test_a_crowd_of_slow_clients_comes_and_goes(server: Server, png: bytes, kind: crowds.Kind) -> None:
+    with crowds.assembled(crowds.Crowd(kind, 5, png), server) as crowd:
+        if kind is crowds.Kind.UPLOAD:
+            while crowd.uploads().get("200", 0) < 5:
+                pass
+        waits = probe(server, get(server, "/healthz"), 0.05, 0.5)
+        assert (len(waits.milliseconds), waits.unanswered) == (10, 0)
+        assert 0 < waits.quantile(0.5) <= waits.quantile(1)
+
+
+def test_who_is_not_answered_has_waited_until_the_end(server: Server) -> None:
+    assert Waits((1.0, 2.0, 3.0), 1).quantile(1) == 1000 * PATIENCE_SECONDS
+    assert probe(server, get(server, "/none"), 0.05, 0.1) == Waits((), 2)
+
+
+def test_the_server_is_measured_against_another_checkout(project: Path, tmp_path: Path) -> None:
+    arguments = "restarts", "--quick", "--against-checkout", project, "--json", tmp_path / "run.json"
+    done = _run(project, *arguments)
+    assert done.returncode == 0, done.stderr
+    (section,) = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
+    assert len(section["comparisons"]) == 6
+    assert [figure["claim"] for figure in section["figures"]] == [
+        "3 kills of a worker, one a second: failed requests a kill",
+        "3 kills of a worker, one a second: longest gap",
+        "1 reloads: failed requests",
+        "1 rolling restarts: failed requests",
+    ]
+
+
+def test_a_checkout_that_is_not_set_up_is_named(project: Path, tmp_path: Path) -> None:
+    done = _run(project, "footprint", "--against-checkout", tmp_path)
+    assert done.returncode == 1
+    assert "make setup" in done.stderr
+
+
+def test_a_commit_that_git_does_not_have_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "CHECKOUTS", tmp_path)
+    with pytest.raises(BenchmarkFailed, match="--against-checkout"):
+        baseline.checked_out("0" * 40, print)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ class Runs:
 
     def close(self) -> None:
         if self._lives is not None:  # a failed test has left it waiting to be killed
-            os.kill(self._lives, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self._lives, signal.SIGKILL)
         self._process.communicate()
         assert self._process.returncode == 0
 

@@ -383,7 +383,8 @@ def test_a_catalogue_of_the_first_format_gets_its_digests_when_it_is_opened(rest
 def test_pages_are_noted_anew_after_a_write_only(resting: Path, tmp_path: Path) -> None:
     directory = copied(resting, tmp_path / "catalogue")
     noted = (directory / PAGES_FILE).read_bytes()
-    flip(directory / DATABASE_FILE, 4096 - 200, 3)
+    comment = (directory / DATABASE_FILE).read_bytes().index(b"JSON list, in the model's order")  # of the schema
+    flip(directory / DATABASE_FILE, comment, 3)
     note_pages(directory)
     assert (directory / PAGES_FILE).read_bytes() == noted  # or the damage would count as right
     with LocalCatalogue.open(directory) as catalogue:

@@ -698,9 +698,9 @@ def test_failures_of_the_web_stop_nothing_and_spare_what_is_kept(
         ("f", "drip/red.png"),
     ]
     failures: list[Any] = []
-    first = indexing.index(
-        _source(server, *rows, ("g", "good/blue.jpg")), embedder, catalogue, None, failures.append, workers=1
-    )
+    limits = replace(QUICK, request=5)  # too little for what drips, and plenty for the others
+    source = _source(server, *rows, ("g", "good/blue.jpg"), limits=limits)
+    first = indexing.index(source, embedder, catalogue, None, failures.append, workers=1)
     assert first == IndexReport(added=2, updated=0, unchanged=0, generation=1, failed=5)
     assert [(failure.place, failure.id, failure.code) for failure in failures] == [
         (2, "b", "picture-missing"),

@@ -6,12 +6,13 @@ import json
 import os
 import pty
 import random
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -30,10 +31,11 @@ from search_api.server.serving import serve
 
 # Tests that are started in the background inherit that some signals are ignored; a person's server does not.
 SERVER = """
-import fcntl, os, signal, sys, termios
+import fcntl, json, os, signal, sys, termios
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from models.errors import LookalikeError
+from search_api.server.limits import Limits
 from search_api.server.serving import serve
 
 def make_app():
@@ -47,10 +49,12 @@ def make_app():
 
 try:
     port, workers = int(sys.argv[2]), int(sys.argv[3])
-    if len(sys.argv) > 4:
+    if len(sys.argv) > 5:
         os.setsid()
-        fcntl.ioctl(int(sys.argv[4]), termios.TIOCSCTTY, 0)
-    serve(lambda: make_app, port=port, workers=workers, on_ready=lambda address: print(address, flush=True))
+        fcntl.ioctl(int(sys.argv[5]), termios.TIOCSCTTY, 0)
+    limits = Limits(**json.loads(sys.argv[4]))
+    tell = lambda address: print(address, flush=True)
+    serve(lambda: make_app, port=port, workers=workers, limits=limits, on_ready=tell)
 except LookalikeError as error:
     print(f"{error.code}: {error}", file=sys.stderr)
     sys.exit(1)
@@ -93,10 +97,16 @@ class Server:
 
 
 def start(
-    catalogue: Path, project: Path, port: int = 0, workers: int = 1, terminal: int | None = None
+    catalogue: Path,
+    project: Path,
+    port: int = 0,
+    workers: int = 1,
+    terminal: int | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> subprocess.Popen[str]:
+    arguments = [str(catalogue), str(port), str(workers), json.dumps(dict(limits or {}))]
     return subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(catalogue), str(port), str(workers), *([str(terminal)] if terminal else [])],
+        [sys.executable, "-c", SERVER, *arguments, *([str(terminal)] if terminal else [])],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -106,8 +116,14 @@ def start(
 
 
 @contextmanager
-def running(catalogue: Path, project: Path, workers: int = 1, terminal: int | None = None) -> Iterator[Server]:
-    process = start(catalogue, project, workers=workers, terminal=terminal)
+def running(
+    catalogue: Path,
+    project: Path,
+    workers: int = 1,
+    terminal: int | None = None,
+    limits: Mapping[str, float] | None = None,
+) -> Iterator[Server]:
+    process = start(catalogue, project, workers=workers, terminal=terminal, limits=limits)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -472,3 +488,111 @@ def test_at_least_one_thread_and_worker() -> None:
     for wrong in ({"threads": 0}, {"workers": 0}):
         with pytest.raises(ValueError, match="at least 1"):
             serve(lambda: pytest.fail("never called"), **wrong)
+
+
+# --- slow clients ---
+
+HEAD = b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 1000000\r\n\r\n"
+
+
+def test_a_request_that_trickles_in_is_cut_off_at_its_deadline(small_catalogue: Path, project: Path) -> None:
+    with (
+        running(small_catalogue, project, limits={"receive": 0.3}) as one,
+        socket.create_connection(("127.0.0.1", one.port), timeout=PATIENCE) as connection,
+    ):
+        connection.sendall(HEAD)
+        while not select.select([connection], [], [], 0.02)[0]:
+            connection.sendall(b"x")  # there is always a byte to read, so only a deadline for the whole can end it
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_that_is_not_read_is_given_up(small_catalogue: Path, project: Path) -> None:
+    with (
+        running(small_catalogue, project, limits={"send": 0.1}) as one,
+        socket.create_connection(("127.0.0.1", one.port), timeout=PATIENCE) as connection,
+    ):
+        asked = b"GET /v1/items?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n" * 100
+
+        def ask_on() -> None:
+            while True:
+                connection.sendall(asked)
+
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            ask_on()
+        assert one.request("GET", "/readyz")[0] == 200
+
+
+def test_a_request_in_time_is_read_whole(server: Server) -> None:
+    data = picture(server, 7)
+    with half_a_search(server, data) as connection:
+        for byte in data[50:-1]:
+            connection.sendall(bytes([byte]))
+        assert not select.select([connection], [], [], 0)[0]
+        connection.sendall(data[-1:])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+# --- workers that fail, around a small application ---
+
+FAILING = """
+import json, os, sys, time
+from search_api.server.limits import Limits
+from search_api.server.serving import serve
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/die" or path == "/once" and not os.path.exists(sys.argv[1]):
+        open(sys.argv[1], "a").close()
+        os.kill(os.getpid(), 9)
+    if path == "/hang":
+        time.sleep(3600)
+    if path == "/raise":
+        raise ValueError("on purpose")
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"pid": os.getpid()}).encode()]
+
+limits = Limits(work=0.5)
+serve(lambda: lambda: application, port=0, limits=limits, on_ready=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.fixture
+def failing(project: Path, tmp_path: Path) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAILING, str(tmp_path / "died")],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        yield Server(process, int(address.rpartition(":")[2]))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def test_a_request_whose_worker_dies_is_answered_by_another(failing: Server) -> None:
+    assert failing.request("GET", "/once")[0] == 200
+    assert "has died" in failing.stop()[2]
+
+
+@pytest.mark.parametrize("path", ["/die", "/hang", "/raise"])
+def test_a_request_that_no_worker_survives_is_answered_all_the_same(failing: Server, path: str) -> None:
+    status, problem = failing.request("GET", path)
+    assert (status, problem["code"]) == (500, "internal-error")
+    assert failing.request("GET", "/fine")[0] == 200
+    assert failing.stop()[0] == 0
+
+
+def test_the_process_that_forks_workers_may_die_too(failing: Server) -> None:
+    (forks,) = children_of(failing.process.pid)
+    before = failing.request("GET", "/fine")[1]["pid"]
+    os.kill(forks, signal.SIGKILL)
+    wait_until(lambda: children_of(failing.process.pid) not in ([], [forks]))
+    wait_until(lambda: failing.request("GET", "/fine")[1]["pid"] != before)
+    assert failing.request("GET", "/once")[0] == 200
+    assert failing.stop()[0] == 0

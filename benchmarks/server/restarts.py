@@ -94,7 +94,7 @@ def _reloaded(side: Side, pictures: tuple[bytes, ...], times: int) -> Load:
     with side.serving() as server, _busy(server, pictures) as load:
         for _ in range(times):
             before = set(workers_of(server))
-            os.kill(server.pid, signal.SIGHUP)
+            os.kill(server.pid, signal.SIGHUP)  # in vain where nohup has it ignored
             _until(partial(_all_others, server, before), f"{side.name} did not reload on SIGHUP")
             load.wait(_CALM_SECONDS)
         return load.end()

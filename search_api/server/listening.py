@@ -10,6 +10,9 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 BACKLOG = 1024
 
+SEND_BUFFER = 256 * 1024
+"""Bytes of answers that the system takes for a client that does not read yet; left to itself it takes megabytes."""
+
 
 def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     """Return a socket that is bound to the address, IPv4 before IPv6 where a name has both.
@@ -27,6 +30,7 @@ def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # of the connections, too
         if reuse_port:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)

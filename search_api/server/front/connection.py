@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _JOINED_UP_TO = 64 * 1024
 """Bytes of a body that are copied to be sent with their head in one go."""
 
+_MOST_PIPELINED = 8
+"""Whole requests that wait on a connection behind the one being answered; what comes beyond is not parsed yet."""
+
+_HEAD_SLICE, _BODY_SLICE = 1024, 16 * 1024
+"""Bytes that are parsed at once where requests begin, and inside a body."""
+
 _FOREVER = float("inf")
 _SMALL_CHUNK = 64
 _CHUNKS_FREE = 4096
@@ -83,6 +89,7 @@ class Connection(asyncio.Protocol):
         "_receiving",
         "_refusal",
         "_transport",
+        "_unparsed",
         "_url",
         "_write_paused",
         "deadline",
@@ -103,6 +110,7 @@ class Connection(asyncio.Protocol):
         self._half_closed = False
         self._is_paused = False
         self._is_pumping = False
+        self._unparsed = b""
         self._write_paused = False
         self.deadline = _FOREVER
 
@@ -125,29 +133,46 @@ class Connection(asyncio.Protocol):
             if self._discarded > 2 * self._host.max_body:
                 self._transport.abort()
             return
-        before = self._receiving
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._discards = True  # nothing but HTTP/1.1 is spoken here, so the request is answered as any other
-        except httptools.HttpParserError:
-            self._refusal = self._refusal or refusals.BAD_REQUEST
-        if self._discards and self._refusal is not None and self._answering is None and not self._pending:
-            return  # the last answer has been sent
-        receiving = self._receiving
-        if receiving is not None and receiving.head is None and self._refusal is None:
-            self._head_bytes = self._head_bytes + len(data) if receiving is before else len(data)
-            if self._head_bytes > self._host.limits.head + self._host.limits.request_line:
-                too_long = len(self._url) > self._host.limits.request_line
-                self._refusal = refusals.URI_TOO_LONG if too_long else refusals.HEADERS_TOO_LARGE
-        if self._refusal is not None:
-            self._refuse()
+        self._unparsed = self._unparsed + data if self._unparsed else data
+        self._parse()
         self._pump()
+
+    def _parse(self) -> None:
+        """Parse what has come, a slice at a time, until some requests wait: one client must not take all the turns."""
+        while self._unparsed and not self._discards and len(self._pending) < _MOST_PIPELINED:
+            before = self._receiving
+            size = _HEAD_SLICE if before is None or before.head is None else _BODY_SLICE
+            data, self._unparsed = self._unparsed[:size], self._unparsed[size:]
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade:
+                # Nothing but HTTP/1.1 is spoken here, so the request is answered, or refused, as any other.
+                self._discards = self._refusal is None
+            except httptools.HttpParserError:
+                self._refusal = self._refusal or refusals.BAD_REQUEST
+            if self._discards and self._refusal is not None and self._answering is None and not self._pending:
+                break  # the last answer has been sent
+            receiving = self._receiving
+            if receiving is not None and receiving.head is None and self._refusal is None:
+                self._head_bytes = self._head_bytes + len(data) if receiving is before else len(data)
+                if self._head_bytes > self._host.limits.head + self._host.limits.request_line:
+                    too_long = len(self._url) > self._host.limits.request_line
+                    self._refusal = refusals.URI_TOO_LONG if too_long else refusals.HEADERS_TOO_LARGE
+            if self._refusal is not None:
+                self._refuse()
+        if self._discards:
+            self._unparsed = b""
+
+    def _parse_on(self) -> None:
+        """Go on with what was held back while requests waited."""
+        if not self._transport.is_closing():
+            self._parse()
+            self._pump()
 
     def eof_received(self) -> bool:
         """Go on answering a client that only stops sending; one that stops in the middle of a request is gone."""
         self._half_closed = True
-        return self._answering is not None or self._write_paused
+        return self._answering is not None or self._write_paused or bool(self._unparsed)
 
     def pause_writing(self) -> None:
         """The client does not take what is sent as fast as it comes."""
@@ -158,7 +183,7 @@ class Connection(asyncio.Protocol):
         """The client has taken all."""
         self._write_paused = False
         limits = self._host.limits
-        if self._half_closed and self._answering is None and not self._pending:
+        if self._half_closed and self._answering is None and not self._pending and not self._unparsed:
             self._transport.close()
             return
         self.deadline = monotonic() + (limits.linger if self._discards else limits.idle)
@@ -174,6 +199,7 @@ class Connection(asyncio.Protocol):
                 request.abandon()
         self._receiving = self._answering = None
         self._pending.clear()
+        self._unparsed = b""
         self._host.release(self)
 
     # --- what the parser calls ---
@@ -278,9 +304,10 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._write_paused else 0
 
     def abort(self) -> None:
-        """Cut the client off with a reset: else the system would go on offering what it has not taken for minutes."""
+        """Cut the client off, with a reset where the system would go on for minutes offering what was not taken."""
         with suppress(OSError, AttributeError):
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if self._write_paused:
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def _read_head(self, request: Request) -> Answer | None:
@@ -395,8 +422,11 @@ class Connection(asyncio.Protocol):
                 self._answering = request
                 request.settle(request.local)
         self._is_pumping = False
-        if bool(self._pending) != self._is_paused and not self._transport.is_closing():
-            self._is_paused = bool(self._pending) and not self._discards
+        if self._unparsed and len(self._pending) < _MOST_PIPELINED and not self._write_paused:
+            self._loop.call_soon(self._parse_on)
+        has_enough = bool(self._pending or self._unparsed)
+        if has_enough != self._is_paused and not self._transport.is_closing():
+            self._is_paused = has_enough and not self._discards
             if self._is_paused:
                 self._transport.pause_reading()
             else:
@@ -427,7 +457,7 @@ class Connection(asyncio.Protocol):
         host.note(request, answer, len(body))
         if closes:
             self._close_after_answer()
-        elif self._pending:
+        elif self._pending or self._unparsed:
             self._pump()
         elif self._half_closed and not self._write_paused:
             transport.close()

@@ -87,6 +87,6 @@ def _served(ready: Answer) -> Iterator[Metric]:
         yield GaugeMetricFamily("lookalike_generation", "Generation of the catalogue's index.", facts["generation"])
     served = {name: str(facts[name]) for name in ("model", "state") if facts.get(name) is not None}
     yield InfoMetricFamily("lookalike_served", "The model, and the catalogue's state.", served)
-    for name in ("newer_catalogue", "newer_model"):
-        if isinstance(facts.get(name), bool):
-            yield GaugeMetricFamily(f"lookalike_{name}", f"Whether a {name.replace('_', ' ')} waits.", facts[name])
+    if isinstance(facts.get("newer_catalogue"), bool):
+        newer = facts["newer_catalogue"]
+        yield GaugeMetricFamily("lookalike_newer_catalogue", "Whether a newer catalogue waits for a reload.", newer)

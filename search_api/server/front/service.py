@@ -1,6 +1,7 @@
 """One run of the server in the front: from its first worker to its end."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -11,7 +12,8 @@ from dataclasses import replace
 
 import uvloop
 
-from search_api.errors import ServerFailed
+from models.allocator import give_back_large_blocks
+from search_api.errors import LogNotWritable, ServerFailed
 from search_api.server.front.access_log import AccessLog
 from search_api.server.front.front import Front
 from search_api.server.front.lanes import LaneName
@@ -21,14 +23,20 @@ from search_api.server.limits import Limits
 from search_api.server.listening import BACKLOG, url_of
 from search_api.server.workers.fork_server import ForkServer, Prepare
 
+log = logging.getLogger(__name__)
+
 PICTURE_THREADS = 1
 """Of a worker. A picture being decoded can take hundreds of megabytes, and occupies a core."""
 
 _RESERVED_FILES = 256
 
+_PIECE = 128 * 1024
+"""Bytes of the larger pieces in which bodies arrive: when all is answered, they must not stay with the front."""
+
 
 def run(service: "Service") -> None:
     """Run the server until it is told to stop. Raises ServerFailed."""
+    give_back_large_blocks(_PIECE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(service.run())
     service.wait_for_end()
@@ -128,7 +136,10 @@ class Service:
             self._stop.set()
             return
         if self._access_log is not None:
-            self._access_log.reopen()
+            try:
+                self._access_log.reopen()
+            except LogNotWritable as error:
+                log.error("%s", error)
         self._supervisor.reload()
 
     def _fail(self, sentence: str) -> None:

@@ -57,7 +57,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers: dict[int, WorkerHandle] = {}
         self._number = 0
-        self._epoch = 0  # that serves, or is to
+        self._epoch = self._last_epoch = 0  # that serves, or is to; that was prepared last
         self._next_epoch: int | None = None  # that is being loaded
         self._reload_again = False
         self._is_ready = False
@@ -78,8 +78,9 @@ class Supervisor:
         if self._next_epoch is not None:
             self._reload_again = True
         elif self._is_ready:
-            self._next_epoch = self._epoch + 1
-            self._tell(fork_server.command(fork_server.PREPARE, self._next_epoch))
+            self._last_epoch += 1
+            self._next_epoch = self._last_epoch
+            self._tell(fork_server.command(fork_server.PREPARE, self._next_epoch, self._epoch))
 
     def kill_the_stuck(self) -> None:
         """Kill workers that have had a request for too long; they are replaced like any that die."""
@@ -178,7 +179,7 @@ class Supervisor:
             worker.channels.append(channel)
             await self._loop.create_connection(lambda channel=channel: channel, sock=ours)  # type: ignore[misc]
         self._tell(
-            fork_server.command(fork_server.SPAWN, worker.epoch, worker.number),
+            fork_server.command(fork_server.SPAWN, worker.epoch),
             [theirs.fileno() for _, theirs in pairs],
         )
         for _, theirs in pairs:

@@ -57,12 +57,13 @@ def start(prepare: Prepare) -> ForkServer:
         os._exit(0)
 
 
-def command(kind: bytes, epoch: int, number: int = 0) -> bytes:
-    """Return a command: to prepare under the name of an epoch, or to fork worker `number` with what was prepared then.
+def command(kind: bytes, epoch: int, kept: int = 0) -> bytes:
+    """Return a command: to prepare what is to be known as an epoch, or to fork a worker with what was prepared so.
 
-    A command to fork is sent along with the worker's ends of its channels.
+    Of what was prepared before, only the epoch `kept` is kept. A command to fork is sent along with the worker's ends
+    of its channels.
     """
-    return _COMMAND.pack(kind, epoch, number)
+    return _COMMAND.pack(kind, epoch, kept)
 
 
 def reply(message: bytes) -> tuple[int, str | None]:
@@ -92,8 +93,9 @@ def _run(control: socket.socket, prepare: Prepare) -> None:
             with suppress(ChildProcessError):
                 os.wait()  # comes back when the last of them has ended, since none is to be waited for
             return
-        kind, epoch, _ = _COMMAND.unpack(message)
+        kind, epoch, kept = _COMMAND.unpack(message)
         if kind == PREPARE:
+            prepared = {number: made for number, made in prepared.items() if number == kept}
             sentence = _prepare(prepare, epoch, prepared)
             control.send(epoch.to_bytes(4, "little") + sentence.encode(errors="replace")[:_MOST_SENTENCE])
             continue
@@ -115,8 +117,6 @@ def _prepare(prepare: Prepare, epoch: int, prepared: dict[int, Callable[[], Appl
     except Exception:
         log.exception("What is to be served could not be read")
         return worker.UNEXPECTED
-    for old in sorted(prepared)[:-1]:
-        del prepared[old]
     prepared[epoch] = made
     gc.collect()
     gc.freeze()  # a collection in a worker would write to, and so copy, pages that all share

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 UNEXPECTED = "The server stopped because of an unexpected error. The log above tells which."
 
+_CHANGING = (b"Lookalike-State:", b"Lookalike-Generation:", b"ETag:", b"Server-Timing:")
+"""Header fields of an answer that a later one would have others of."""
+
 _SWITCH_SECONDS = 0.001
 """After which a thread lets another of the same process have its turn: a fifth of Python's own."""
 
@@ -61,9 +64,11 @@ def _hello(application: Application) -> Hello:
     health = answer_of(
         application, RequestHead("", "GET", b"/healthz", "", "http", "127.0.0.1", "localhost", 80, "HTTP/1.1", []), b""
     )
+    # Kept for as long as the worker lives, so it must not tell what changes.
+    lines = [line for line in health.head.splitlines(keepends=True) if not line.startswith(_CHANGING)]
     config = getattr(application, "config", {})
     max_body = config.get("MAX_CONTENT_LENGTH") or DEFAULT_MAX_BODY
-    return Hello(os.getpid(), None, max_body, (health.head, health.body) if health.facts.status == 200 else None)
+    return Hello(os.getpid(), None, max_body, (b"".join(lines), health.body) if health.facts.status == 200 else None)
 
 
 def _serve(channel: socket.socket, application: Application) -> None:
