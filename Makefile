@@ -48,7 +48,7 @@ serve: .venv/serving ## set everything up once, then serve the page and the API
 index: .venv/serving
 	@$(FILL); [ $$code = 4 ] || exit $$code
 
-train: .venv/developing ## train RECIPE, quick (10 to 25 minutes) or full (hours), into MODEL_OUT
+train: .venv/developing ## train RECIPE, quick (10 to 40 minutes) or full (hours), into MODEL_OUT
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: .venv/developing browser ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
