@@ -1,6 +1,7 @@
 """Recipes of several networks: teachers first, weights handed on, photographs learned from, all of it resumed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,16 @@ def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, Split]:
     return splits
 
 
+@pytest.fixture(scope="module")
+def first_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoints of FIRST and of what comes before it, for tests that go on from there. Only for copying."""
+    learn = fashion_mnist.load("train").first(1024)
+    directory = tmp_path_factory.mktemp("first")
+    data = TrainingData.split(learn.images, learn.labels, fashion_mnist.CLASSES, 256, 0)
+    train_stages(FIRST, data, None, directory, quiet, lambda text: None)
+    return directory
+
+
 def quiet(done: int, total: int) -> None:
     """Count nothing."""
 
@@ -59,7 +70,10 @@ def test_a_recipe_tells_itself_in_json() -> None:
     assert told["begins_as"] == "first"
 
 
-def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp_path: Path) -> None:
+def test_a_network_begins_with_the_weights_of_another(
+    few: dict[str, Split], first_trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(first_trained, tmp_path, dirs_exist_ok=True)
     data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
     first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1]
     still = replace(SECOND, epochs=1, peak_learning_rate=0.0)
@@ -70,7 +84,8 @@ def test_a_network_begins_with_the_weights_of_another(few: dict[str, Split], tmp
         np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-3)
 
 
-def test_a_share_of_the_first_weights_is_kept(few: dict[str, Split], tmp_path: Path) -> None:
+def test_a_share_of_the_first_weights_is_kept(few: dict[str, Split], first_trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(first_trained, tmp_path, dirs_exist_ok=True)
     data = TrainingData.split(few["train"].images, few["train"].labels, fashion_mnist.CLASSES, 256, 0)
     first = train_stages(FIRST, data, None, tmp_path, quiet, lambda text: None)[-1].training.network
     weights = {}
