@@ -62,10 +62,11 @@ class KeptAnswers:
             environ[ROUTE] = kept.route
             start_response(kept.status, list(kept.headers))
             return [kept.body]
-        started: list[tuple[str, list[tuple[str, str]]]] = []
+        started: list[tuple[str, list[tuple[str, str]], str | None]] = []
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            started[:] = [(status, headers)]
+            rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # Flask takes the request away at its end
+            started[:] = [(status, headers, None if rule is None else rule.rule)]
             return start_response(status, headers, *error)
 
         pieces = self._application(environ, start)
@@ -77,9 +78,9 @@ class KeptAnswers:
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
-        rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-        headers = [(name, value) for name, value in started[0][1] if name != "Server-Timing"]
-        self._keep(key, _Kept(version, None if rule is None else rule.rule, started[0][0], headers, body))
+        status, headers, route = started[0]
+        kept_headers = [(name, value) for name, value in headers if name != "Server-Timing"]
+        self._keep(key, _Kept(version, route, status, kept_headers, body))
         return [body]
 
     def _latest_version(self) -> str | None:
