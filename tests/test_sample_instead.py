@@ -124,8 +124,10 @@ def test_a_catalogue_is_the_sample_when_all_in_it_is_drawn(
     with LocalCatalogue.create(tmp_path / "mixed", card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index([*list(SampleCatalogue())[:drawn], *others], embedder, catalogue, workers=1)
         engine = Engine(embedder, catalogue)
-        assert engine.is_sample() == is_sample
+        with engine.reading() as state:
+            assert state.is_sample() == is_sample
         page = create_app(lambda: engine).test_client().get("/").get_data(as_text=True)
         assert (SAID_ON_THE_PAGE in page) == is_sample
         catalogue.delete([item.id for item in others])
-        assert engine.is_sample() == (drawn > 0), "it is asked anew each time"
+        with engine.reading() as state:
+            assert state.is_sample() == (drawn > 0), "it is asked anew each time"
