@@ -6,6 +6,7 @@ none of the classes counts as further off. Held-out pictures say how far is usua
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ _OTHERS_WEIGHT = 4.0
 _QUANTILES = 401
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class OodScore:
     """Where known vectors lie.
 
@@ -81,20 +82,28 @@ class OodScore:
 
         Being nearer to something else than to any class makes it more.
         """
-        white = vectors @ self.whitening
-        nearest = _nearest(white, self.means)
+        distances = _distances(vectors @ self.whitening, *self._places)
+        nearest: NDArray[np.float32] = distances[:, : len(self.means)].min(axis=1)
         if len(self.others):
-            nearer = np.maximum(nearest - _nearest(white, self.others), 0)
+            nearer = np.maximum(nearest - distances[:, len(self.means) :].min(axis=1), 0)
             nearest = nearest + np.float32(_OTHERS_WEIGHT) * nearer
         return nearest
 
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Means and others, float32 (dim, classes + kinds), and their squared lengths."""
+        places = np.concatenate([self.means, self.others])
+        return np.ascontiguousarray(places.T), (places**2).sum(axis=1)
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float64]:
+        """The share of held-out pictures at each of the distances or beyond."""
+        return np.linspace(1, 0, len(self.distances))
+
     def of(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return the share of held-out pictures that are at least as far off as each vector, float32 (n,), 0 to 1."""
-        shares = np.linspace(1, 0, len(self.distances))
-        familiarity: NDArray[np.float32] = np.interp(self.distance(vectors), self.distances, shares, right=0).astype(
-            np.float32
-        )
-        return familiarity
+        shares = np.interp(self.distance(vectors), self.distances, self._shares, right=0)
+        return np.asarray(shares, np.float32)
 
     @property
     def limit(self) -> float:
@@ -116,11 +125,13 @@ class OodScore:
         return known
 
 
-def _nearest(points: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the distance of each point, (n, dim), from the nearest of some places, (m, dim)."""
-    squares = (points**2).sum(axis=1)[:, None] - 2 * points @ places.T + (places**2).sum(axis=1)
-    nearest: NDArray[np.float32] = np.sqrt(np.maximum(squares.min(axis=1), 0))
-    return nearest
+def _distances(
+    points: NDArray[np.float32], places: NDArray[np.float32], squared_lengths: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the distance of each point, (n, dim), from each place, (dim, m): (n, m)."""
+    squares = (points**2).sum(axis=1)[:, None] - 2 * (points @ places) + squared_lengths
+    distances: NDArray[np.float32] = np.sqrt(np.maximum(squares, 0))
+    return distances
 
 
 def _quantiles(values: NDArray[np.float32], weights: NDArray[np.floating] | None) -> NDArray[np.float64]:

@@ -74,7 +74,8 @@ class EngineState:
     def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
         """Answer a picture: what it is taken for, and the items most like it."""
         best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
-        predictions = [Prediction(self.card.classes[at], float(picture.probabilities[at])) for at in best_first]
+        probabilities, classes = picture.probabilities.tolist(), self.card.classes
+        predictions = [Prediction(classes[at], probabilities[at]) for at in best_first]
         return self._result(picture.view, picture.vectors, tuple(predictions), query, picture.timings)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
@@ -173,11 +174,11 @@ class EngineState:
         queries = self._weighted(vectors, self._weights(query))
         hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
-        if not np.array_equal(queries, vectors):
+        if queries is not vectors and not np.array_equal(queries, vectors):
             cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
         predicted = np.array([self.card.classes.index(label)])
-        confidence = self._embedder.confidence(predicted, cosines[np.newaxis])[0]
-        matches = (Match(hit.item, hit.score, float(chance)) for hit, chance in zip(hits, confidence, strict=True))
+        confidence = self._embedder.confidence(predicted, cosines[np.newaxis])[0].tolist()
+        matches = [Match(hit.item, hit.score, chance) for hit, chance in zip(hits, confidence, strict=True)]
         return Matches(matches, exact=hits.exact)
 
     def _weights(self, query: Query) -> Mapping[str, float] | None:

@@ -1,9 +1,9 @@
 """One state of a catalogue's vectors in memory: the published index, what came after it, what was removed since."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import apsw
 import numpy as np
@@ -18,6 +18,8 @@ from indexer.vectors.hnsw import MEASURED_AT
 from indexer.vectors.index_file import IndexFileDamaged, Pointer
 from models.arrays import Vectors
 
+_T = TypeVar("_T", bound=np.generic)
+
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float32]
 MOST_CHANGED = 0.1
@@ -28,6 +30,7 @@ _QUERIES_AT_ONCE = 256
 _FILTERS_KEPT = 32
 _GRAPH_PAYS = 50  # vectors that are compared one by one while a graph widens its view by one
 _UNIT_TOLERANCE = 1e-3
+_EPSILON = float(np.finfo(np.float32).eps)
 _LEFT_OUT_AFTERWARDS = 64
 """Rows up to which an exclusion is quicker made from what was found than by telling FAISS what it may find."""
 
@@ -175,7 +178,8 @@ class Snapshot:
 def scores_of(query: NDArray[np.float32], vectors: Vectors) -> Scores:
     """Return the inner products of a query (dim,) with vectors (n, dim): summed in float64, clipped to -1 to 1."""
     products = np.einsum("ij,j->i", vectors.astype(np.float64), query.astype(np.float64))
-    return np.asarray(np.clip(products, -1, 1), dtype=np.float32)
+    scores: Scores = np.maximum(np.minimum(products, 1), -1).astype(np.float32)
+    return scores
 
 
 def revision_of(connection: apsw.Connection) -> int:
@@ -239,26 +243,30 @@ def _nearest(parts: list[Part], queries: Vectors, k: int, count: int, left_out: 
     """
     parts = [part for part in parts if len(part.index.rows)] or parts[:1]
     positions, scores, rests = zip(*(_best(part, queries, count) for part in parts), strict=True)
-    together = np.concatenate(scores, axis=1)
+    together = _joined(scores, axis=1)
     unsure = np.zeros(len(queries), dtype=np.bool_)
     needed = k if left_out is None else k + len(left_out)  # so many in any case, those left out among them
     if together.shape[1] > needed:
         kth = np.partition(together, -needed, axis=1)[:, -needed]
-        rounding = (queries.shape[1] + 1) * float(np.finfo(np.float32).eps) * np.linalg.norm(queries, axis=1)
-        unsure = np.max(rests, axis=0) >= kth - rounding
+        lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries))
+        unsure = np.max(rests, axis=0) >= kth - (queries.shape[1] + 1) * _EPSILON * lengths
     found: list[Found] = []
     for at, query in enumerate(queries):
         if unsure[at]:
             found += _nearest(parts, queries[at : at + 1], k, 4 * count, left_out)
             continue
         chosen = [(part.index, best[at]) for part, best in zip(parts, positions, strict=True)]
-        candidates = np.concatenate([index.rows[best] for index, best in chosen])
-        exact = scores_of(query, np.concatenate([index.vectors[best] for index, best in chosen]))
+        candidates = _joined([index.rows[best] for index, best in chosen])
+        exact = scores_of(query, _joined([index.vectors[best] for index, best in chosen]))
         if left_out is not None and len(left_out):
             is_wanted = (candidates[:, np.newaxis] != left_out).all(axis=1)
             candidates, exact = candidates[is_wanted], exact[is_wanted]
         found.append(Found(*_best_of(candidates, exact, k)))
     return found
+
+
+def _joined(arrays: Sequence[NDArray[_T]], axis: int = 0) -> NDArray[_T]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis)
 
 
 def _best_of(candidates: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
@@ -277,12 +285,14 @@ def _best(part: Part, queries: Vectors, count: int) -> tuple[NDArray[np.int64], 
         positions, scores = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     else:
         positions, scores = part.index.nearest(queries, count, part.alive)
-        scores = np.clip(scores, -1, 1)  # as the final ones are, so that what ties there ties here
+        scores = np.maximum(np.minimum(scores, 1), -1)  # as the final ones are, so that what ties there ties here
     rest = scores[:, -1] if count < available else np.full(len(queries), -np.inf, np.float32)
     return positions, scores, rest
 
 
 def _excluding(index: Index, mask: Mask | None, excluded: Rows) -> Mask | None:
+    if len(excluded) == 0:
+        return mask
     excluded = np.sort(excluded)
     places = np.searchsorted(index.rows, excluded)
     is_inside = places < len(index.rows)

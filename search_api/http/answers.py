@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
@@ -19,7 +20,10 @@ Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
 """From an item's id to the address of its picture."""
 
+_PATHS_KEPT = 16_384
 
+
+@lru_cache(_PATHS_KEPT)
 def picture_path(item_id: str) -> str:
     """Return the address of an item's picture where the API is at the root of its host."""
     return f"/v1/items/{quote(item_id, safe='')}/image"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -44,8 +44,7 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
     """
     app = Flask("lookalike", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES + FORM_OVERHEAD
-    cast("Any", app.json).sort_keys = False
-    cast("Any", app.json).ensure_ascii = False
+    app.json = transfer.QuickJSON(app)
     app.url_map.merge_slashes = False
     app.url_map.converters["item_id"] = ItemIdConverter
     inner = SecureHeaders(KeepEncodedSlashes(app.wsgi_app))

@@ -16,8 +16,9 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_OF_PAGES = [*_ALWAYS.items(), ("Content-Security-Policy", PAGE_POLICY)]
-_OF_ALL_ELSE = [*_ALWAYS.items(), ("Content-Security-Policy", API_POLICY)]
+_OF_ALL = [(name.lower(), (name, value)) for name, value in _ALWAYS.items()]
+_OF_PAGES = [*_OF_ALL, ("content-security-policy", ("Content-Security-Policy", PAGE_POLICY))]
+_OF_ALL_ELSE = [*_OF_ALL, ("content-security-policy", ("Content-Security-Policy", API_POLICY))]
 
 
 class SecureHeaders:
@@ -32,9 +33,7 @@ class SecureHeaders:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             given = {name.lower(): value for name, value in headers}
             is_page = given.get("content-type", "").startswith("text/html")
-            missing = [
-                (name, value) for name, value in (_OF_PAGES if is_page else _OF_ALL_ELSE) if name.lower() not in given
-            ]
+            missing = [field for name, field in (_OF_PAGES if is_page else _OF_ALL_ELSE) if name not in given]
             return start_response(status, headers + missing, *error)
 
         return self._application(environ, start)

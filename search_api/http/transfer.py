@@ -1,13 +1,16 @@
-"""How an answer travels: not at all where the asker has it already, and compressed where that is worth it."""
+"""How an answer travels: as JSON, not at all where the asker has it already, and compressed where that is worth it."""
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
+from flask import Response
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.http import quote_etag
 
 if TYPE_CHECKING:
-    from flask import Request, Response
+    from flask import Request
 
     from search_api.engine_state import Reading
 
@@ -16,6 +19,22 @@ COMPRESSED_FROM = 1024
 
 _LEVEL = 4  # of gzip: level 9 takes three times as long for one per cent less
 _COMPRESSIBLE = {"application/json", "application/problem+json"}
+
+
+class QuickJSON(DefaultJSONProvider):
+    """Flask's JSON, written by orjson: UTF-8, keys in the order of the answer, no spaces, a line break at the end."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return an answer of JSON."""
+        value = self._prepare_response_obj(args, kwargs)
+        try:
+            body: bytes | str = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:  # integers beyond 64 bits, which JSON may hold
+            body = self.dumps(value, separators=(",", ":")) + "\n"
+        return Response(body, mimetype=self.mimetype)
 
 
 def etag_of(request: "Request", reading: "Reading", fingerprint: str) -> str:
@@ -32,7 +51,7 @@ def has_already(request: "Request", etag: str) -> bool:
     return request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"'))
 
 
-def compress(request: "Request", response: "Response") -> "Response":
+def compress(request: "Request", response: Response) -> Response:
     """Compress an answer of JSON where the asker accepts it and it is large enough."""
     if response.mimetype not in _COMPRESSIBLE or response.is_streamed:
         return response
