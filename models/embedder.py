@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from models.arrays import Images, Probabilities, Vectors
 from models.card import ModelCard
@@ -13,6 +14,12 @@ from models.card import ModelCard
 if TYPE_CHECKING:
     from models.pictures.boxes import Box
     from models.pictures.decoding import Picture
+
+
+SHOWN_SIDE = 80
+"""Longest side of a view as a page shows it (pixels)."""
+
+_GROUND_FADES = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +35,17 @@ class View:
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
     cutout: NDArray[np.uint8] | None = None
+
+    def shown(self) -> NDArray[np.uint8]:
+        """Return the pixels as a page shows them: those of a large view averaged, its ground faded by the outline."""
+        factor = -(-max(self.pixels.shape[:2]) // SHOWN_SIDE)
+        if factor == 1:
+            return self.pixels
+        small = np.asarray(Image.fromarray(self.pixels).reduce(factor))
+        if small.shape[2:] != (4,):
+            return small
+        faded = 255 - (255 - small[:, :, 3:]) * _GROUND_FADES
+        return np.concatenate([small[:, :, :3], faded.astype(np.uint8)], axis=2)
 
     def without_display(self) -> "View":
         """Return the view without what is only shown: light to send to another process."""

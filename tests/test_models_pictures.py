@@ -344,7 +344,8 @@ def test_names_and_metadata_do_not_survive() -> None:
     exif = Image.Exif()
     exif[0x010E] = "Secret description"
     picture = decode(encoded(drawing(), "JPEG", exif=exif))
-    assert list(picture.__slots__) == ["pixels"]
+    assert list(picture.__slots__) == ["pixels", "alpha"]
+    assert picture.alpha is None
 
 
 def _examples() -> dict[str, bytes]:

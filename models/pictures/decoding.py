@@ -22,6 +22,7 @@ from PIL import (  # noqa: F401
 )
 
 from models.errors import DamagedPicture, PictureTooLarge, UnsupportedPicture, UnusablePicture
+from models.pictures.colour_management import to_srgb
 
 MAX_BYTES = 20 * 2**20
 """Encoded size that is accepted, 20 MiB."""
@@ -47,9 +48,13 @@ MAX_JPEG_WORK = 2**29
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded picture: uint8, (height, width) grey or (height, width, 3) sRGB, upright, without alpha."""
+    """A decoded picture: uint8, (height, width) grey or (height, width, 3) sRGB, upright, laid on white.
+
+    `alpha`, uint8 (height, width), is how opaque the file says each pixel is; None where all are.
+    """
 
     pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
 
 
 def decode(data: bytes) -> Picture:
@@ -77,7 +82,8 @@ def decode(data: bytes) -> Picture:
             image.draft(None, (image.width // factor, image.height // factor))  # JPEG only: decodes at 1/2, 1/4 or 1/8
             image.load()
             upright = _turned_upright(image, _orientation(image))
-            return Picture(_reduced(_eight_bits(upright)))
+            eight_bits = to_srgb(_eight_bits(upright), image.info.get("icc_profile"))
+            return Picture(_reduced(eight_bits), _opacity(upright))
     except (UnusablePicture, PictureTooLarge):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -197,6 +203,14 @@ def _scaled(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
         ranges = (1.0, 255.0, 65_535.0) if samples.dtype.kind == "f" else (255.0, 65_535.0)
         top = next((full for full in ranges if high <= full), high)
     return np.asarray(np.rint(values * (255 / top)), np.uint8)
+
+
+def _opacity(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the opacity of a picture that is not all opaque, reduced as its colours are."""
+    if image.mode.startswith(("I", "F")) or not image.has_transparency_data:
+        return None
+    alpha = image.convert("RGBA").getchannel("A")
+    return None if alpha.getextrema()[0] == 255 else _reduced(alpha)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -10,8 +10,8 @@ from models.pictures.png import encode_png
 
 
 def garment_uri(image: Images) -> str:
-    """Return one image (height, width), 0 = background, as people see it: dark on white."""
-    return _data_uri(encode_png(255 - image))
+    """Return one image as people see it: one in grey, (height, width), 0 = background, dark on white."""
+    return _data_uri(encode_png(255 - image if image.ndim == 2 else image))
 
 
 def drawn_uri(draw: Callable[[IO[bytes]], None]) -> str:

@@ -9,7 +9,7 @@ from models.embedder import View
 from models.errors import BundleTooNew
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
-from models.preprocessing import fashion_mnist_tile
+from models.preprocessing import fashion_mnist_tile, product_photo
 
 Prepare: TypeAlias = Callable[[Picture, Box | None], View]
 
@@ -19,9 +19,9 @@ class Preprocessing:
     """How any picture becomes what a model sees.
 
     `name` is what cards say, and is part of the fingerprint: other results need another name. `view_shape` is
-    (height, width) for grey or (height, width, 3) for colour views, uint8. `prepare` takes a picture and a box around
-    the garment, or None where it has to be found; it is a module's function, so that worker processes can be sent the
-    preprocessing.
+    (height, width) for grey or (height, width, channels) for colour views, uint8; a fourth channel is the garment's
+    outline. `prepare` takes a picture and a box around the garment, or None where it has to be found; it is a module's
+    function, so that worker processes can be sent the preprocessing.
     """
 
     name: str
@@ -31,7 +31,11 @@ class Preprocessing:
 
 FASHION_MNIST = Preprocessing(fashion_mnist_tile.PREPROCESSING, (SIDE, SIDE), fashion_mnist_tile.prepare)
 
-_registered = {FASHION_MNIST.name: FASHION_MNIST}
+PRODUCT_PHOTO = Preprocessing(
+    product_photo.PREPROCESSING, (product_photo.SIDE, product_photo.SIDE, 4), product_photo.prepare_photo
+)
+
+_registered = {one.name: one for one in (FASHION_MNIST, PRODUCT_PHOTO)}
 
 
 def register(preprocessing: Preprocessing) -> None:

@@ -1,0 +1,68 @@
+"""Bars of one colour along the edges of a picture: frames, letterboxes, what a screenshot leaves above and below."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_CUT = 0.4
+"""Share of a side that a bar may take at either end."""
+
+_EVEN = 12
+"""Levels by which nearly all pixels of a bar's line may differ from the bar's colour."""
+
+_NEARLY_ALL = 0.97
+
+_STEP = 0.6
+"""Share of the line behind a bar that must have another colour, and of each of its ends half as much."""
+
+_END = 0.1
+"""Share of a line that is an end of it."""
+
+
+def without_bars(pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Return the rows and columns of a picture, uint8 (height, width, 3), that its bars leave.
+
+    Bars lie at opposite sides, and end where most of a line changes at once, up to its ends: so the empty ground
+    around a product stays, however even it is.
+    """
+    rows, columns = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
+    for _ in range(2):  # a frame within a letterbox
+        seen = pixels[rows, columns]
+        across = seen.transpose(1, 0, 2)
+        tall, wide = _even_ends(seen), _even_ends(across)
+        if _are_bars(seen[:, wide], tall):
+            rows = slice(rows.start + tall.start, rows.start + tall.stop)
+        if _are_bars(across[:, tall], wide):
+            columns = slice(columns.start + wide.start, columns.start + wide.stop)
+    return rows, columns
+
+
+def _even_ends(lines: NDArray[np.uint8]) -> slice:
+    """Return what the even lines at both ends of some, (n, length, 3), leave."""
+    first, last = _even(lines), _even(lines[::-1])
+    return slice(first, len(lines) - last)
+
+
+def _even(lines: NDArray[np.uint8]) -> int:
+    """Return how many lines from the first on are of its colour: 0 where the first is uneven."""
+    head = lines[: int(MOST_CUT * len(lines)) + 1]
+    uneven = np.flatnonzero(_alike(head, np.median(head[0], axis=0)).mean(axis=1) < _NEARLY_ALL)
+    return int(uneven[0]) if len(uneven) else 0
+
+
+def _are_bars(lines: NDArray[np.uint8], kept: slice) -> bool:
+    """Return whether both ends that are not kept are bars: the next lines differ from them nearly everywhere."""
+    if not kept.start or kept.stop == len(lines):
+        return False
+    return all(
+        _differs(lines[line], np.median(lines[bar], axis=0)) for line, bar in ((kept.start, 0), (kept.stop - 1, -1))
+    )
+
+
+def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:
+    other = ~_alike(line, colour)
+    end = max(1, round(_END * len(line)))
+    return bool(other.mean() >= _STEP and min(other[:end].mean(), other[-end:].mean()) >= _STEP / 2)
+
+
+def _alike(pixels: NDArray[np.uint8], colour: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(pixels.astype(np.int16) - colour).max(axis=-1) <= _EVEN)
