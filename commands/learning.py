@@ -1,6 +1,8 @@
 """`lookalike train` and `evaluate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +10,17 @@ from commands.options import data_dir_option, directory, json_option, model_opti
 from commands.terminal import print_json, progress_bar
 from models.training.precision import AUTO, PRECISIONS
 
+if TYPE_CHECKING:
+    from models.card import ModelCard
+
 
 @click.command(epilog="Example: lookalike train --recipe quick --out my-model")
 @click.option(
-    "--recipe", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How to train."
+    "--recipe",
+    type=click.Choice(["quick", "full", "photographs"]),
+    default="quick",
+    show_default=True,
+    help="How to train; photographs: the model for product pictures in colour, fitted to --photos.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw anew what the recipe leaves to chance.")
 @click.option(
@@ -32,13 +41,24 @@ def train(recipe: str, seed: int | None, precision: str, out: Path, photos: Path
     import models
     from models.training.recipes import RECIPES
 
+    if recipe == models.PHOTOGRAPHS:
+        if photos is None:
+            raise click.UsageError("Say with --photos where the photographs to learn from are.")
+        with progress_bar("picture") as progress:
+            card = models.train_photographs(out, photos, data_dir, progress, progress.say)
+        _tell(out, card, ("photographs", "photographs_familiar", "photographs_of_none"))
+        return
     chosen = RECIPES[recipe].throughout(precision=precision)
     if seed is not None:
         chosen = chosen.throughout(seed=seed)
     with progress_bar("step") as progress:
         card = models.train(chosen, out, data_dir, progress, progress.say, photos)
+    _tell(out, card, ("accuracy", "precision_at_10", "map_at_r", "looks_mean"))
+
+
+def _tell(out: Path, card: "ModelCard", names: Sequence[str]) -> None:
     click.echo(f"{out}: {card.name}, fingerprint {card.fingerprint[:12]}")
-    for name in ("accuracy", "precision_at_10", "map_at_r", "looks_mean"):
+    for name in names:
         click.echo(f"  {name:<16} {card.metrics[name]:.4f}")
 
 
@@ -47,6 +67,15 @@ def train(recipe: str, seed: int | None, precision: str, out: Path, photos: Path
 @click.option("--against", metavar="DIR|pixels", help="Another bundle, or the raw pixels, to set beside it.")
 @click.option("--strangers", type=directory, help="Pictures of other things, a sub-folder a kind, to be noticed.")
 @click.option("--photos", type=directory, help="Phone photographs, a sub-folder a kind, to be recognised.")
+@click.option(
+    "--products",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="TABLE",
+    help="A shop's table, CSV with the columns id and image: measure on its products instead.",
+)
+@click.option(
+    "--by", multiple=True, metavar="COLUMN", help="With --products: what those found should share: type+colour."
+)
 @click.option("--report", type=directory, help="Also write a page for people to read into this directory.")
 @click.option("--items", type=click.IntRange(100, 10_000), default=10_000, help="Only the first: quick, but easier.")
 @data_dir_option
@@ -56,6 +85,8 @@ def evaluate(
     against: str | None,
     strangers: Path | None,
     photos: Path | None,
+    products: Path | None,
+    by: tuple[str, ...],
     report: Path | None,
     items: int,
     data_dir: Path | None,
@@ -67,7 +98,13 @@ def evaluate(
     its classes; whether the items it finds are of the query's class; whether it finds the very item again under nine
     changes; its speed on this machine, and size. With --photos, how many photographs get a right class, and whether
     those of none of the classes are noticed; with --report, too, a sheet that shows each.
+
+    With --products, instead, how many of the ten nearest products share the query's type, colour or whatever --by
+    names; --against tutorial sets beside it what every tutorial does.
     """
+    if products is not None:
+        _evaluate_products(model, against, products, by, report, items, as_json)
+        return
     import models
     from models.datasets import fashion_mnist
     from models.evaluation.summary import evaluation_answer, evaluation_text
@@ -87,3 +124,25 @@ def evaluate(
             from models.evaluation.photo_report import write_sheet
 
             click.echo(f"The photographs are on {write_sheet(findings, evaluations[0].subject.name, report)}", err=True)
+
+
+def _evaluate_products(
+    model: Path | None,
+    against: str | None,
+    table: Path,
+    by: tuple[str, ...],
+    report: Path | None,
+    items: int,
+    as_json: bool,
+) -> None:
+    import models
+    from models.evaluation.product_report import product_answer, product_text, write_product_sheet
+
+    with progress_bar("picture") as progress:
+        findings = models.evaluate_products(model, against, table, by, progress, items)
+    if as_json:
+        print_json(product_answer(findings))
+    else:
+        click.echo(product_text(findings))
+    if report:
+        click.echo(f"The report is {write_product_sheet(findings, report)}", err=True)

@@ -12,23 +12,52 @@ if TYPE_CHECKING:
     from models.datasets.fashion_mnist import Split
     from models.embedder import Embedder
     from models.evaluation.measure import Evaluation
+    from models.evaluation.product_metrics import ProductFindings
     from models.training.recipes import Recipe
 
-PRETRAINED = Path(__file__).parent / "pretrained" / "fashion-mnist"
-"""The bundle that ships with the project."""
+_SHIPPED = Path(__file__).parent / "pretrained"
+
+PRETRAINED = _SHIPPED / "fashion-mnist"
+"""The bundle for Fashion-MNIST and whatever is to be compared with it."""
+
+PHOTOGRAPHS = "photographs"
+"""The name of the shipped bundle for product pictures in colour."""
+
+TUTORIAL = "tutorial"
+"""The name of what every tutorial does with product pictures, where it is asked for to compare with."""
 
 PIXELS = "pixels"
 """The name of raw pixels where a bundle is asked for to compare with."""
 
 
-def load(bundle: Path | str | None = None) -> "Embedder":
-    """Return the embedder of a bundle directory, or of the shipped one.
+def shipped() -> "dict[str, Path]":
+    """Return the directories of the bundles that ship with the project, by their names."""
+    return {path.name: path for path in sorted(_SHIPPED.iterdir()) if path.is_dir()}
+
+
+def bundle_directory(model: Path | str | None = None) -> Path:
+    """Return the directory of a bundle: of the shipped one of that name, the directory given, or PRETRAINED."""
+    return PRETRAINED if model is None else shipped().get(str(model), Path(model))
+
+
+def bundle_of(fingerprint: str) -> Path | None:
+    """Return the directory of the shipped bundle with a fingerprint; None where there is none.
+
+    Raises BundleDamaged and what else `read_card` does.
+    """
+    from models.card import read_card
+
+    return next((path for path in shipped().values() if read_card(path).fingerprint == fingerprint), None)
+
+
+def load(model: Path | str | None = None) -> "Embedder":
+    """Return the embedder of a bundle: of a shipped one by its name, of a directory, or of PRETRAINED.
 
     Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld.
     """
     from models.runtime import LiteRTEmbedder
 
-    return LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
+    return LiteRTEmbedder(bundle_directory(model))
 
 
 def train(
@@ -52,6 +81,26 @@ def train(
     return train_bundle(recipe, out, data_dir, progress, say, photographs)
 
 
+def train_photographs(
+    out: Path,
+    photographs: Path,
+    data_dir: Path | None = None,
+    progress: "Callable[[int, int], None]" = lambda done, total: None,
+    say: "Callable[[str], None]" = lambda text: None,
+) -> "ModelCard":
+    """Fit the model for product pictures into `out` (`models.training.product_photos.bundle.train_photographs`).
+
+    Raises TrainingUnavailable when TensorFlow or the trunk's weights are not installed.
+    """
+    try:
+        from models.training.product_photos import bundle
+    except ModuleNotFoundError as error:
+        raise TrainingUnavailable(
+            f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
+        ) from error
+    return bundle.train_photographs(out, photographs, data_dir, progress, say)
+
+
 def evaluate(
     bundle: Path | str | None,
     against: Path | str | None,
@@ -72,8 +121,8 @@ def evaluate(
     from models.evaluation.reliability import photographed
     from models.runtime import LiteRTEmbedder
 
-    embedder = LiteRTEmbedder(Path(bundle) if bundle is not None else PRETRAINED)
-    other = LiteRTEmbedder(Path(against)) if against is not None and against != PIXELS else None
+    embedder = LiteRTEmbedder(bundle_directory(bundle))
+    other = LiteRTEmbedder(bundle_directory(against)) if against is not None and against != PIXELS else None
     others = photographed(embedder, strangers) if strangers is not None else {}
     found = find_photographs(photographs) if photographs is not None else ()
     unseen = unseen_by([one.bundle for one in (embedder, other) if one is not None], found)
@@ -87,6 +136,40 @@ def evaluate(
     if other is None:
         return first, measure.evaluate_pixels(test, embedder.card.classes, later)
     return first, measure.evaluate(other, test, later, others, unseen)
+
+
+def evaluate_products(
+    model: Path | str | None,
+    against: Path | str | None,
+    table: Path,
+    by: "Sequence[str]" = (),
+    progress: "Callable[[int, int], None]" = lambda done, total: None,
+    most: int | None = None,
+) -> "ProductFindings":
+    """Measure a bundle, or the shipped one for photographs, on the products of a shop's table, each among the others.
+
+    `against` is another bundle, or "tutorial" for what every tutorial does, which needs the packages for training;
+    `by` names the columns in which those found should be like the query, several joined by +; `most` rows are read.
+    Raises DatasetMissing, BundleMissing, BundleDamaged, BundleTooNew, BundleTooOld, or TrainingUnavailable.
+    """
+    from models.evaluation import product_metrics
+    from models.runtime import LiteRTEmbedder
+
+    products = product_metrics.read_products(table, most)
+    looked_at = product_metrics.choose_looked_at(products, by)
+    embedder = LiteRTEmbedder(bundle_directory(PHOTOGRAPHS if model is None else model))
+    others: list[product_metrics.MakeVectors] = []
+    if against == TUTORIAL:
+        try:
+            from models.training.product_photos.baselines import tutorial_vectors
+        except ModuleNotFoundError as error:
+            raise TrainingUnavailable(
+                f"The tutorials' way needs {error.name}, which is not installed: pip install 'lookalike[train]'"
+            ) from error
+        others.append(tutorial_vectors)
+    elif against is not None:
+        others.append(product_metrics.embedded_by(LiteRTEmbedder(bundle_directory(against))))
+    return product_metrics.evaluate_products(embedder, products, looked_at, others, progress)
 
 
 def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":

@@ -31,6 +31,9 @@ _BATCH_SIZES = (256, 16, 1)
 _PARALLEL_FROM = 16
 """Batches of at least this size use every core; smaller ones leave the cores to other requests."""
 
+_BATCH_VALUES = 2**22
+"""Numbers that the views of a batch hold at most: a network's maps take some ten times as much memory."""
+
 _SHARE_TOLERANCE = 1e-3
 
 
@@ -68,6 +71,8 @@ class LiteRTEmbedder:
         self._preprocessing = preprocessing_named(self._card.preprocessing)
         self._graph = bundle.graph
         self._of_thread = threading.local()
+        values = math.prod(self._card.input_shape)
+        self._batch_sizes = tuple(size for size in _BATCH_SIZES if size == 1 or size * values <= _BATCH_VALUES)
         try:
             # The runtime announces its delegate once in a process's life, from C++.
             with silenced():
@@ -123,7 +128,7 @@ class LiteRTEmbedder:
         probabilities = np.empty((n, len(self._card.classes)), np.float32)
         start = 0
         while start < n:
-            size = next(size for size in _BATCH_SIZES if size <= n - start)
+            size = next(size for size in self._batch_sizes if size <= n - start)
             rows = slice(start, start + size)
             pixels = np.stack([view.pixels for view in views[rows]])
             vectors[rows], probabilities[rows] = self._interpreter(size).run(pixels)

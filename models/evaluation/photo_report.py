@@ -76,7 +76,7 @@ def _panel(verdict: Verdict) -> Panel:
         )
     mask = cutout[:, :, 3:] > 0
     white = np.where(mask, cutout[:, :, :3], np.uint8(255))
-    return Panel(_uri(cutout[:, :, :3]), _uri(white), garment_uri(verdict.view.pixels), verdict)
+    return Panel(_uri(cutout[:, :, :3]), _uri(white), garment_uri(verdict.view.shown()), verdict)
 
 
 def _uri(pixels: NDArray[np.uint8]) -> str:

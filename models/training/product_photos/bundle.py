@@ -1,0 +1,256 @@
+"""From photographs, drawn products and Fashion-MNIST to the bundle of the model for product pictures."""
+
+import os
+import platform
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import (
+    CARD_FILE,
+    CONFIDENCE_FILE,
+    KERAS_FILE,
+    OOD_SCORE_FILE,
+    PHOTOGRAPHS_FILE,
+    RUNTIME_FILE,
+    ModelCard,
+    file_sha256,
+    fingerprint_of,
+    read_card,
+    write_card,
+)
+from models.datasets import fashion_mnist
+from models.datasets.fashion_mnist import CLASSES, FILES
+from models.datasets.photographs import Photograph, find_photographs, write_seen
+from models.embedder import as_views
+from models.errors import BundleDamaged
+from models.evaluation.photo_metrics import evaluate_photographs
+from models.match_confidence import MatchConfidence
+from models.native_output import silenced
+from models.ood_score import OodScore
+from models.preprocessing import PRODUCT_PHOTO
+from models.progress import Progress
+from models.runtime import LiteRTEmbedder
+from models.training.product_photos import imagenet_weights
+from models.training.product_photos.fitting import fit_heads
+from models.training.product_photos.network import (
+    PARTS,
+    Heads,
+    build_classifier,
+    build_features,
+    probabilities_of,
+    vectors_of,
+)
+from models.training.product_photos.pictures import (
+    IMAGES,
+    IMAGES_HELD_OUT,
+    VIEWS,
+    Looking,
+    Seen,
+    drawn_seen,
+    images_seen,
+    photographs_seen,
+)
+from sample_shop.products import products
+
+if TYPE_CHECKING:
+    from models.arrays import Images
+
+RECIPE = "photographs"
+"""The recipe's name, which the bundle takes for its own."""
+
+SEED = 2026
+
+AGREEMENT = 0.999
+"""The least cosine between the runtime's vector, of weights in half precision, and Keras's for one view."""
+
+_CHECKPOINTS = "checkpoints"
+_FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
+_PHOTOGRAPHS_SAY = 0.7
+"""What held-out photographs count beside held-out images where it is said how far is usual."""
+
+_CHECKED = 24
+
+
+def train_photographs(
+    out: Path,
+    photographs: Path,
+    data_dir: Path | None = None,
+    progress: Progress = lambda done, total: None,
+    log: Callable[[str], None] = lambda text: None,
+    views: int = VIEWS,
+) -> ModelCard:
+    """Fit the model to the photographs in a folder and leave its bundle in the directory `out`; return its card.
+
+    What the trunk says of each set of pictures is kept until the end, so a stopped run goes on after the last whole
+    set. `progress` counts pictures. A finished run is returned as it is. Raises TrainingUnavailable where the package
+    with the trunk's weights is missing, DatasetMissing, DatasetDamaged or UnknownKind.
+    """
+    if (out / CARD_FILE).exists():
+        log(f"{out} is already trained.")
+        return read_card(out)
+    started = time.monotonic()
+    weights = imagenet_weights.read_weights(imagenet_weights.find_weights())
+    learn = fashion_mnist.load("train", data_dir)
+    found = find_photographs(photographs)
+    learnable = [one for one in found if not one.is_unseen]
+    kinds = sorted({one.kind for one in learnable})
+    features = build_features(weights)
+    total = len(learnable) * views + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
+    looking = Looking(features, out / _CHECKPOINTS, progress, total)
+    seen = photographs_seen(learnable, kinds, looking, SEED, views), drawn_seen(looking), images_seen(learn, looking)
+    log("fitting the heads")
+    heads = fit_heads(*seen, folders=len(kinds))
+    model = build_classifier(features, heads)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as draft_name:
+        draft = Path(draft_name)
+        log("exporting")
+        save_packed(model, draft / KERAS_FILE)
+        with silenced():
+            export_halved(model, draft / RUNTIME_FILE)
+        _fit_answers(seen, heads, draft)
+        write_seen(learnable, draft / PHOTOGRAPHS_FILE)
+        card = _card_of(draft, heads, learnable, kinds, views)
+        write_card(card, draft)
+        embedder = LiteRTEmbedder(draft)
+        _check_agreement(embedder, model, learnable)
+        log("measuring on the photographs that were not looked at")
+        figures = evaluate_photographs(embedder, [one for one in found if one.is_unseen]).figures()
+        card = replace(
+            card,
+            metrics={name: round(value, 4) for name, value in figures.items()},
+            training={**card.training, "seconds": round(time.monotonic() - started, 1)},
+        )
+        write_card(card, draft)
+        out.mkdir(exist_ok=True)
+        # The card goes last: a bundle without one is no bundle.
+        for file in sorted(draft.iterdir(), key=lambda file: file.name == CARD_FILE):
+            shutil.move(file, out / file.name)
+    shutil.rmtree(out / _CHECKPOINTS)
+    return card
+
+
+def save_packed(model: keras.Model, path: Path) -> None:
+    """Save a model as Keras does, with what is in the file compressed: kernels of halves pack well."""
+    model.save(path)
+    packed = path.with_suffix(".packed")
+    with zipfile.ZipFile(path) as plain, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as small:
+        for entry in plain.infolist():
+            small.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), plain.read(entry), zipfile.ZIP_DEFLATED, 9)
+    packed.replace(path)
+
+
+def export_halved(model: keras.Model, path: Path) -> None:
+    """Write the runtime's graph of a model, its weights in half precision."""
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="views")
+
+    @tf.function(input_signature=[shape])  # type: ignore[untyped-decorator]
+    def answer(views: tf.Tensor) -> dict[str, tf.Tensor]:
+        found: dict[str, tf.Tensor] = model(views, training=False)
+        return found
+
+    module = tf.Module()
+    module.model, module.answer = model, answer
+    with tempfile.TemporaryDirectory() as directory:
+        tf.saved_model.save(module, directory, {"serving_default": answer})
+        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        path.write_bytes(converter.convert())
+
+
+def _fit_answers(seen: Sequence[Seen], heads: Heads, bundle: Path) -> None:
+    """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
+    photographs, _, images = seen
+    parts = [photographs, images]
+    vectors = [vectors_of(one.features, heads) for one in parts]
+    labels = [_labels(one, heads) for one in parts]
+    known = [one.right.any(axis=1) & ~one.held_out for one in parts]
+    asked = [one.right.any(axis=1) & one.held_out for one in parts]
+    used = np.zeros(vectors[0].shape[1], np.bool_)
+    used[: PARTS[0].dim - len(CLASSES) - int(photographs.folder.max()) - 1] = True
+    none = ~photographs.right.any(axis=1) & ~photographs.held_out
+    kinds = photographs.folder
+    others = [vectors[0][none & (kinds == kind)].mean(axis=0) for kind in sorted(set(kinds[none]))]
+    held_out = [vector[chosen] for vector, chosen in zip(vectors, asked, strict=True)]
+    shares = _PHOTOGRAPHS_SAY, 1 - _PHOTOGRAPHS_SAY
+    OodScore.fit(
+        np.concatenate([vector[chosen] for vector, chosen in zip(vectors, known, strict=True)]),
+        np.concatenate([label[chosen] for label, chosen in zip(labels, known, strict=True)]),
+        np.concatenate(held_out),
+        weights=np.concatenate(
+            [np.full(len(one), share / max(1, len(one))) for one, share in zip(held_out, shares, strict=True)]
+        ),
+        others=np.stack(others) if others else None,
+        used=used,
+    ).save(bundle / OOD_SCORE_FILE)
+    chosen = photographs.right.any(axis=1)
+    predicted = probabilities_of(photographs.features, heads)[chosen].argmax(axis=1)
+    MatchConfidence.fit(vectors[0][chosen], labels[0][chosen], predicted, len(CLASSES)).save(bundle / CONFIDENCE_FILE)
+
+
+def _labels(seen: Seen, heads: Heads) -> NDArray[np.int64]:
+    """Return the class of each picture: of those that are right the likeliest."""
+    return np.asarray(np.where(seen.right, probabilities_of(seen.features, heads), -1).argmax(axis=1), np.int64)
+
+
+def _card_of(
+    bundle: Path, heads: Heads, photographs: Sequence[Photograph], kinds: Sequence[str], views: int
+) -> ModelCard:
+    files = {name: file_sha256(bundle / name) for name in _FILES}
+    held_out = sum(one.is_held_out for one in photographs)
+    return ModelCard(
+        name=RECIPE,
+        fingerprint=fingerprint_of(files, PRODUCT_PHOTO.name),
+        dim=sum(part.dim for part in PARTS),
+        classes=CLASSES,
+        input_shape=PRODUCT_PHOTO.view_shape,
+        preprocessing=PRODUCT_PHOTO.name,
+        files=files,
+        trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        training={
+            "recipe": {"name": RECIPE, "seed": SEED, "views": views},
+            "history": [],
+            "temperature": heads.temperature,
+            "photographs": {"learned": len(photographs) - held_out, "held_out": held_out},
+            "kinds": list(kinds),
+            "trunk": {
+                "package": imagenet_weights.PACKAGE,
+                "licence": imagenet_weights.LICENCE,
+                "sha256": imagenet_weights.SHA256,
+            },
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("tensorflow", "keras", "numpy", "ai-edge-litert", "lookalike")},
+            },
+            "data": {name: FILES[name].sha256 for name in FILES if name.startswith("train")},
+        },
+        parts=PARTS,
+    )
+
+
+def _check_agreement(embedder: LiteRTEmbedder, model: keras.Model, photographs: Sequence[Photograph]) -> None:
+    chosen = photographs[:: max(1, len(photographs) // _CHECKED)]
+    views: Images = np.stack([embedder.prepare(one.read()).pixels for one in chosen])
+    expected = model.predict_on_batch(views.astype(np.float32))["vector"]
+    actual, _ = embedder.embed(as_views(views))
+    least = float(np.einsum("nd,nd->n", expected, actual).min())
+    if least < AGREEMENT:
+        raise BundleDamaged(
+            f"The exported graph's vectors differ from Keras's (least cosine {least:.5f}). "
+            "Install the versions in constraints.txt and train again."
+        )

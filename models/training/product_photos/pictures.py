@@ -1,0 +1,154 @@
+"""What the heads are fitted to: photographs, drawn products and Fashion-MNIST, as the trunk sees them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.arrays import Images
+from models.datasets.fashion_mnist import CLASSES, Split
+from models.datasets.photographs import Photograph, right_classes
+from models.files import written_whole
+from models.pictures.decoding import Picture
+from models.preprocessing.product_photo import SIDE, prepare_photo
+from models.progress import Progress
+from models.training.photo_augmentations import augmented_photograph
+from sample_shop.products import products
+
+VIEWS = 3
+"""Of each photograph: as it is, and as it might have been taken."""
+
+IMAGES, IMAGES_HELD_OUT = 6_000, 1_000
+"""Of Fashion-MNIST's training images."""
+
+DRAWN_SEED = 1_000
+"""Of the drawn products to learn from: not those of the sample shop."""
+
+_AT_ONCE = 32
+_PRODUCT_SIDE = 180
+"""Of a Fashion-MNIST image on its white ground, in pixels of a view."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the trunk says of n pictures, float32 (n, ...) by name, and which of the ten classes are right, (n, 10).
+
+    `folder` is the number of a photograph's kind, -1 for what is none; `held_out` is not learned from.
+    """
+
+    features: Mapping[str, NDArray[np.float32]]
+    right: NDArray[np.bool_]
+    folder: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Seen":
+        """Return some of them alone."""
+        features = {name: values[chosen] for name, values in self.features.items()}
+        return Seen(features, self.right[chosen], self.folder[chosen], self.held_out[chosen])
+
+    def __add__(self, other: "Seen") -> "Seen":
+        return Seen(
+            {name: np.concatenate([values, other.features[name]]) for name, values in self.features.items()},
+            np.concatenate([self.right, other.right]),
+            np.concatenate([self.folder, other.folder]),
+            np.concatenate([self.held_out, other.held_out]),
+        )
+
+
+class Looking:
+    """Shows pictures to the trunk, and keeps what it says of each set in a file, so that a stopped run goes on."""
+
+    def __init__(self, features: keras.Model, kept: Path, progress: Progress, total: int) -> None:
+        self._features = features
+        self._kept = kept
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def at(self, name: str, pictures: Iterator[Picture], count: int) -> Mapping[str, NDArray[np.float32]]:
+        """Return what the trunk says of `count` pictures, which are asked for only when that is not known yet."""
+        path = self._kept / f"{name}.npz"
+        if not path.exists():
+            self._kept.mkdir(parents=True, exist_ok=True)
+            found = [self._batch(views) for views in _batches(pictures)]
+            arrays = {key: np.concatenate([one[key] for one in found]) for key in found[0]}
+            with written_whole(path, self._kept / "unfinished.npz") as draft:
+                np.savez(draft, allow_pickle=False, **arrays)
+        else:
+            self._done += count
+            self._progress(self._done, self._total)
+        with np.load(path) as arrays_of:
+            return {key: arrays_of[key] for key in arrays_of.files}
+
+    def _batch(self, views: Images) -> Mapping[str, NDArray[np.float32]]:
+        found: Mapping[str, NDArray[np.float32]] = self._features.predict_on_batch(views.astype(np.float32))
+        self._done += len(views)
+        self._progress(self._done, self._total)
+        return found
+
+
+def photographs_seen(
+    photographs: Sequence[Photograph], kinds: Sequence[str], looking: Looking, seed: int, views: int = VIEWS
+) -> Seen:
+    """Show photographs, each as it is and changed. Those held out are shown as they are, too."""
+    pairs = [(number, view) for number in range(len(photographs)) for view in range(views)]
+    features = looking.at(
+        "photographs", (_changed(photographs[number], seed, number, view) for number, view in pairs), len(pairs)
+    )
+    shown = [photographs[number] for number, _ in pairs]
+    held_out = np.array([one.is_held_out for one in shown])
+    is_changed = np.array([view > 0 for _, view in pairs])
+    seen = Seen(
+        features,
+        np.stack([right_classes(one.kind, CLASSES) for one in shown]),
+        np.array([kinds.index(one.kind) for one in shown]),
+        held_out,
+    )
+    return seen.where(~(held_out & is_changed))
+
+
+def drawn_seen(looking: Looking) -> Seen:
+    """Show drawn products of another assortment than the sample shop's."""
+    drawn = products(DRAWN_SEED)
+    features = looking.at("drawn", (Picture(one.draw()) for one in drawn), len(drawn))
+    right = np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn])
+    none = np.zeros(len(drawn), np.bool_)
+    return Seen(features, right, np.full(len(drawn), -1), none)
+
+
+def images_seen(learn: Split, looking: Looking) -> Seen:
+    """Show Fashion-MNIST's images as the product pictures that they were made from."""
+    count = min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
+    features = looking.at("fashion-mnist", (product_of(image) for image in learn.images[:count]), count)
+    right = np.eye(len(CLASSES), dtype=np.bool_)[learn.labels[:count]]
+    return Seen(features, right, np.full(count, -1), np.arange(count) >= count - count * IMAGES_HELD_OUT // 7_000)
+
+
+def product_of(tile: NDArray[np.uint8]) -> Picture:
+    """Return a Fashion-MNIST image, uint8 (28, 28), as a product on white, (224, 224, 3)."""
+    enlarged = Image.fromarray(np.invert(tile)).resize((_PRODUCT_SIDE, _PRODUCT_SIDE), Image.Resampling.BICUBIC)
+    ground = Image.new("L", (SIDE, SIDE), 255)
+    ground.paste(enlarged, ((SIDE - _PRODUCT_SIDE) // 2,) * 2)
+    return Picture(np.asarray(ground.convert("RGB")))
+
+
+def _changed(photograph: Photograph, seed: int, number: int, view: int) -> Picture:
+    picture = photograph.read()
+    if view == 0:
+        return picture
+    return Picture(augmented_photograph(picture.pixels, np.random.default_rng([seed, number, view])))
+
+
+def _batches(pictures: Iterator[Picture]) -> Iterator[Images]:
+    views: list[NDArray[np.uint8]] = []
+    for picture in pictures:
+        views.append(prepare_photo(picture).pixels)
+        if len(views) == _AT_ONCE:
+            yield np.stack(views)
+            views = []
+    if views:
+        yield np.stack(views)
