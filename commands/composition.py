@@ -13,9 +13,10 @@ def open_engine(catalogue: Path, model: Path | None) -> "Engine":
     """Compose the product: an embedder, the catalogue made with it, and the engine over both."""
     import models
     from indexer.catalogue.local import LocalCatalogue
+    from indexer.directory import bundle_for
     from search_api.engine import Engine
 
-    embedder = models.load(model)
+    embedder = models.load(bundle_for(catalogue, model))
     return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint))
 
 
@@ -25,13 +26,13 @@ def prepare_engine(catalogue: Path, model: Path | None) -> "Callable[[], Engine]
     That holds though the catalogue is reindexed or the model's files are exchanged meanwhile. It starts no thread, so
     the process may be forked before the engine is made.
     """
-    import models
     from indexer.catalogue.local import LocalCatalogue
     from indexer.database.locations import located
+    from indexer.directory import bundle_for
     from models.runtime import LiteRTEmbedder, read_bundle
     from search_api.engine import Engine
 
-    bundle = read_bundle(models.PRETRAINED if model is None else model)
+    bundle = read_bundle(bundle_for(catalogue, model))
     place = located(catalogue)
 
     def make() -> Engine:

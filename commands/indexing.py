@@ -88,6 +88,7 @@ def index(
     `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
     """
     import models
+    from indexer.directory import bundle_for
     from indexer.sources.named_sources import open_source
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
@@ -107,7 +108,7 @@ def index(
         return failed or SAMPLE_INSTEAD
     for note in items.notes:
         click.echo(note, err=True)
-    embedder = models.load(model)
+    embedder = models.load(bundle_for(catalogue, model))
     if dry_run:
         return _foretell(items, embedder, catalogue, report, choices)
     return _bring_up_to_date(items, embedder, catalogue, report, workers, choices)

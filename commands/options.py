@@ -27,7 +27,12 @@ catalogue_option = click.option(
     show_default=True,
     help="The catalogue's directory (or set LOOKALIKE_CATALOGUE).",
 )
-model_option = click.option("--model", type=directory, help="A model bundle (default: the one that ships).")
+model_option = click.option(
+    "--model",
+    type=directory,
+    metavar="NAME|DIR",
+    help="fashion-mnist, photographs or a bundle's directory (default: what the catalogue was made with).",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 where_option = click.option(
     "--where",

@@ -1,12 +1,14 @@
 """From a source into the catalogue of a directory, with the report of what failed beside it."""
 
 from collections.abc import Sequence, Sized
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models
 from indexer.catalogue.local import LocalCatalogue
+from indexer.database.store import Store
 from indexer.pipeline import indexing
 from indexer.pipeline.failures import REPORT_FILE, FailureReport
 from indexer.pipeline.run_report import IndexReport, OnFailure
@@ -14,6 +16,7 @@ from indexer.sources.named_sources import open_source
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
 from indexer.upkeep.page_checksums import note_pages
+from models.errors import LookalikeError
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +32,23 @@ class Indexed:
     items: int
     failures: Path | None
     """JSON Lines, an object for each failure; None when nothing failed."""
+
+
+def bundle_for(catalogue: Path | str, model: Path | str | None = None) -> Path:
+    """Return the directory of the bundle that is asked for, by name or place.
+
+    Where none is, it is the shipped one that a catalogue was made with, else the usual one: it is for who opens the
+    catalogue to say what is wrong with it. Raises BundleDamaged where a shipped bundle is not what its card says.
+    """
+    made_with = models.bundle_of(_fingerprint_in(Path(catalogue))) if model is None else None
+    return models.bundle_directory(model) if made_with is None else made_with
+
+
+def _fingerprint_in(directory: Path) -> str:
+    with suppress(LookalikeError), closing(Store(directory)) as store:
+        store.check()
+        return store.described().fingerprint
+    return ""
 
 
 def index(
@@ -48,12 +68,12 @@ def index(
     """Bring the catalogue of a directory up to date with a source, making it where there is none.
 
     `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
-    bundle, by default the one that ships; `data_dir` where Fashion-MNIST lies; `hosts` those of which pictures may be
-    fetched. What is unchanged is passed over, so a stopped run goes on where it was when it is called again. A picture
-    that fails stops nothing unless `strict`: `report` tells of it, by default failures.jsonl in `catalogue`, and so
-    does `on_failure`. With `prune`, items that the source does not have are deleted. `progress(done, total)` counts
-    rows; `workers` processes decode (default: one a core), which are spawned: a script calls this below
-    `if __name__ == "__main__"`.
+    bundle's directory or a shipped one's name, by default what the catalogue was made with; `data_dir` where
+    Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped
+    run goes on where it was when it is called again. A picture that fails stops nothing unless `strict`: `report`
+    tells of it, by default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the
+    source does not have are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a
+    core), which are spawned: a script calls this below `if __name__ == "__main__"`.
 
     Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
@@ -63,7 +83,7 @@ def index(
     return index_into(
         Path(catalogue),
         items,
-        models.load(model),
+        models.load(bundle_for(catalogue, model)),
         progress,
         on_failure,
         report=None if report is None else Path(report),

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search_api.http.answers import png_data_uri
+from search_api.http.answers import png_data_uri, view_data_uri
 
 if TYPE_CHECKING:
     from indexer.records import Item, PictureInfo
+    from models.embedder import View
 
 SMALL = 64
 """Pictures with no side longer than this (pixels) are enlarged crisply; larger ones smoothly."""
@@ -40,6 +40,6 @@ def is_small(picture: "PictureInfo") -> bool:
     return max(picture.width, picture.height) <= SMALL
 
 
-def view_picture(pixels: NDArray[np.uint8]) -> str:
-    """Return a view as a `data:` address, dark on white as the catalogue's pictures are shown."""
-    return png_data_uri(np.invert(pixels))
+def view_picture(view: "View") -> str:
+    """Return a view as a `data:` address: one in grey dark on white, as the catalogue's pictures are shown."""
+    return png_data_uri(np.invert(view.pixels)) if view.pixels.ndim == 2 else view_data_uri(view)

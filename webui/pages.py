@@ -19,7 +19,7 @@ from search_api.query import Query
 from webui import formatting, upload_cookie
 from webui.assets import asset_url, static_file
 from webui.mask_codec import haze_over
-from webui.view_codec import from_address, to_address
+from webui.view_codec import embedded_from_address, embedded_to_address, fits_in_address, from_address, to_address
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -107,8 +107,13 @@ def upload() -> "BaseResponse":
     if question.item_id is not None:
         return redirect(url_for("pages.item", item_id=question.item_id), 303)
     assert question.image is not None
-    view = current_engine().view(question.image, question.box)
-    address = to_address(view.pixels)
+    engine = current_engine()
+    if fits_in_address(engine.card):
+        view = engine.view(question.image, question.box)
+        address = to_address(view.pixels)
+    else:
+        picture = engine.embed_picture(question.image, question.box)
+        view, address = picture.view, embedded_to_address(picture, engine.card)
     response = redirect(url_for("pages.results", view=address), 303)
     upload_cookie.keep(response, address, view)
     return response
@@ -121,8 +126,10 @@ def results() -> "str | BaseResponse":
     if not address:
         return redirect(url_for("pages.home"), 303)
     engine, label, query = current_engine(), _label(), _query()
-    pixels = from_address(address, engine.card.input_shape)
-    picture = engine.embed(View(pixels))
+    if fits_in_address(engine.card):
+        picture = engine.embed(View(from_address(address, engine.card.input_shape)))
+    else:
+        picture = embedded_from_address(address, engine.card)
     with reading() as state:
         result = state.search(picture, query)
     steps = upload_cookie.of(request, address)
@@ -132,9 +139,9 @@ def results() -> "str | BaseResponse":
         total=state.reading.items,
         notes=steps.notes,
         haze=None if steps.outline is None else png_data_uri(haze_over(steps.outline)),
-        view_picture=formatting.view_picture(pixels),
-        view_height=pixels.shape[0],
-        view_width=pixels.shape[1],
+        view_picture=formatting.view_picture(picture.view),
+        view_height=engine.card.input_shape[0],
+        view_width=engine.card.input_shape[1],
         filters=_filters(result.predictions[0].label, label),
         counts=_counts(query.k),
         stops=_stops(query.look),

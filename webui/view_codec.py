@@ -1,12 +1,33 @@
-"""The model's own view of a picture as text for an address, so that a result can be shared and nothing is stored."""
+"""What was seen of a picture as text for an address, so that a result can be shared and nothing is stored.
 
+A small view is in it as it is. Of a large one there is only a thumbnail, and beside that what the model made of it.
+"""
+
+import io
 import math
+import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from models.embedder import SHOWN_SIDE, View
+from models.pictures.webp import encode_webp
+from search_api.engine_state import EmbeddedPicture
 from search_api.errors import BadRequest
 from webui.deflate64 import compact, expand
+
+if TYPE_CHECKING:
+    from models.card import ModelCard
+
+SMALL = 4096
+"""Numbers that a view holds at most to be in an address itself."""
+
+_HEAD = struct.Struct("<8sf")  # of the model's fingerprint, and the largest number of the vector
+_STEPS = 32_767
+_MOST_THUMBNAIL = 6_000
+_QUALITY = 60
 
 
 class InvalidSharedView(BadRequest):
@@ -15,20 +36,67 @@ class InvalidSharedView(BadRequest):
     code = "invalid-view"
 
 
+def fits_in_address(card: "ModelCard") -> bool:
+    """Whether a model's views are in addresses themselves."""
+    return math.prod(card.input_shape) <= SMALL
+
+
 def to_address(pixels: NDArray[np.uint8]) -> str:
-    """Return a view of any shape as text. A view of 28x28 takes some 300 to 1,060 characters."""
+    """Return a small view of any shape as text. A view of 28x28 takes some 300 to 1,060 characters."""
     return compact(pixels.tobytes())
 
 
 def from_address(text: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the view of `shape` that an address holds. Never inflates to more than one byte past that shape.
+    """Return the small view of `shape` that an address holds. Never inflates to more than one byte past that shape.
 
     Raises InvalidSharedView.
     """
     try:
         return np.frombuffer(expand(text, math.prod(shape)), np.uint8).reshape(shape)
     except ValueError as error:
-        raise InvalidSharedView(
-            "This address is cut short, or was made for another model. Ask for it again, or search with the picture "
-            "itself."
-        ) from error
+        raise _cut_short() from error
+
+
+def embedded_to_address(picture: EmbeddedPicture, card: "ModelCard") -> str:
+    """Return a picture that a model has seen as text: a thumbnail, its vector and the probabilities of its classes.
+
+    For a vector of 256 dimensions that takes some 1,500 to 3,000 characters. The vector's numbers are rounded to 1 in
+    32,767 of the largest.
+    """
+    thumbnail = encode_webp(picture.view.shown(), _QUALITY)
+    largest = float(np.abs(picture.vectors[0]).max())
+    vector = np.rint(picture.vectors[0] * (_STEPS / largest)).astype("<i2")
+    probabilities = np.rint(picture.probabilities * _STEPS).astype("<i2")
+    head = _HEAD.pack(card.fingerprint[:8].encode(), largest)
+    return compact(head + vector.tobytes() + probabilities.tobytes() + thumbnail)
+
+
+def embedded_from_address(text: str, card: "ModelCard") -> EmbeddedPicture:
+    """Return the picture that an address holds, its view being the thumbnail. Raises InvalidSharedView."""
+    classes = len(card.classes)
+    numbers = card.dim + classes
+    try:
+        data = expand(text, _HEAD.size + 2 * numbers + _MOST_THUMBNAIL)
+        fingerprint, largest = _HEAD.unpack_from(data)
+        values = np.frombuffer(data, "<i2", numbers, _HEAD.size).astype(np.float32)
+        pixels = _thumbnail(data[_HEAD.size + 2 * numbers :])
+    except (ValueError, struct.error, OSError) as error:
+        raise _cut_short() from error
+    vector, probabilities = values[: card.dim], np.maximum(values[card.dim :], 0)
+    length, total = float(np.linalg.norm(vector)), float(probabilities.sum())
+    if fingerprint != card.fingerprint[:8].encode() or not math.isfinite(largest) or not length or not total:
+        raise _cut_short()
+    return EmbeddedPicture(View(pixels), (vector / length)[np.newaxis], (probabilities / total).astype(np.float32), {})
+
+
+def _thumbnail(data: bytes) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
+        if max(image.size) > SHOWN_SIDE:
+            raise ValueError("this is no thumbnail")
+        return np.asarray(image.convert("RGBA" if image.mode == "RGBA" else "RGB"))
+
+
+def _cut_short() -> InvalidSharedView:
+    return InvalidSharedView(
+        "This address is cut short, or was made for another model. Ask for it again, or search with the picture itself."
+    )

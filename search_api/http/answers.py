@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.pictures.png import encode_png
+from models.pictures.webp import encode_webp
 
 if TYPE_CHECKING:
     from indexer.records import Item
@@ -21,6 +22,7 @@ PictureUrl: TypeAlias = Callable[[str], str]
 """From an item's id to the address of its picture."""
 
 _PATHS_KEPT = 16_384
+_VIEW_QUALITY = 80
 
 
 @lru_cache(_PATHS_KEPT)
@@ -45,7 +47,7 @@ def search_answer(
             {"label": prediction.label, "probability": _share(prediction.probability)}
             for prediction in result.predictions
         ],
-        "view": png_data_uri(result.view.pixels),
+        "view": view_data_uri(result.view),
         "notes": list(result.notes),
         "familiar": result.familiar,
         "familiarity": _share(result.familiarity),
@@ -123,6 +125,14 @@ def cutout_data_uri(view: "View") -> str | None:
         return None
     visible = view.cutout[:, :, 3:] > 0
     return png_data_uri(np.where(visible, view.cutout, np.uint8(0)))  # what can't be seen need not be sent
+
+
+def view_data_uri(view: "View") -> str:
+    """Return what the model saw as a `data:` URI: a grey view as a PNG, all of it; one in colour, smaller, as WebP."""
+    pixels = view.shown()
+    if pixels.ndim == 2 or pixels is view.pixels:
+        return png_data_uri(pixels)
+    return f"data:image/webp;base64,{b64encode(encode_webp(pixels, _VIEW_QUALITY)).decode()}"
 
 
 def png_data_uri(pixels: NDArray[np.uint8]) -> str:
