@@ -41,11 +41,11 @@ class View:
         factor = -(-max(self.pixels.shape[:2]) // SHOWN_SIDE)
         if factor == 1:
             return self.pixels
-        small = np.asarray(Image.fromarray(self.pixels).reduce(factor))
-        if small.shape[2:] != (4,):
-            return small
-        faded = 255 - (255 - small[:, :, 3:]) * _GROUND_FADES
-        return np.concatenate([small[:, :, :3], faded.astype(np.uint8)], axis=2)
+        if self.pixels.shape[2:] != (4,):
+            return np.asarray(Image.fromarray(self.pixels).reduce(factor))
+        colours = Image.fromarray(self.pixels[:, :, :3]).reduce(factor)  # apart: what is clear keeps its colour
+        outline = np.asarray(Image.fromarray(self.pixels[:, :, 3]).reduce(factor), np.float32)
+        return np.dstack([np.asarray(colours), (255 - (255 - outline) * _GROUND_FADES).astype(np.uint8)])
 
     def without_display(self) -> "View":
         """Return the view without what is only shown: light to send to another process."""

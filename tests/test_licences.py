@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from importlib.metadata import metadata
+from importlib.metadata import distribution, metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 def _licences(package: str) -> str:
-    """Return what a package's metadata says of its licence."""
+    """Return what a package's metadata says of its licence, and the first line of its text."""
     told: Any = metadata(package)
     classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
-    return " ".join([told["License-Expression"] or "", (told["License"] or "").partition("\n")[0], *classifiers])
+    texts = [file.read_text() for file in distribution(package).files or () if file.name == "LICENSE"]
+    first_lines = [text.strip().partition("\n")[0] for text in (told["License"] or "", *texts[:1])]
+    return " ".join([told["License-Expression"] or "", *first_lines, *classifiers])
 
 
 EXTRAS = PROJECT["optional-dependencies"]

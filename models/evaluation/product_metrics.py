@@ -1,6 +1,7 @@
 """Whether the products that are found are like the query in what a shop's table says of them: type, colour, both."""
 
 import csv
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -101,6 +102,8 @@ def choose_looked_at(products: Sequence[Product], asked: Sequence[str]) -> tuple
     for name in names:
         if missing := [part for part in name.split(JOINED) if part not in columns]:
             raise DatasetMissing(f"The table has no column {missing[0]!r}; it has {', '.join(columns)}.")
+        if not (_values(products, name) >= 0).any():
+            raise DatasetMissing(f"No {name} has more than {MOST_OF_A_VALUE} products: there is nothing to measure.")
     return names
 
 
@@ -198,10 +201,15 @@ def _measured(way: _Way, values: Mapping[str, NDArray[np.int64]]) -> Retrieval:
             average[key].append(_average_precision(alike))
     return Retrieval(
         name,
-        {key: float(np.concatenate(found).mean()) for key, found in right.items()},
-        {key: float(np.concatenate(found).mean()) for key, found in average.items()},
+        {key: _mean(found) for key, found in right.items()},
+        {key: _mean(found) for key, found in average.items()},
         nearest,
     )
+
+
+def _mean(found: Sequence[NDArray[np.float64]]) -> float:
+    every = np.concatenate(found)
+    return float(every.mean()) if len(every) else math.nan
 
 
 def _average_precision(alike: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ _QUALITY = 70
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class Shown:
     """A product on the sheet: its picture, a line of words, and whether it is like the query in what is looked at."""
 
     picture: str
@@ -37,8 +37,8 @@ class Panel:
 class Row:
     """A query and, for each way that is shown, the nearest products."""
 
-    query: Panel
-    found: Mapping[str, Sequence[Panel]]
+    query: Shown
+    found: Mapping[str, Sequence[Shown]]
 
 
 def write_product_sheet(findings: ProductFindings, directory: Path) -> Path:
@@ -67,13 +67,13 @@ def render_product_sheet(findings: ProductFindings) -> str:
     chosen = np.random.default_rng(_SEED).permutation(len(findings.products))[:QUERIES]
     pictures: dict[int, str] = {}
 
-    def panel(row: int, query: int) -> Panel:
+    def panel(row: int, query: int) -> Shown:
         if row not in pictures:
             pictures[row] = _uri(findings.products[row])
         product, asked = findings.products[row], findings.products[query]
         words = {name: product.attributes[name] for key in findings.looked_at for name in key.split("+")}
         alike = all(asked.attributes[name] == value for name, value in words.items())
-        return Panel(pictures[row], ", ".join(dict.fromkeys(words.values())), alike)
+        return Shown(pictures[row], ", ".join(dict.fromkeys(words.values())), alike)
 
     rows = [
         Row(

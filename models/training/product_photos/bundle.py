@@ -82,6 +82,9 @@ _PHOTOGRAPHS_SAY = 0.7
 
 _CHECKED = 24
 
+_MAY_BE_HALVES = b"reduced_precision_support"
+"""The name of the entry in a graph's metadata that allows it."""
+
 
 def train_photographs(
     out: Path,
@@ -89,7 +92,6 @@ def train_photographs(
     data_dir: Path | None = None,
     progress: Progress = lambda done, total: None,
     log: Callable[[str], None] = lambda text: None,
-    views: int = VIEWS,
 ) -> ModelCard:
     """Fit the model to the photographs in a folder and leave its bundle in the directory `out`; return its card.
 
@@ -107,9 +109,10 @@ def train_photographs(
     learnable = [one for one in found if not one.is_unseen]
     kinds = sorted({one.kind for one in learnable})
     features = build_features(weights)
-    total = len(learnable) * views + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
+    views = sum(len(VIEWS) - one.is_held_out for one in learnable)
+    total = views + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
     looking = Looking(features, out / _CHECKPOINTS, progress, total)
-    seen = photographs_seen(learnable, kinds, looking, SEED, views), drawn_seen(looking), images_seen(learn, looking)
+    seen = photographs_seen(learnable, kinds, looking, SEED), drawn_seen(looking), images_seen(learn, looking)
     log("fitting the heads")
     heads = fit_heads(*seen, folders=len(kinds))
     model = build_classifier(features, heads)
@@ -121,7 +124,7 @@ def train_photographs(
             export_halved(model, draft / RUNTIME_FILE)
         _fit_answers(seen, heads, draft)
         write_seen(learnable, draft / PHOTOGRAPHS_FILE)
-        card = _card_of(draft, heads, learnable, kinds, views)
+        card = _card_of(draft, heads, learnable, kinds)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, learnable)
@@ -145,31 +148,25 @@ def save_packed(model: keras.Model, path: Path) -> None:
     """Save a model as Keras does, with what is in the file compressed: kernels of halves pack well."""
     model.save(path)
     packed = path.with_suffix(".packed")
-    with zipfile.ZipFile(path) as plain, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as small:
+    with zipfile.ZipFile(path) as plain, zipfile.ZipFile(packed, "w") as small:
         for entry in plain.infolist():
-            small.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), plain.read(entry), zipfile.ZIP_DEFLATED, 9)
+            small.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), plain.read(entry), zipfile.ZIP_LZMA)
     packed.replace(path)
 
 
 def export_halved(model: keras.Model, path: Path) -> None:
-    """Write the runtime's graph of a model, its weights in half precision."""
+    """Write the runtime's graph of a model, its weights in half precision, to be computed with in single precision."""
     import tensorflow as tf
 
-    shape = tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="views")
-
-    @tf.function(input_signature=[shape])  # type: ignore[untyped-decorator]
-    def answer(views: tf.Tensor) -> dict[str, tf.Tensor]:
-        found: dict[str, tf.Tensor] = model(views, training=False)
-        return found
-
-    module = tf.Module()
-    module.model, module.answer = model, answer
-    with tempfile.TemporaryDirectory() as directory:
-        tf.saved_model.save(module, directory, {"serving_default": answer})
-        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-        path.write_bytes(converter.convert())
+    model.export(
+        path,
+        format="litert",
+        verbose=False,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        target_spec={"supported_types": [tf.float16]},
+    )
+    # Else processors that have halves in their instructions would compute in them, and answer otherwise than others.
+    path.write_bytes(path.read_bytes().replace(_MAY_BE_HALVES, _MAY_BE_HALVES[::-1]))
 
 
 def _fit_answers(seen: Sequence[Seen], heads: Heads, bundle: Path) -> None:
@@ -207,9 +204,7 @@ def _labels(seen: Seen, heads: Heads) -> NDArray[np.int64]:
     return np.asarray(np.where(seen.right, probabilities_of(seen.features, heads), -1).argmax(axis=1), np.int64)
 
 
-def _card_of(
-    bundle: Path, heads: Heads, photographs: Sequence[Photograph], kinds: Sequence[str], views: int
-) -> ModelCard:
+def _card_of(bundle: Path, heads: Heads, photographs: Sequence[Photograph], kinds: Sequence[str]) -> ModelCard:
     files = {name: file_sha256(bundle / name) for name in _FILES}
     held_out = sum(one.is_held_out for one in photographs)
     return ModelCard(
@@ -222,7 +217,7 @@ def _card_of(
         files=files,
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         training={
-            "recipe": {"name": RECIPE, "seed": SEED, "views": views},
+            "recipe": {"name": RECIPE, "seed": SEED, "views": len(VIEWS)},
             "history": [],
             "temperature": heads.temperature,
             "photographs": {"learned": len(photographs) - held_out, "held_out": held_out},

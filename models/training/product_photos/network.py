@@ -88,7 +88,7 @@ def build_classifier(features: keras.Model, heads: Heads) -> keras.Model:
 
     Outputs are `vector`, float32 (n, 256) of L2 norm 1, made of PARTS, and `probabilities`, float32 (n, 10).
     """
-    found = dict(zip(features.output_names, features.outputs, strict=True))
+    found = features.output
     whole = centred(found, heads.centres, keras.ops)
     logits = _dense(heads.classes, "class_logits")(whole)
     calibrated = keras.layers.Rescaling(1 / heads.temperature, name="calibrated_logits")(logits)

@@ -14,15 +14,16 @@ from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import Photograph, right_classes
 from models.files import written_whole
 from models.pictures.decoding import Picture
+from models.preprocessing.garment_finder import bounding_box
 from models.preprocessing.product_photo import SIDE, prepare_photo
 from models.progress import Progress
 from models.training.photo_augmentations import augmented_photograph
 from sample_shop.products import products
 
-VIEWS = 3
-"""Of each photograph: as it is, and as it might have been taken."""
+AS_IT_IS, CHANGED, ON_WHITE = VIEWS = range(3)
+"""Of each photograph: itself, as it might have been taken, and so that its garment lies on white as a shop's do."""
 
-IMAGES, IMAGES_HELD_OUT = 6_000, 1_000
+IMAGES, IMAGES_HELD_OUT = 3_000, 500
 """Of Fashion-MNIST's training images."""
 
 DRAWN_SEED = 1_000
@@ -91,24 +92,25 @@ class Looking:
         return found
 
 
-def photographs_seen(
-    photographs: Sequence[Photograph], kinds: Sequence[str], looking: Looking, seed: int, views: int = VIEWS
-) -> Seen:
-    """Show photographs, each as it is and changed. Those held out are shown as they are, too."""
-    pairs = [(number, view) for number in range(len(photographs)) for view in range(views)]
-    features = looking.at(
-        "photographs", (_changed(photographs[number], seed, number, view) for number, view in pairs), len(pairs)
+def photographs_seen(photographs: Sequence[Photograph], kinds: Sequence[str], looking: Looking, seed: int) -> Seen:
+    """Show every view of photographs. Those held out are not changed."""
+    pairs = [
+        (number, view)
+        for number, photograph in enumerate(photographs)
+        for view in VIEWS
+        if view != CHANGED or not photograph.is_held_out
+    ]
+    pictures = (
+        _view_of(photographs[number], view, np.random.default_rng([seed, number, view])) for number, view in pairs
     )
+    features = looking.at("photographs", pictures, len(pairs))
     shown = [photographs[number] for number, _ in pairs]
-    held_out = np.array([one.is_held_out for one in shown])
-    is_changed = np.array([view > 0 for _, view in pairs])
-    seen = Seen(
+    return Seen(
         features,
         np.stack([right_classes(one.kind, CLASSES) for one in shown]),
         np.array([kinds.index(one.kind) for one in shown]),
-        held_out,
+        np.array([one.is_held_out for one in shown]),
     )
-    return seen.where(~(held_out & is_changed))
 
 
 def drawn_seen(looking: Looking) -> Seen:
@@ -125,7 +127,12 @@ def images_seen(learn: Split, looking: Looking) -> Seen:
     count = min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
     features = looking.at("fashion-mnist", (product_of(image) for image in learn.images[:count]), count)
     right = np.eye(len(CLASSES), dtype=np.bool_)[learn.labels[:count]]
-    return Seen(features, right, np.full(count, -1), np.arange(count) >= count - count * IMAGES_HELD_OUT // 7_000)
+    return Seen(
+        features,
+        right,
+        np.full(count, -1),
+        np.arange(count) >= count - count * IMAGES_HELD_OUT // (IMAGES + IMAGES_HELD_OUT),
+    )
 
 
 def product_of(tile: NDArray[np.uint8]) -> Picture:
@@ -136,11 +143,19 @@ def product_of(tile: NDArray[np.uint8]) -> Picture:
     return Picture(np.asarray(ground.convert("RGB")))
 
 
-def _changed(photograph: Photograph, seed: int, number: int, view: int) -> Picture:
+def _view_of(photograph: Photograph, view: int, rng: np.random.Generator) -> Picture:
     picture = photograph.read()
-    if view == 0:
+    if view == AS_IT_IS:
         return picture
-    return Picture(augmented_photograph(picture.pixels, np.random.default_rng([seed, number, view])))
+    if view == CHANGED:
+        return Picture(augmented_photograph(picture.pixels, rng))
+    shown = prepare_photo(picture).cutout
+    assert shown is not None
+    rows, columns = bounding_box(shown[:, :, 3] > 0)
+    opaque = shown[rows, columns, 3:] > 0
+    garment = np.where(opaque, shown[rows, columns, :3], np.uint8(255))
+    margin = round(rng.uniform(0.02, 0.2) * max(garment.shape[:2]))
+    return Picture(np.pad(garment, ((margin, margin), (margin, margin), (0, 0)), constant_values=255))
 
 
 def _batches(pictures: Iterator[Picture]) -> Iterator[Images]:
