@@ -25,9 +25,11 @@ def _licences(package: str) -> str:
     """Return what a package's metadata says of its licence, and the first line of its text."""
     told: Any = metadata(package)
     classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
-    texts = [file.read_text() for file in distribution(package).files or () if file.name == "LICENSE"]
-    first_lines = [text.strip().partition("\n")[0] for text in (told["License"] or "", *texts[:1])]
-    return " ".join([told["License-Expression"] or "", *first_lines, *classifiers])
+    said = [told["License-Expression"] or "", (told["License"] or "").partition("\n")[0], *classifiers]
+    if not any(said) or said[:2] == ["", "UNKNOWN"]:
+        texts = [file.read_text() for file in distribution(package).files or () if file.name == "LICENSE"]
+        said += [text.strip().partition("\n")[0] for text in texts]
+    return " ".join(said)
 
 
 EXTRAS = PROJECT["optional-dependencies"]
