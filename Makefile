@@ -52,7 +52,7 @@ train: .venv/developing ## train RECIPE, quick (10 to 40 minutes) or full (hours
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: .venv/developing browser ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: style test ## format, lint, types, tests
 

@@ -18,10 +18,12 @@ import models
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.fashion_mnist import FashionMNIST
+from models.arrays import Probabilities, Vectors
 from models.card import CARD_FILE, RUNTIME_FILE, file_sha256, fingerprint_of
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
 from models.datasets.photographs import Photograph, find_photographs, unseen_by
+from models.embedder import as_views
 from models.errors import LookalikeError
 from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
@@ -51,6 +53,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit(f"The tests need Fashion-MNIST. {error}", pytest.ExitCode.USAGE_ERROR)
 
 
+LONGEST = ("stages", "make_targets", "training", "benchmarks", "readme", "make", "reliability", "photographs_model")
+"""What the names of the files say that take a minute or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: else one is left to a worker when the other has nothing more to do."""
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(LONGEST) if item.path.stem.endswith(name)), len(LONGEST))
+
+    items.sort(key=place)
+
+
 NOTHING_MAY_BE_MISSING = os.environ.get("LOOKALIKE_REQUIRE_ALL", os.environ.get("CI", "")).lower() in {"1", "true"}
 """Whether a test that finds no browser, photographs, mounts or programs fails, where else it is skipped."""
 
@@ -75,6 +90,15 @@ def test_split() -> Split:
 def embedder() -> LiteRTEmbedder:
     """The shipped model."""
     return LiteRTEmbedder(models.PRETRAINED)
+
+
+@pytest.fixture(scope="session")
+def test_answers(embedder: LiteRTEmbedder, test_split: Split) -> tuple[Vectors, Probabilities]:
+    """What the shipped model says of the test images: vectors and probabilities. Only for reading."""
+    answers = embedder.embed(as_views(test_split.images))
+    for array in answers:
+        array.setflags(write=False)
+    return answers
 
 
 def convolution_weights(graph: bytes) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Training: epochs with checkpoints, resumed where a stopped run left off, and a bundle at the end."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ from models.training.weight_averaging import average
 
 _STATISTICS = 150
 """Batches that the statistics of normalisation are taken from."""
+
+_PREDICTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,10 @@ def train(
 
 def predict(network: keras.Model, images: Images) -> dict[str, NDArray[np.float32]]:
     """Return the network's outputs, by name, for images uint8 (n, height, width)."""
-    outputs: dict[str, NDArray[np.float32]] = network.predict(
-        images[..., None].astype(np.float32), batch_size=500, verbose=0
-    )
-    return outputs
+    # As even as can be: each new size of a batch has Keras trace the network again.
+    parts = np.array_split(images, max(1, math.ceil(len(images) / _PREDICTED_AT_ONCE)))
+    answers = [network.predict_on_batch(part[..., None].astype(np.float32)) for part in parts]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
 class Trainee(keras.Model):

@@ -22,7 +22,7 @@ from models.vector_parts import LOOK, VectorPart
 LATE_WEIGHT, MIDDLE_WEIGHT = 0.7, 0.5
 """What the late and the middle maps' means count beside the last's, each of unit length."""
 
-PARTS = (VectorPart("kind", 148, 0.68), VectorPart(LOOK, 60, 0.2), VectorPart("colour", 48, 0.12))
+PARTS = (VectorPart("kind", 148, 0.66), VectorPart(LOOK, 60, 0.2), VectorPart("colour", 48, 0.14))
 
 FOLDERS_SHARE, CLASSES_SHARE = 0.25, 0.15
 """What the posterior of the photographs' kinds, and that of the ten classes, contribute to the kind's cosine."""
