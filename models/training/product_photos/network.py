@@ -104,8 +104,9 @@ def build_classifier(features: keras.Model, heads: Heads) -> keras.Model:
         _turned(found["colours"], heads.colour, "colour"),
     ]
     weighted = [piece * math.sqrt(share) for piece, share in zip(pieces, _shares(), strict=True)]
-    vector = keras.layers.Concatenate(name="vector")(weighted)
-    return keras.Model(features.input, {"vector": vector, "probabilities": probabilities}, name="lookalike")
+    joined = keras.layers.Concatenate()(weighted)
+    vector = keras.layers.UnitNormalization(name="vector")(joined)  # the graph's weights are rounded to halves
+    return keras.Model(features.input, {"vector": vector, "probabilities": probabilities}, name="eye")
 
 
 def vectors_of(found: Mapping[str, NDArray[np.float32]], heads: Heads) -> NDArray[np.float32]:
