@@ -22,8 +22,8 @@ from models.runtime import LiteRTEmbedder
 from models.vector_parts import weighted
 
 BUNDLE = models.bundle_directory(models.PHOTOGRAPHS)
-ASKED = 60
-"""Photographs that are changed and looked for among all that the model has not learned from."""
+ASKED = 40
+"""Photographs that are changed and looked for among half of those that the model has not learned from."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def unseen(all_photographs: Path) -> tuple[Photograph, ...]:
 
 @pytest.fixture(scope="module")
 def pictures(unseen: Sequence[Photograph]) -> list[Picture]:
-    """Those, decoded."""
-    return [one.read() for one in unseen]
+    """Every other one of them, decoded."""
+    return [one.read() for one in unseen[::2]]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_runtime_agrees_with_keras(eye: LiteRTEmbedder, pictures: list[Pictu
     import keras
 
     classifier = keras.models.load_model(BUNDLE / KERAS_FILE)
-    views = np.stack([eye.prepare(one).pixels for one in pictures[::40]])
+    views = np.stack([eye.prepare(one).pixels for one in pictures[::20]])
     expected = classifier.predict_on_batch(views.astype(np.float32))
     vectors, probabilities = eye.embed(as_views(views))
     assert np.einsum("nd,nd->n", vectors, expected["vector"]).min() > 0.999
@@ -98,8 +98,8 @@ def test_unseen_photographs_are_recognised_and_those_of_no_class_noticed(
 ) -> None:
     figures = evaluate_photographs(eye, unseen).figures()
     assert {name: round(value, 4) for name, value in figures.items()} == pytest.approx(dict(eye.card.metrics), abs=0.01)
-    assert figures["photographs"] >= 0.88
-    assert figures["photographs_of_none"] >= 0.9
+    assert figures["photographs"] >= 0.91
+    assert figures["photographs_of_none"] >= 0.96
 
 
 def framed(image: Image.Image) -> Image.Image:
@@ -154,13 +154,13 @@ def in_other_light(image: Image.Image) -> Image.Image:
 
 CHANGES: dict[Callable[[Image.Image], Image.Image], float] = {
     framed: 0.97,
-    bannered: 0.93,
-    cropped: 0.95,
-    turned: 0.95,
+    bannered: 0.95,
+    cropped: 0.97,
+    turned: 0.97,
     smaller: 0.97,
     flipped: 0.97,
-    in_more_colour: 0.93,
-    in_other_light: 0.9,
+    in_more_colour: 0.97,
+    in_other_light: 0.97,
 }
 """Changes, and the share of photographs that must be found first after each."""
 
@@ -191,7 +191,7 @@ def test_an_original_comes_before_its_copies_in_other_colours(
     for shift in (35, 75, 120, 160, 210):
         others = vectors_of(eye, [Picture(in_hue(pictures[number], shift)) for number in asked])
         before &= own > np.einsum("nd,nd->n", queries, others)
-    assert before.mean() >= 0.85
+    assert before.mean() >= 0.97
 
 
 def test_weights_decide_what_is_alike(eye: LiteRTEmbedder) -> None:
