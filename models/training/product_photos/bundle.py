@@ -165,7 +165,7 @@ def export_halved(model: keras.Model, path: Path) -> None:
         optimizations=[tf.lite.Optimize.DEFAULT],
         target_spec={"supported_types": [tf.float16]},
     )
-    # Else processors that have halves in their instructions would compute in them, and answer otherwise than others.
+    # Else a processor that has instructions for halves may compute in them, and answer otherwise than others.
     path.write_bytes(path.read_bytes().replace(_MAY_BE_HALVES, _MAY_BE_HALVES[::-1]))
 
 
