@@ -7,31 +7,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Every plug-in that may read is imported here: Pillow then never goes looking for others (EPS runs Ghostscript).
-from PIL import (  # noqa: F401
-    AvifImagePlugin,
-    BmpImagePlugin,
+from PIL import (
+    AvifImagePlugin,  # noqa: F401
+    BmpImagePlugin,  # noqa: F401
     ExifTags,
-    GifImagePlugin,
+    GifImagePlugin,  # noqa: F401
     Image,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
     TiffImagePlugin,
-    WebPImagePlugin,
+    WebPImagePlugin,  # noqa: F401
     features,
 )
 
 from models.errors import DamagedPicture, PictureTooLarge, UnsupportedPicture, UnusablePicture
-from models.pictures.colour_management import to_srgb
+from models.pictures.heif import heif_is_readable, open_heif
+from models.pictures.jpeg_stream import MOST_MISSING, coefficient_bytes, load_jpeg, scans_of
+from models.pictures.png_chunks import png_picture
+from models.pictures.reduction import Pixels, Raster, reduced
 
 MAX_BYTES = 20 * 2**20
 """Encoded size that is accepted, 20 MiB."""
 
+MAX_MEMORY = 235 * 2**20
+"""Bytes that a decoder may take, by what was measured of each: with all else, decoding stays below 250 MiB."""
+
 MAX_JPEG_PIXELS = 2**26
-"""Pixels of a baseline JPEG: the 64 megapixels of a phone, which are decoded at a fraction of that size."""
+"""Pixels of a JPEG: the 64 megapixels of a phone, which are decoded at a fraction of that size. Of a HEIC as well."""
 
 MAX_PIXELS = 25_000_000
-"""Pixels in any other format, which is decoded at its full size first (4 bytes each)."""
+"""Pixels in any other format, which is decoded at its full size first."""
 
 MIN_SIDE = 8
 """Pixels of the shorter side below which there is nothing to look at."""
@@ -42,7 +48,7 @@ MAX_ASPECT = 20
 WORKING_SIDE = 512
 """Larger pictures are reduced by a whole factor while the longest side stays at least this long (pixels)."""
 
-MAX_JPEG_WORK = 2**29
+MAX_JPEG_WORK = 12 * 2**26
 """Pixels times scans of a JPEG (usual: 1 or 10). A scan costs time over the whole picture, however few its bytes."""
 
 
@@ -57,15 +63,26 @@ class Picture:
     alpha: NDArray[np.uint8] | None = None
 
 
+def readable_formats() -> tuple[str, ...]:
+    """Return the formats that this installation reads, as people call them."""
+    return (
+        *("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF"),
+        *(("AVIF",) if features.check("avif") else ()),
+        *(("HEIC",) if heif_is_readable() else ()),
+    )
+
+
 def decode(data: bytes) -> Picture:
-    """Return the picture that the bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file hold.
+    """Return the picture that the bytes of a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC file hold.
 
     The first frame, turned upright by its EXIF orientation, transparency laid on white, 16-bit and float samples
     scaled to 8 bits, palette and CMYK converted to RGB, colours taken as sRGB. The longest side comes out below
-    2 x WORKING_SIDE pixels. The format is told by the bytes, never by a name. Safe to call from several threads.
+    2 x WORKING_SIDE pixels. The format is told by the bytes, never by a name. Metadata may be broken; a JPEG or PNG may
+    lack its end, and MOST_MISSING of its rows with it. Takes at most 250 MiB. Safe to call from several threads.
 
-    Raises PictureTooLarge (more than MAX_BYTES, MAX_JPEG_PIXELS or MAX_PIXELS), UnsupportedPicture, DamagedPicture
-    and UnusablePicture (a side below MIN_SIDE, or sides beyond MAX_ASPECT), and nothing else.
+    Raises PictureTooLarge (more than MAX_BYTES, MAX_JPEG_PIXELS or MAX_PIXELS, or than MAX_MEMORY allows),
+    UnsupportedPicture, DamagedPicture and UnusablePicture (a side below MIN_SIDE, or sides beyond MAX_ASPECT), and
+    nothing else.
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(
@@ -73,25 +90,94 @@ def decode(data: bytes) -> Picture:
         )
     name = _format_of(data)
     try:
-        with Image.open(io.BytesIO(data), formats=(name,)) as image:
-            in_strips = name == "JPEG" and "progressive" not in image.info
-            _check_size(*image.size, MAX_JPEG_PIXELS if in_strips else MAX_PIXELS)
-            if name == "JPEG":
-                _check_scans(data.count(_START_OF_SCAN), *image.size)
-            factor = _reduction(*image.size)
-            image.draft(None, (image.width // factor, image.height // factor))  # JPEG only: decodes at 1/2, 1/4 or 1/8
-            image.load()
-            upright = _turned_upright(image, _orientation(image))
-            eight_bits = to_srgb(_eight_bits(upright), image.info.get("icc_profile"))
-            return Picture(_reduced(eight_bits), _opacity(upright))
-    except (UnusablePicture, PictureTooLarge):
+        return _READERS.get(name, _read_other)(data, name)
+    except (UnusablePicture, PictureTooLarge, UnsupportedPicture):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLarge("The picture has far too many pixels. Send a smaller one.") from error
-    except Exception as error:  # Pillow's decoders raise whatever hostile bytes make them stumble over
+    except Exception as error:  # decoders raise whatever hostile bytes make them stumble over
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise DamagedPicture(f"The {name} file is incomplete: its end is missing. Send the whole file.") from error
         raise DamagedPicture(f"The {name} file is damaged. Save the picture again and send that.") from error
+
+
+def _read_jpeg(data: bytes, name: str) -> Picture:
+    with Image.open(io.BytesIO(data), formats=(name,)) as image:
+        _check_size(*image.size, MAX_JPEG_PIXELS)
+        scans = scans_of(data, image)
+        if scans > 1:
+            _check_scans(scans, image, len(data))
+        loaded, sound = load_jpeg(data, image, _reduction(*image.size))
+        return _picture(Raster.of(loaded, image.info.get("icc_profile")), sound, _orientation(image))
+
+
+def _read_png(data: bytes, name: str) -> Picture:
+    png = png_picture(data)
+    with Image.open(io.BytesIO(png.file), formats=(name,)) as image:
+        _check_size(*image.size, MAX_PIXELS)
+        sound = image.height
+        try:
+            image.load()
+        except OSError as error:
+            sound = min(sound, png.whole_rows()) if "truncated" in str(error) else 0
+            if sound < (1 - MOST_MISSING) * image.height:
+                raise
+            image.tile = []  # what has been decoded is all that there is
+        return _picture(Raster.of(image, png.profile), sound, _orientation(image))
+
+
+def _read_heif(data: bytes, _: str) -> Picture:
+    heif = open_heif(data)
+    _check_size(*heif.size, _most_pixels(data, heif.bytes_per_pixel, MAX_JPEG_PIXELS))
+    size, rows = heif.decoded()
+    _check_size(*size, MAX_JPEG_PIXELS)
+    return _picture(Raster(size, rows, heif.profile), size[1])
+
+
+def _read_other(data: bytes, name: str) -> Picture:
+    with Image.open(io.BytesIO(data), formats=(name,)) as image:
+        _check_size(*image.size, _most_pixels(data, _bytes_per_pixel(data, image), MAX_PIXELS))
+        image.load()
+        return _picture(Raster.of(image, image.info.get("icc_profile")), image.height, _orientation(image))
+
+
+_READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "HEIC": _read_heif}
+
+
+def _picture(raster: Raster, sound_rows: int, orientation: int = 1) -> Picture:
+    """Return a raster made small and turned upright, the rows from `sound_rows` on filled with the last before them."""
+    factor = _reduction(*raster.size)
+    pixels, alpha = reduced(raster, factor)
+    whole = sound_rows // factor
+
+    def finished(part: Pixels) -> Pixels:
+        if sound_rows < raster.size[1]:
+            part = np.concatenate([part[:whole], np.repeat(part[whole - 1 : whole], len(part) - whole, axis=0)])
+        turn = _TURNS.get(orientation)
+        return part if turn is None else np.asarray(Image.fromarray(part).transpose(turn))
+
+    return Picture(finished(pixels), None if alpha is None else finished(alpha))
+
+
+def _bytes_per_pixel(data: bytes, image: Image.Image) -> float:
+    """Return what Pillow holds of a picture at once while it loads it, as measured, by its pixels."""
+    if image.format == "WEBP":
+        return 16
+    if image.format == "AVIF":
+        configuration = data[data.find(b"av1C") + 4 :][:4]  # AV1 Codec ISO Media File Format Binding, 2.3.3
+        bits = configuration[2] if len(configuration) > 2 else 0
+        return 8 + (2 if bits & 0x40 else 1) * (1.5 if bits & 0x0C == 0x0C else 3)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.info.get("compression") != "raw":
+        tags = image.tag_v2
+        strip = min(1.0, tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height) / image.height)
+        bits = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        return 4 + float(strip * bits / 8)
+    return 4
+
+
+def _most_pixels(data: bytes, bytes_per_pixel: float, most: int) -> int:
+    """Return how many pixels of so many bytes MAX_MEMORY has room for, beside copies of the file."""
+    return min(most, int((MAX_MEMORY - 3 * len(data)) / bytes_per_pixel))
 
 
 def _format_of(data: bytes) -> str:
@@ -116,14 +202,13 @@ def _format_of(data: bytes) -> str:
             if features.check("avif"):
                 return "AVIF"
             raise UnsupportedPicture("AVIF can't be read by this installation. Send the picture as JPEG or PNG.")
-        if head[8:12] in {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-            raise UnsupportedPicture("HEIC pictures can't be read. Send it as JPEG (on an iPhone: 'Most Compatible').")
-    raise UnsupportedPicture(
-        "This is no picture that can be read. Send a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file."
-    )
+        if head[8:12] in _HEIF_BRANDS:
+            return "HEIC"
+    *others, last = readable_formats()
+    raise UnsupportedPicture(f"This is no picture that can be read. Send a {', '.join(others)} or {last} file.")
 
 
-_START_OF_SCAN = b"\xff\xda"
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _BMP_HEADER_SIZES = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 
 
@@ -131,7 +216,7 @@ def _check_size(width: int, height: int, most_pixels: int) -> None:
     if width * height > most_pixels:
         raise PictureTooLarge(
             f"The picture has {width} x {height} pixels; at most {most_pixels / 1e6:.0f} million are accepted. "
-            "Send a smaller one."
+            + ("Send a smaller one." if most_pixels == MAX_JPEG_PIXELS else "Send a smaller one, or a JPEG.")
         )
     short, long = sorted((width, height))
     if short < MIN_SIDE:
@@ -144,11 +229,12 @@ def _check_size(width: int, height: int, most_pixels: int) -> None:
         )
 
 
-def _check_scans(scans: int, width: int, height: int) -> None:
-    if scans * width * height > MAX_JPEG_WORK:
+def _check_scans(scans: int, image: Image.Image, file_size: int) -> None:
+    width, height = image.size
+    if scans * width * height > MAX_JPEG_WORK or coefficient_bytes(image) + file_size > MAX_MEMORY:
         raise PictureTooLarge(
-            f"The JPEG file has {scans} scans of {width} x {height} pixels. Save the picture again without "
-            "'progressive' and send that."
+            f"The JPEG file has {scans} scans of {width} x {height} pixels, which would have to be held all at once. "
+            "Save the picture again without 'progressive', or smaller, and send that."
         )
 
 
@@ -173,53 +259,3 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by EXIF orientation (1 is upright)."""
-
-
-def _turned_upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return the image in mode L or RGB."""
-    if image.mode in {"L", "RGB"} and "transparency" not in image.info:
-        return image
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_scaled(np.asarray(image)))
-    if image.has_transparency_data:
-        return _on_white(image)
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _scaled(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Scale wide samples to 8 bits by the range that they are kept in: 0 to 1, 255, 65535, or what they span."""
-    values = np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
-    low, high = float(values.min()), float(values.max())
-    if samples.dtype == np.uint16:
-        top = 65_535.0
-    else:
-        values -= min(low, 0)
-        high -= min(low, 0)
-        ranges = (1.0, 255.0, 65_535.0) if samples.dtype.kind == "f" else (255.0, 65_535.0)
-        top = next((full for full in ranges if high <= full), high)
-    return np.asarray(np.rint(values * (255 / top)), np.uint8)
-
-
-def _opacity(image: Image.Image) -> NDArray[np.uint8] | None:
-    """Return the opacity of a picture that is not all opaque, reduced as its colours are."""
-    if image.mode.startswith(("I", "F")) or not image.has_transparency_data:
-        return None
-    alpha = image.convert("RGBA").getchannel("A")
-    return None if alpha.getextrema()[0] == 255 else _reduced(alpha)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    grey = image.mode in {"L", "LA", "La"}
-    layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("L" if grey else "RGB")
-
-
-def _reduced(image: Image.Image) -> NDArray[np.uint8]:
-    factor = _reduction(*image.size)
-    return np.asarray(image if factor == 1 else image.reduce(factor))
