@@ -66,7 +66,8 @@ class Embedder(Protocol):
     def prepare(self, picture: "Picture", box: "Box | None" = None) -> View:
         """Return the model's own input made from a picture, the same for queries and for catalogue items.
 
-        A `box` says where in the picture the garment is, and is trusted.
+        A `box` says where in the picture the garment is, and is trusted. Raises BlankPicture for one with nothing in
+        it.
         """
         ...
 

@@ -33,6 +33,12 @@ class UnusablePicture(LookalikeError):
     code = "unusable-picture"
 
 
+class BlankPicture(UnusablePicture):
+    """A sound picture with nothing in it: it is of one colour, or transparent, throughout."""
+
+    code = "blank-picture"
+
+
 class InvalidBox(LookalikeError):
     """A box that does not lie in its picture."""
 

@@ -70,8 +70,8 @@ class Engine:
         """Return what the model sees of an encoded picture.
 
         `box` says where in the upright picture the garment is, and without it the garment is looked for. Raises
-        UnsupportedPicture, DamagedPicture, PictureTooLarge or UnusablePicture for the picture, and Busy when too many
-        pictures are being decoded.
+        UnsupportedPicture, DamagedPicture, PictureTooLarge, UnusablePicture or BlankPicture for the picture, and Busy
+        when too many pictures are being decoded.
         """
         with self._turn():
             return self._embedder.prepare(decode(data), box)

@@ -53,6 +53,12 @@ OF_EACH_CLASS = 3
 SMALL_BATCH = 8
 
 
+def _another() -> Image.Image:
+    picture = Image.new("RGB", (50, 50), "white")
+    picture.paste("teal", (15, 10, 35, 40))
+    return picture
+
+
 @pytest.fixture(scope="module")
 def photos() -> Path:
     folder = fashion_mnist.locate().parent / "clothing-photos"
@@ -181,7 +187,7 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     before = catalogue.vectors(["item-1", "item-4"])
-    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
+    _another().save(tiles.parent / "1.png")
     tiles.write_text(tiles.read_text().replace(",14", ",24"))
     embedded: list[int] = []
     embed = LiteRTEmbedder.embed
@@ -249,7 +255,7 @@ class Counted:
 def test_a_changed_file_is_read_once(tiles: Path, catalogue: LocalCatalogue, embedder: LiteRTEmbedder) -> None:
     source = [SourceItem(f"item-{n}", Counted(tiles.parent / f"{n}.png")) for n in range(3)]
     assert index(source, embedder, catalogue) == IndexReport(3, 0, 0, 1)
-    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "1.png")
+    _another().save(tiles.parent / "1.png")
     assert index(source, embedder, catalogue) == IndexReport(0, 1, 2, 2)
     assert [(tiles.parent / f"{n}.reads").read_text() for n in range(3)] == ["once\n" * 2] * 3
     assert index(source, embedder, catalogue) == IndexReport(0, 0, 3, 2)
@@ -271,17 +277,19 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
 ) -> None:
     index(Table(tiles), embedder, catalogue)
     kept = catalogue.vectors(["item-1"])
-    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:-30])
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:-1000])
     (tmp_path / "2.png").unlink()
     (tmp_path / "2.png").mkdir()
     (tmp_path / "text.png").write_text("I am text.")
+    Image.new("RGB", (40, 30), "white").save(tmp_path / "blank.png")
     os.mkfifo(tmp_path / "pipe.png")
     tiles.write_text(
         tiles.read_text() + "\na,pipe.png,1\nb,../out.png,1\nc,text.png,1\nd,http://x.org/a.png,1\ne,5.png,1"
+        "\nf,blank.png,1"
     )
     with FailureReport(tmp_path / "failures.jsonl") as report:
         done = index(Table(tiles), embedder, catalogue, on_failure=report.add)
-    assert done == IndexReport(added=1, updated=0, unchanged=4, generation=2, failed=6)
+    assert done == IndexReport(added=1, updated=0, unchanged=4, generation=2, failed=7)
     told = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text().splitlines()]
     assert [(line["row"], line["id"], line["code"]) for line in told] == [
         (3, "item-1", "damaged-picture"),
@@ -290,6 +298,7 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
         (9, "b", "path-refused"),
         (10, "c", "unsupported-picture"),
         (11, "d", "address-refused"),
+        (13, "f", "blank-picture"),
     ]
     assert all(line["message"].endswith(".") for line in told)
     np.testing.assert_array_equal(catalogue.vectors(["item-1"]), kept)
@@ -355,7 +364,7 @@ def test_a_preview_foresees_and_changes_nothing(
 ) -> None:
     assert indexing.preview(Table(tiles), None, prune=True) == IndexReport(6, 0, 0, 0)
     index(Table(tiles), embedder, catalogue)
-    Image.new("RGB", (50, 50), "teal").save(tiles.parent / "0.png")
+    _another().save(tiles.parent / "0.png")
     rows = tiles.read_text().replace(",11", ",21").splitlines()
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
     contents = catalogue.content_keys(catalogue.ids())

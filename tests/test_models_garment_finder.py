@@ -103,8 +103,9 @@ def test_two_things_are_said_and_a_box_chooses() -> None:
 
 
 def test_a_box_is_trusted_where_nothing_stands_out() -> None:
-    plain = Picture(np.full((300, 400, 3), 150, np.uint8))
-    view = prepare(plain, Box(0.25, 0.25, 0.5, 0.5))
+    pixels = np.full((300, 400, 3), 150, np.uint8)
+    pixels[:40, :40] = 30  # elsewhere
+    view = prepare(Picture(pixels), Box(0.25, 0.25, 0.5, 0.5))
     assert view.cutout is not None
     assert view.cutout[:, :, 3].mean() / 255 == pytest.approx(0.25, abs=0.02)
 

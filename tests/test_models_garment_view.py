@@ -193,8 +193,8 @@ def test_print_in_the_backdrop_s_colour_stays() -> None:
     assert np.all(view_of(image).pixels[:, 14][[2, -3]] > 200)
 
 
-def test_nothing_to_see_is_said() -> None:
-    view = view_of(Image.new("RGB", (300, 400), "teal"))
+def test_no_garment_is_said() -> None:
+    view = view_of(noisy(Image.new("RGB", (300, 400), "teal"), 20))
     assert view.notes == ("No garment could be told from the background, so the whole picture was used.",)
     assert view.pixels.shape == (SIDE, SIDE)
 
@@ -217,6 +217,7 @@ def test_doubts_are_said() -> None:
 def test_any_picture_that_can_be_decoded_has_a_view(size: tuple[int, int], mode: str) -> None:
     noise = Image.effect_noise(size, 90).convert(mode)
     plain = Image.new(mode, size, "white")
+    plain.paste(noise.crop((0, 0, 6, 6)), (2, 2))
     for image in (noise, plain):
         view = view_of(image)
         assert view.pixels.shape == (SIDE, SIDE)

@@ -171,11 +171,19 @@ def test_pieces_are_the_same_pixels_elsewhere(side: int, test_split: Split) -> N
         assert patches[0] == patches[1]
 
 
+def _square_of(colour: str | tuple[int, ...]) -> Image.Image:
+    picture = Image.new("RGB", (40, 30), "white")
+    picture.paste(colour, (10, 5, 30, 25))
+    return picture
+
+
 def test_a_folder_of_pictures_is_read_by_sub_folder(embedder: LiteRTEmbedder, tmp_path: Path) -> None:
     for kind, colour in (("red", "red"), ("blue", "blue")):
         (tmp_path / kind).mkdir()
-        Image.new("RGB", (40, 30), colour).save(tmp_path / kind / "one.png")
+        _square_of(colour).save(tmp_path / kind / "one.png")
     (tmp_path / "red" / "notes.txt").write_text("no picture")
+    (tmp_path / "blank").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "blank" / "one.png")
     (tmp_path / "empty").mkdir()
     found = photographed(embedder, tmp_path)
     shapes = {kind: [view.pixels.shape for view in views] for kind, views in found.items()}
@@ -204,7 +212,7 @@ def test_strangers_that_were_learned_from_are_not_measured(
 def test_strangers_given_by_a_folder_are_measured_too(tmp_path: Path, test_split: Split) -> None:
     (tmp_path / "grey").mkdir()
     for level in range(60, 200, 10):
-        Image.new("L", (40, 30), level).save(tmp_path / "grey" / f"{level}.png")
+        _square_of((level,) * 3).save(tmp_path / "grey" / f"{level}.png")
     (found,) = models.evaluate(None, None, test_split.first(200), strangers=tmp_path)
     assert found.reliability is not None
     figures = found.figures()

@@ -79,6 +79,8 @@ BAD_PICTURES = {
     "20,000 x 20,000": (lambda: png_header_of(20_000, 20_000), 413, "picture-too-large"),
     "1x1": (lambda: encoded(Image.new("L", (1, 1)), "PNG"), 422, "unusable-picture"),
     "5000x3": (lambda: encoded(Image.new("L", (5000, 3)), "PNG"), 422, "unusable-picture"),
+    "blank": (lambda: encoded(Image.new("RGB", (60, 90), "white"), "JPEG"), 422, "blank-picture"),
+    "transparent": (lambda: encoded(Image.new("RGBA", (60, 90)), "PNG"), 422, "blank-picture"),
     "EPS": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 415, "unsupported-picture"),
     "SVG": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', 415, "unsupported-picture"),
 }

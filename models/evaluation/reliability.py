@@ -1,6 +1,7 @@
 """How far a model knows itself: whether it notices images of none of its classes, and how true its confidence is."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from models.arrays import Probabilities, Vectors
 from models.calibration import ReliabilityBin, binned, mean_gap
 from models.datasets.photographs import digest_of, digests_seen, pictures_in
 from models.embedder import View
-from models.errors import DatasetMissing
+from models.errors import BlankPicture, DatasetMissing
 from models.evaluation.retrieval_metrics import Rankings
 from models.ood_score import auroc
 
@@ -72,14 +73,16 @@ def measure_reliability(
 def photographed(embedder: "LiteRTEmbedder", folder: Path) -> Mapping[str, Sequence[View]]:
     """Return the views of the pictures in a folder by kind, the names of its sub-folders.
 
-    What is no picture is left out, and so is what the bundle has learned from. Raises DatasetMissing when there is
-    nothing else.
+    What is no picture, or a blank one, is left out, and so is what the bundle has learned from. Raises DatasetMissing
+    when there is nothing else.
     """
     seen = digests_seen(embedder.bundle)
     views: dict[str, list[View]] = {}
     for path, data, picture in pictures_in(folder):
         if digest_of(data) not in seen:
-            views.setdefault(path.parent.name, []).append(embedder.prepare(picture).without_display())
+            with suppress(BlankPicture):
+                view = embedder.prepare(picture).without_display()
+                views.setdefault(path.parent.name, []).append(view)
     if not views:
         raise DatasetMissing(f"The model has learned from every picture in {folder}. Give others to measure it on.")
     return views

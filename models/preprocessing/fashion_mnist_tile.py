@@ -9,6 +9,7 @@ from PIL import Image
 
 from models.datasets.fashion_mnist import SIDE
 from models.embedder import View
+from models.pictures.blank import refuse_blank
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.preprocessing.garment_finder import bounding_box, find_garment
@@ -47,8 +48,9 @@ def prepare(picture: Picture, box: Box | None = None) -> View:
     A 28x28 grey picture is taken as a Fashion-MNIST image, in the original's polarity or as the product picture it
     was made from (dark on white), and comes through exactly; an upscaled one nearly so. Anything else is taken as
     a photograph or product picture: the garment is found, within the `box` where there is one, and set on white, then
-    Fashion-MNIST's conversion follows.
+    Fashion-MNIST's conversion follows. Raises BlankPicture where there is nothing to see.
     """
+    refuse_blank(picture)
     pixels = picture.pixels
     if box is None and pixels.shape == (SIDE, SIDE):
         return View(_bright_on_black(pixels))

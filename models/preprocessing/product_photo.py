@@ -6,6 +6,7 @@ from PIL import Image
 
 from models.embedder import View
 from models.pictures.bars import without_bars
+from models.pictures.blank import refuse_blank
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture
 from models.preprocessing.garment_finder import find_garment
@@ -31,6 +32,12 @@ Pixels = NDArray[np.uint8]
 
 
 def prepare_photo(picture: Picture, box: Box | None = None) -> View:
+    """Return a picture's view, as `photo_view` does. Raises BlankPicture where there is nothing to see."""
+    refuse_blank(picture, by_outline=True)
+    return photo_view(picture, box)
+
+
+def photo_view(picture: Picture, box: Box | None = None) -> View:
     """Return a picture's view: uint8 (224, 224, 4), sRGB and how surely a pixel is the garment's, 0 to 255.
 
     The picture's own transparency says where the garment is; without it, it is looked for. A `box` is what is seen.

@@ -34,6 +34,7 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.UnsupportedPicture: (415, "The picture format is not supported"),
     model_errors.DamagedPicture: (422, "The picture is damaged"),
     model_errors.UnusablePicture: (422, "The picture can't be searched with"),
+    model_errors.BlankPicture: (422, "There is nothing to see in the picture"),
     model_errors.InvalidBox: (422, "The box does not lie in the picture"),
     api_errors.KOutOfRange: (422, "k is out of range"),
     api_errors.LookOutOfRange: (422, "The look is out of range"),

@@ -15,7 +15,7 @@ from models.datasets.photographs import Photograph, right_classes
 from models.files import written_whole
 from models.pictures.decoding import Picture
 from models.preprocessing.garment_finder import bounding_box
-from models.preprocessing.product_photo import SIDE, prepare_photo
+from models.preprocessing.product_photo import SIDE, photo_view
 from models.progress import Progress
 from models.training.photo_augmentations import augmented_photograph
 from sample_shop.products import products
@@ -149,7 +149,7 @@ def _view_of(photograph: Photograph, view: int, rng: np.random.Generator) -> Pic
         return picture
     if view == CHANGED:
         return Picture(augmented_photograph(picture.pixels, rng))
-    shown = prepare_photo(picture).cutout
+    shown = photo_view(picture).cutout
     assert shown is not None
     rows, columns = bounding_box(shown[:, :, 3] > 0)
     opaque = shown[rows, columns, 3:] > 0
@@ -161,7 +161,7 @@ def _view_of(photograph: Photograph, view: int, rng: np.random.Generator) -> Pic
 def _batches(pictures: Iterator[Picture]) -> Iterator[Images]:
     views: list[NDArray[np.uint8]] = []
     for picture in pictures:
-        views.append(prepare_photo(picture).pixels)
+        views.append(photo_view(picture).pixels)
         if len(views) == _AT_ONCE:
             yield np.stack(views)
             views = []
