@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from models.embedder import View
-from models.pictures.decoding import MAX_BYTES
+from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from indexer.records import Item
     from search_api.engine_state import EngineState
 
-ACCEPT = "image/*"
+ACCEPT = "image/*,.heic,.heif" if "HEIC" in readable_formats() else "image/*"
+"""What a browser offers to choose. HEIC by its suffix, since few systems know its type; phones then send it as it is."""
+
 DEFAULT_COUNT = 24
 PAGE_NUMBER = Parameter("page", "integer", "Which page of a listing.", default=1, minimum=1)
 PER_PAGE = cast("int", LIMIT.default)
@@ -81,6 +83,7 @@ def _names() -> dict[str, Any]:
     return {
         "accept": ACCEPT,
         "model": current_engine().card,
+        "formats": readable_formats(),
         "max_megabytes": MAX_BYTES // 2**20,
         "picture_url": lambda item: url(item.id),
     }

@@ -13,7 +13,7 @@ from indexer.validation import id_error
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
-"""How the names of picture files end, in either case; a HEIC file fails with advice."""
+"""How the names of picture files end, in either case; where no HEIC can be read, one fails with advice."""
 
 
 class Folder:

@@ -40,6 +40,7 @@ class _Scan:
     components: bytes
     first: int
     last: int
+    refines: bool
     bits_lacking: int
 
 
@@ -64,8 +65,10 @@ def load_jpeg(data: bytes, image: ImageFile.ImageFile, factor: int) -> tuple[Ima
 
     Raises OSError where the file is damaged, or more than MOST_MISSING of the picture is missing at its end.
     """
-    size, coarse = (
-        (image.width // least, image.height // least) for least in (factor, min(factor, _TO_JUDGE_PROGRESSIVE))
+    width, height = image.size
+    size = width // factor, height // factor
+    judged = (
+        size if factor <= _TO_JUDGE_PROGRESSIVE else (width // _TO_JUDGE_PROGRESSIVE, height // _TO_JUDGE_PROGRESSIVE)
     )
     image.draft(None, size)
     try:
@@ -78,7 +81,8 @@ def load_jpeg(data: bytes, image: ImageFile.ImageFile, factor: int) -> tuple[Ima
         if last is None:
             raise
         if scans_of(data, image) > 1:
-            missing = _missing_of_last_scan(data, last, coarse)
+            of_least_weight = last.refines and _layers(image)[0][0] not in last.components  # the last bit of a colour
+            missing = 0.0 if of_least_weight else _missing_of_last_scan(data, last, judged)
             ended = _loaded(data + _END, size)
             sound = ended.height
         else:
@@ -165,6 +169,7 @@ def _scans(data: bytes) -> Iterator[_Scan]:
                 header[1 : 1 + 2 * count : 2],
                 first,
                 min(last, _COEFFICIENTS - 1),
+                bits > 15,
                 bits & 15,
             )
             found = _MARKER.search(data, position + 2 + length)
