@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from search_api.engine_state import EngineState
 
 ACCEPT = "image/*,.heic,.heif" if "HEIC" in readable_formats() else "image/*"
-"""What a browser offers to choose. HEIC by its suffix, since few systems know its type; phones then send it as it is."""
+"""What a browser offers to choose; HEIC by its suffix, since few systems know its type."""
 
 DEFAULT_COUNT = 24
 PAGE_NUMBER = Parameter("page", "integer", "Which page of a listing.", default=1, minimum=1)

@@ -128,7 +128,7 @@ def _read_png(data: bytes, name: str) -> Picture:
 
 def _read_heif(data: bytes, _: str) -> Picture:
     heif = open_heif(data)
-    _check_size(*heif.size, _most_pixels(data, heif.bytes_per_pixel, MAX_JPEG_PIXELS))
+    _check_size(*heif.size, _most_pixels(len(data), heif.bytes_per_pixel, MAX_JPEG_PIXELS))
     size, rows = heif.decoded()
     _check_size(*size, MAX_JPEG_PIXELS)
     return _picture(Raster(size, rows, heif.profile), size[1])
@@ -136,7 +136,7 @@ def _read_heif(data: bytes, _: str) -> Picture:
 
 def _read_other(data: bytes, name: str) -> Picture:
     with Image.open(io.BytesIO(data), formats=(name,)) as image:
-        _check_size(*image.size, _most_pixels(data, _bytes_per_pixel(data, image), MAX_PIXELS))
+        _check_size(*image.size, _most_pixels(3 * len(data), _bytes_per_pixel(data, image), MAX_PIXELS))
         image.load()
         return _picture(Raster.of(image, image.info.get("icc_profile")), image.height, _orientation(image))
 
@@ -175,9 +175,9 @@ def _bytes_per_pixel(data: bytes, image: Image.Image) -> float:
     return 4
 
 
-def _most_pixels(data: bytes, bytes_per_pixel: float, most: int) -> int:
-    """Return how many pixels of so many bytes MAX_MEMORY has room for, beside copies of the file."""
-    return min(most, int((MAX_MEMORY - 3 * len(data)) / bytes_per_pixel))
+def _most_pixels(beside: int, bytes_per_pixel: float, most: int) -> int:
+    """Return how many pixels of so many bytes MAX_MEMORY has room for, beside so many that the file takes."""
+    return min(most, int((MAX_MEMORY - beside) / bytes_per_pixel))
 
 
 def _format_of(data: bytes) -> str:

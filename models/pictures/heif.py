@@ -26,7 +26,7 @@ class HeifPicture:
     """
 
     size: tuple[int, int]
-    bytes_per_pixel: int
+    bytes_per_pixel: float
     profile: bytes | None
     decoded: Callable[[], tuple[tuple[int, int], Callable[[int, int], Image.Image]]]
     """Decodes it: returns the size that came out, and what cuts out the rows from one to another."""
@@ -53,15 +53,17 @@ def open_heif(data: bytes) -> HeifPicture:
 
         return (width, height), rows
 
-    is_plain = main.mode in {"L", "RGB"} and main.info.get("bit_depth", 8) == 8
-    return HeifPicture(
-        main.size, _PLAIN_BYTES_PER_PIXEL if is_plain else _BYTES_PER_PIXEL, main.info.get("icc_profile"), decoded
-    )
+    if main.mode not in {"L", "RGB"} or main.info.get("bit_depth", 8) != 8:
+        bytes_per_pixel = _WIDE_BYTES_PER_PIXEL
+    else:
+        bytes_per_pixel = _TILED_BYTES_PER_PIXEL if "tiling" in main.info else _BYTES_PER_PIXEL
+    return HeifPicture(main.size, bytes_per_pixel, main.info.get("icc_profile"), decoded)
 
 
-_PLAIN_BYTES_PER_PIXEL = 5
-_BYTES_PER_PIXEL = 15
-"""What libheif holds while it decodes, measured: 4.7 of 8 bits, 14.7 of 10 bits without subsampling."""
+_TILED_BYTES_PER_PIXEL = 4.7
+_BYTES_PER_PIXEL = 5.4
+_WIDE_BYTES_PER_PIXEL = 15.0
+"""What libheif holds while it decodes, as measured: 8 bits in tiles, as phones write, or in one; 10 bits, or alpha."""
 
 
 @lru_cache(1)
