@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from indexer.records import Item
     from search_api.engine_state import EngineState
 
-ACCEPT = "image/*,.heic,.heif" if "HEIC" in readable_formats() else "image/*"
+FORMATS = readable_formats()
+ACCEPT = "image/*,.heic,.heif" if "HEIC" in FORMATS else "image/*"
 """What a browser offers to choose; HEIC by its suffix, since few systems know its type."""
 
 DEFAULT_COUNT = 24
@@ -83,7 +84,7 @@ def _names() -> dict[str, Any]:
     return {
         "accept": ACCEPT,
         "model": current_engine().card,
-        "formats": readable_formats(),
+        "formats": FORMATS,
         "max_megabytes": MAX_BYTES // 2**20,
         "picture_url": lambda item: url(item.id),
     }

@@ -30,8 +30,8 @@ from models.pictures.reduction import Pixels, Raster, reduced
 MAX_BYTES = 20 * 2**20
 """Encoded size that is accepted, 20 MiB."""
 
-MAX_MEMORY = 235 * 2**20
-"""Bytes that a decoder may take, by what was measured of each: with all else, decoding stays below 250 MiB."""
+MAX_MEMORY = 230 * 2**20
+"""Bytes that a file and its decoder may take, by what was measured of each: with all else, decoding takes 250 MB."""
 
 MAX_JPEG_PIXELS = 2**26
 """Pixels of a JPEG: the 64 megapixels of a phone, which are decoded at a fraction of that size. Of a HEIC as well."""
@@ -78,7 +78,7 @@ def decode(data: bytes) -> Picture:
     The first frame, turned upright by its EXIF orientation, transparency laid on white, 16-bit and float samples
     scaled to 8 bits, palette and CMYK converted to RGB, colours taken as sRGB. The longest side comes out below
     2 x WORKING_SIDE pixels. The format is told by the bytes, never by a name. Metadata may be broken; a JPEG or PNG may
-    lack its end, and MOST_MISSING of its rows with it. Takes at most 250 MiB. Safe to call from several threads.
+    lack its end, and MOST_MISSING of its rows with it. Takes at most 250 MB. Safe to call from several threads.
 
     Raises PictureTooLarge (more than MAX_BYTES, MAX_JPEG_PIXELS or MAX_PIXELS, or than MAX_MEMORY allows),
     UnsupportedPicture, DamagedPicture and UnusablePicture (a side below MIN_SIDE, or sides beyond MAX_ASPECT), and
@@ -136,7 +136,7 @@ def _read_heif(data: bytes, _: str) -> Picture:
 
 def _read_other(data: bytes, name: str) -> Picture:
     with Image.open(io.BytesIO(data), formats=(name,)) as image:
-        _check_size(*image.size, _most_pixels(3 * len(data), _bytes_per_pixel(data, image), MAX_PIXELS))
+        _check_size(*image.size, _most_pixels(_file_bytes(data, name), _bytes_per_pixel(data, image), MAX_PIXELS))
         image.load()
         return _picture(Raster.of(image, image.info.get("icc_profile")), image.height, _orientation(image))
 
@@ -159,6 +159,10 @@ def _picture(raster: Raster, sound_rows: int, orientation: int = 1) -> Picture:
     return Picture(finished(pixels), None if alpha is None else finished(alpha))
 
 
+def _file_bytes(data: bytes, name: str) -> int:
+    return len(data) * (3 if name == "WEBP" else 1)  # whose reader copies it twice
+
+
 def _bytes_per_pixel(data: bytes, image: Image.Image) -> float:
     """Return what Pillow holds of a picture at once while it loads it, as measured, by its pixels."""
     if image.format == "WEBP":
@@ -166,10 +170,11 @@ def _bytes_per_pixel(data: bytes, image: Image.Image) -> float:
     if image.format == "AVIF":
         configuration = data[data.find(b"av1C") + 4 :][:4]  # AV1 Codec ISO Media File Format Binding, 2.3.3
         bits = configuration[2] if len(configuration) > 2 else 0
-        return 8 + (2 if bits & 0x40 else 1) * (1.5 if bits & 0x0C == 0x0C else 3)
+        return 7.8 + (2 if bits & 0x40 else 1) * (1.5 if bits & 0x0C == 0x0C else 3)
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.info.get("compression") != "raw":
         tags = image.tag_v2
-        strip = min(1.0, tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height) / image.height)
+        rows = 0 if TiffImagePlugin.TILEWIDTH in tags else tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height)
+        strip = min(1.0, rows / image.height)
         bits = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
         return 4 + float(strip * bits / 8)
     return 4
@@ -231,7 +236,7 @@ def _check_size(width: int, height: int, most_pixels: int) -> None:
 
 def _check_scans(scans: int, image: Image.Image, file_size: int) -> None:
     width, height = image.size
-    if scans * width * height > MAX_JPEG_WORK or coefficient_bytes(image) + file_size > MAX_MEMORY:
+    if scans * width * height > MAX_JPEG_WORK or coefficient_bytes(image) + 2 * file_size > MAX_MEMORY:
         raise PictureTooLarge(
             f"The JPEG file has {scans} scans of {width} x {height} pixels, which would have to be held all at once. "
             "Save the picture again without 'progressive', or smaller, and send that."

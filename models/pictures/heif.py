@@ -60,8 +60,8 @@ def open_heif(data: bytes) -> HeifPicture:
     return HeifPicture(main.size, bytes_per_pixel, main.info.get("icc_profile"), decoded)
 
 
-_TILED_BYTES_PER_PIXEL = 4.7
-_BYTES_PER_PIXEL = 5.4
+_TILED_BYTES_PER_PIXEL = 4.5
+_BYTES_PER_PIXEL = 5.3
 _WIDE_BYTES_PER_PIXEL = 15.0
 """What libheif holds while it decodes, as measured: 8 bits in tiles, as phones write, or in one; 10 bits, or alpha."""
 

@@ -67,36 +67,33 @@ def load_jpeg(data: bytes, image: ImageFile.ImageFile, factor: int) -> tuple[Ima
     """
     width, height = image.size
     size = width // factor, height // factor
-    judged = (
-        size if factor <= _TO_JUDGE_PROGRESSIVE else (width // _TO_JUDGE_PROGRESSIVE, height // _TO_JUDGE_PROGRESSIVE)
-    )
+    coarsest = min(factor, _TO_JUDGE_PROGRESSIVE)
+    judged = width // coarsest, height // coarsest
     image.draft(None, size)
     try:
         image.load()
     except OSError as error:
-        if "truncated" not in str(error):
+        last = _last_scan(data, image)
+        if "truncated" not in str(error) or last is None:
             raise
         image.tile = []  # what has been decoded is all that there is
-        last = _last_scan(data, image)
-        if last is None:
-            raise
-        if scans_of(data, image) > 1:
+        ended = _loaded(data, len(data), size)
+        if scans_of(data, image) == 1:
+            missing, sound = _missing_rows(image, ended, _loaded(data, last.data, size))
+        else:
             of_least_weight = last.refines and _layers(image)[0][0] not in last.components  # the last bit of a colour
             missing = 0.0 if of_least_weight else _missing_of_last_scan(data, last, judged)
-            ended = _loaded(data + _END, size)
             sound = ended.height
-        else:
-            ended = _loaded(data + _END, size)
-            missing, sound = _missing_rows(image, ended, _loaded(data[: last.data] + _END, size))
         if missing > MOST_MISSING:
             raise
         return ended, sound
     return image, image.height
 
 
-def _loaded(data: bytes, size: tuple[int, int]) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=("JPEG",))
-    image.draft(None, size)
+def _loaded(data: bytes, end: int, size: tuple[int, int], mode: str | None = None) -> Image.Image:
+    """Load what a file holds up to some byte, as if that were all of it."""
+    image = Image.open(io.BytesIO(b"".join([memoryview(data)[:end], _END])), formats=("JPEG",))
+    image.draft(mode, size)
     image.load()
     return image
 
@@ -119,7 +116,8 @@ def _missing_rows(cut_off: Image.Image, ended: Image.Image, empty: Image.Image) 
 
 def _missing_of_last_scan(data: bytes, last: _Scan, size: tuple[int, int]) -> float:
     """Return the share of rows with something to see that the last scan has not refined."""
-    refined, before = _pixels(_loaded(data + _END, size)), _pixels(_loaded(data[: last.data] + _END, size))
+    mode = "L" if last.refines else None  # of the first component, and less to hold
+    refined, before = (_pixels(_loaded(data, end, size, mode)) for end in (len(data), last.data))
     changed = np.flatnonzero((refined != before).any(axis=(1, 2)))
     rest = before[changed[-1] + 1 if len(changed) else 0 :]
     return float((np.ptp(rest, axis=1).max(axis=1, initial=0) > _EVEN).sum() / len(before))
