@@ -32,8 +32,21 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=directory, required=True, help="Where the model bundle goes.")
 @click.option("--photos", type=directory, help="Photographs to learn from too, a sub-folder a kind of garment.")
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="With the recipe photographs: tune the trunk anew as well; minutes on a GPU, a day on two cores.",
+)
 @data_dir_option
-def train(recipe: str, seed: int | None, precision: str, out: Path, photos: Path | None, data_dir: Path | None) -> None:
+def train(
+    recipe: str,
+    seed: int | None,
+    precision: str,
+    out: Path,
+    photos: Path | None,
+    tune: bool,
+    data_dir: Path | None,
+) -> None:
     """Train a model and write it as a bundle.
 
     A stopped run goes on where it was when the command is given again.
@@ -45,7 +58,7 @@ def train(recipe: str, seed: int | None, precision: str, out: Path, photos: Path
         if photos is None:
             raise click.UsageError("Say with --photos where the photographs to learn from are.")
         with progress_bar("picture") as progress:
-            card = models.train_photographs(out, photos, data_dir, progress, progress.say)
+            card = models.train_photographs(out, photos, data_dir, progress, progress.say, tune)
         _tell(out, card, ("photographs", "photographs_familiar", "photographs_of_none"))
         return
     chosen = RECIPES[recipe].throughout(precision=precision)

@@ -87,9 +87,11 @@ def train_photographs(
     data_dir: Path | None = None,
     progress: "Callable[[int, int], None]" = lambda done, total: None,
     say: "Callable[[str], None]" = lambda text: None,
+    tune: bool = False,
 ) -> "ModelCard":
     """Fit the model for product pictures into `out` (`models.training.product_photos.bundle.train_photographs`).
 
+    Its trunk is the shipped model's; with `tune` it is tuned anew, which takes a GPU minutes and two cores a day.
     Raises TrainingUnavailable when TensorFlow or the trunk's weights are not installed.
     """
     try:
@@ -98,7 +100,8 @@ def train_photographs(
         raise TrainingUnavailable(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
-    return bundle.train_photographs(out, photographs, data_dir, progress, say)
+    trunk = None if tune else bundle_directory(PHOTOGRAPHS)
+    return bundle.train_photographs(out, photographs, data_dir, progress, say, trunk)
 
 
 def evaluate(

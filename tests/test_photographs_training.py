@@ -2,20 +2,27 @@
 
 import pickle
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+import models
 from models.datasets import fashion_mnist
 from models.datasets.fashion_mnist import Split
+from models.datasets.photographs import find_photographs
 from models.embedder import as_views
 from models.errors import TrainingUnavailable
 from models.runtime import LiteRTEmbedder
-from models.training.product_photos import bundle, imagenet_weights, pictures
+from models.training.product_photos import bundle, fine_tuning, imagenet_weights, pictures
 from models.training.product_photos.colours import palette
+from models.training.product_photos.fine_tuning import BEGUN_WITH, TrunkTraining, fine_tuned
 from models.training.product_photos.imagenet_weights import find_weights, read_weights
 from sample_shop.products import Product, products
+
+SHIPPED = models.bundle_directory(models.PHOTOGRAPHS)
 
 
 @pytest.fixture
@@ -44,10 +51,10 @@ def test_a_stopped_run_goes_on_and_ends_in_a_bundle(few: None, photographs: Path
             raise Stopped
 
     with pytest.raises(Stopped):
-        bundle.train_photographs(out, photographs, progress=stop_at_images)
+        bundle.train_photographs(out, photographs, progress=stop_at_images, trunk=SHIPPED)
     kept = (out / "checkpoints" / "photographs.npz").stat().st_mtime_ns
     again: list[int] = []
-    card = bundle.train_photographs(out, photographs, progress=lambda done, total: again.append(done))
+    card = bundle.train_photographs(out, photographs, progress=lambda done, total: again.append(done), trunk=SHIPPED)
     assert again[0] > counted[0][0], "what was seen before is not shown again"
     assert again[-1] == counted[0][1]
     assert kept
@@ -58,6 +65,34 @@ def test_a_stopped_run_goes_on_and_ends_in_a_bundle(few: None, photographs: Path
     assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-5)
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
     assert bundle.train_photographs(out, photographs) == card
+
+
+def test_the_trunk_is_tuned_and_a_finished_training_is_not_done_again(
+    few: None, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "BATCH", 8)
+    found = find_photographs(photographs)
+    kinds = sorted({one.kind for one in found})
+    sets = pictures.views_to_tune(found[::4], kinds, fashion_mnist.load("train").first(16))
+    weights = read_weights(find_weights())
+    counted: list[tuple[int, int]] = []
+
+    def tuned() -> Mapping[str, NDArray[np.float32]]:
+        trainings = (TrunkTraining(steps=2, learning_rate=1e-3, teaching=10, contrast=0.3),)
+        return fine_tuned(
+            weights, sets, len(kinds), tmp_path, 1, lambda done, total: counted.append((done, total)), trainings
+        )
+
+    first = tuned()
+    assert counted == [(8, 16), (16, 16)]
+    kernel, mean = "_blocks.5._project_conv.weight", "_blocks.5._bn2.running_mean"
+    moved = np.abs(first[kernel] - weights[kernel])
+    assert 0 < moved.max() < (1 - BEGUN_WITH) * 0.01, "two steps of so small a rate"
+    np.testing.assert_allclose(first[mean], weights[mean], rtol=1e-5)
+    assert set(first) == {name for name in weights if not name.startswith("_fc") and "num_batches" not in name}
+    again = tuned()
+    assert len(counted) == 2
+    np.testing.assert_allclose(again[kernel], first[kernel], atol=1e-7)
 
 
 def test_weights_are_read_without_running_what_the_file_names(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from models.datasets.photographs import Photograph, find_photographs, write_seen
 from models.embedder import as_views
 from models.errors import BundleDamaged
 from models.evaluation.photo_metrics import evaluate_photographs
+from models.files import written_whole
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
 from models.ood_score import OodScore
@@ -43,6 +44,7 @@ from models.preprocessing import PRODUCT_PHOTO
 from models.progress import Progress
 from models.runtime import LiteRTEmbedder
 from models.training.product_photos import imagenet_weights
+from models.training.product_photos.fine_tuning import BEGUN_WITH, TRUNK_TRAININGS, fine_tuned
 from models.training.product_photos.fitting import fit_heads
 from models.training.product_photos.network import (
     PARTS,
@@ -61,7 +63,9 @@ from models.training.product_photos.pictures import (
     drawn_seen,
     images_seen,
     photographs_seen,
+    views_to_tune,
 )
+from models.training.product_photos.trunk import Weights, weights_of
 from sample_shop.products import products
 
 if TYPE_CHECKING:
@@ -92,27 +96,27 @@ def train_photographs(
     data_dir: Path | None = None,
     progress: Progress = lambda done, total: None,
     log: Callable[[str], None] = lambda text: None,
+    trunk: Path | None = None,
 ) -> ModelCard:
     """Fit the model to the photographs in a folder and leave its bundle in the directory `out`; return its card.
 
-    What the trunk says of each set of pictures is kept until the end, so a stopped run goes on after the last whole
-    set. `progress` counts pictures. A finished run is returned as it is. Raises TrainingUnavailable where the package
-    with the trunk's weights is missing, DatasetMissing, DatasetDamaged or UnknownKind.
+    The trunk is that of the bundle `trunk`, or tuned anew from ImageNet's weights. What it says of each set of pictures
+    is kept until the end, so a stopped run goes on after the last whole set. `progress` counts pictures. A finished run
+    is returned as it is. Raises TrainingUnavailable where the package with the trunk's weights is missing,
+    DatasetMissing, DatasetDamaged or UnknownKind.
     """
     if (out / CARD_FILE).exists():
         log(f"{out} is already trained.")
         return read_card(out)
     started = time.monotonic()
-    weights = imagenet_weights.read_weights(imagenet_weights.find_weights())
     learn = fashion_mnist.load("train", data_dir)
     found = find_photographs(photographs)
     learnable = [one for one in found if not one.is_unseen]
     kinds = sorted({one.kind for one in learnable})
-    features = build_features(weights)
-    views = sum(len(VIEWS) - one.is_held_out for one in learnable)
-    total = views + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
+    features = build_features(_trunk_of(out / _CHECKPOINTS, learnable, kinds, learn, trunk, progress, log))
+    total = len(learnable) * VIEWS + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
     looking = Looking(features, out / _CHECKPOINTS, progress, total)
-    seen = photographs_seen(learnable, kinds, looking, SEED), drawn_seen(looking), images_seen(learn, looking)
+    seen = photographs_seen(learnable, kinds, looking), drawn_seen(looking), images_seen(learn, looking)
     log("fitting the heads")
     heads = fit_heads(*seen, folders=len(kinds))
     model = build_classifier(features, heads)
@@ -142,6 +146,31 @@ def train_photographs(
             shutil.move(file, out / file.name)
     shutil.rmtree(out / _CHECKPOINTS)
     return card
+
+
+def _trunk_of(
+    kept: Path,
+    learnable: Sequence[Photograph],
+    kinds: Sequence[str],
+    learn: fashion_mnist.Split,
+    bundle: Path | None,
+    progress: Progress,
+    log: Callable[[str], None],
+) -> Weights:
+    """Return the trunk's weights: those of a bundle, or tuned anew."""
+    file = kept / "trunk.npz"
+    if bundle is not None:
+        return weights_of(keras.models.load_model(bundle / KERAS_FILE))
+    if not file.exists():
+        weights = imagenet_weights.read_weights(imagenet_weights.find_weights())
+        log("preparing what the trunk is tuned to")
+        sets = views_to_tune([one for one in learnable if not one.is_held_out], kinds, learn)
+        kept.mkdir(parents=True, exist_ok=True)
+        tuned = fine_tuned(weights, sets, len(kinds), kept, SEED, progress)
+        with written_whole(file, kept / "unfinished.npz") as draft:
+            np.savez(draft, allow_pickle=False, **tuned)
+    with np.load(file) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def save_packed(model: keras.Model, path: Path) -> None:
@@ -217,7 +246,7 @@ def _card_of(bundle: Path, heads: Heads, photographs: Sequence[Photograph], kind
         files=files,
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         training={
-            "recipe": {"name": RECIPE, "seed": SEED, "views": len(VIEWS)},
+            "recipe": {"name": RECIPE, "seed": SEED, "views": VIEWS},
             "history": [],
             "temperature": heads.temperature,
             "photographs": {"learned": len(photographs) - held_out, "held_out": held_out},
@@ -226,6 +255,8 @@ def _card_of(bundle: Path, heads: Heads, photographs: Sequence[Photograph], kind
                 "package": imagenet_weights.PACKAGE,
                 "licence": imagenet_weights.LICENCE,
                 "sha256": imagenet_weights.SHA256,
+                "tuned": [training._asdict() for training in TRUNK_TRAININGS],
+                "begun_with": BEGUN_WITH,
             },
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -14,14 +15,13 @@ from models.datasets.fashion_mnist import CLASSES, Split
 from models.datasets.photographs import Photograph, right_classes
 from models.files import written_whole
 from models.pictures.decoding import Picture
-from models.preprocessing.garment_finder import bounding_box
 from models.preprocessing.product_photo import SIDE, photo_view
 from models.progress import Progress
-from models.training.photo_augmentations import augmented_photograph
+from models.training.product_photos.fine_tuning import Labelled
 from sample_shop.products import products
 
-AS_IT_IS, CHANGED, ON_WHITE = VIEWS = range(3)
-"""Of each photograph: itself, as it might have been taken, and so that its garment lies on white as a shop's do."""
+VIEWS = 2
+"""Of each photograph: itself, and its garment on white, as a shop's lie."""
 
 IMAGES, IMAGES_HELD_OUT = 3_000, 500
 """Of Fashion-MNIST's training images."""
@@ -70,12 +70,12 @@ class Looking:
         self._total = total
         self._done = 0
 
-    def at(self, name: str, pictures: Iterator[Picture], count: int) -> Mapping[str, NDArray[np.float32]]:
-        """Return what the trunk says of `count` pictures, which are asked for only when that is not known yet."""
+    def at(self, name: str, views: Iterator[NDArray[np.uint8]], count: int) -> Mapping[str, NDArray[np.float32]]:
+        """Return what the trunk says of `count` views, which are asked for only when that is not known yet."""
         path = self._kept / f"{name}.npz"
         if not path.exists():
             self._kept.mkdir(parents=True, exist_ok=True)
-            found = [self._batch(views) for views in _batches(pictures)]
+            found = [self._batch(some) for some in _batches(views)]
             arrays = {key: np.concatenate([one[key] for one in found]) for key in found[0]}
             with written_whole(path, self._kept / "unfinished.npz") as draft:
                 np.savez(draft, allow_pickle=False, **arrays)
@@ -92,19 +92,11 @@ class Looking:
         return found
 
 
-def photographs_seen(photographs: Sequence[Photograph], kinds: Sequence[str], looking: Looking, seed: int) -> Seen:
-    """Show every view of photographs. Those held out are not changed."""
-    pairs = [
-        (number, view)
-        for number, photograph in enumerate(photographs)
-        for view in VIEWS
-        if view != CHANGED or not photograph.is_held_out
-    ]
-    pictures = (
-        _view_of(photographs[number], view, np.random.default_rng([seed, number, view])) for number, view in pairs
-    )
-    features = looking.at("photographs", pictures, len(pairs))
-    shown = [photographs[number] for number, _ in pairs]
+def photographs_seen(photographs: Sequence[Photograph], kinds: Sequence[str], looking: Looking) -> Seen:
+    """Show every view of photographs."""
+    views = (view for one in photographs for view in _views_of(one))
+    features = looking.at("photographs", views, len(photographs) * VIEWS)
+    shown = [one for one in photographs for _ in range(VIEWS)]
     return Seen(
         features,
         np.stack([right_classes(one.kind, CLASSES) for one in shown]),
@@ -116,7 +108,7 @@ def photographs_seen(photographs: Sequence[Photograph], kinds: Sequence[str], lo
 def drawn_seen(looking: Looking) -> Seen:
     """Show drawn products of another assortment than the sample shop's."""
     drawn = products(DRAWN_SEED)
-    features = looking.at("drawn", (Picture(one.draw()) for one in drawn), len(drawn))
+    features = looking.at("drawn", (photo_view(Picture(one.draw())).pixels for one in drawn), len(drawn))
     right = np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn])
     none = np.zeros(len(drawn), np.bool_)
     return Seen(features, right, np.full(len(drawn), -1), none)
@@ -125,7 +117,9 @@ def drawn_seen(looking: Looking) -> Seen:
 def images_seen(learn: Split, looking: Looking) -> Seen:
     """Show Fashion-MNIST's images as the product pictures that they were made from."""
     count = min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
-    features = looking.at("fashion-mnist", (product_of(image) for image in learn.images[:count]), count)
+    features = looking.at(
+        "fashion-mnist", (photo_view(product_of(image)).pixels for image in learn.images[:count]), count
+    )
     right = np.eye(len(CLASSES), dtype=np.bool_)[learn.labels[:count]]
     return Seen(
         features,
@@ -143,27 +137,39 @@ def product_of(tile: NDArray[np.uint8]) -> Picture:
     return Picture(np.asarray(ground.convert("RGB")))
 
 
-def _view_of(photograph: Photograph, view: int, rng: np.random.Generator) -> Picture:
-    picture = photograph.read()
-    if view == AS_IT_IS:
-        return picture
-    if view == CHANGED:
-        return Picture(augmented_photograph(picture.pixels, rng))
-    shown = photo_view(picture).cutout
-    assert shown is not None
-    rows, columns = bounding_box(shown[:, :, 3] > 0)
-    opaque = shown[rows, columns, 3:] > 0
-    garment = np.where(opaque, shown[rows, columns, :3], np.uint8(255))
-    margin = round(rng.uniform(0.02, 0.2) * max(garment.shape[:2]))
-    return Picture(np.pad(garment, ((margin, margin), (margin, margin), (0, 0)), constant_values=255))
+def views_to_tune(photographs: Sequence[Photograph], kinds: Sequence[str], learn: Split) -> Sequence[Labelled]:
+    """Return the views that the trunk is tuned to: of photographs, of drawn products, of Fashion-MNIST's images."""
+    chosen = [one for one in photographs if not one.is_held_out]
+    drawn = products(DRAWN_SEED)
+    images = learn.images[:IMAGES]
+    none = np.int32(-1)
+    return (
+        {
+            "views": np.stack([photo_view(one.read()).pixels for one in chosen]),
+            "folder": np.array([kinds.index(one.kind) for one in chosen], np.int32),
+            "right": np.stack([right_classes(one.kind, CLASSES) for one in chosen]),
+        },
+        {
+            "views": np.stack([photo_view(Picture(one.draw())).pixels for one in drawn]),
+            "folder": np.full(len(drawn), none),
+            "right": np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn]),
+        },
+        {
+            "views": np.stack([photo_view(product_of(image)).pixels for image in images]),
+            "folder": np.full(len(images), none),
+            "right": np.eye(len(CLASSES), dtype=np.bool_)[learn.labels[: len(images)]],
+        },
+    )
 
 
-def _batches(pictures: Iterator[Picture]) -> Iterator[Images]:
-    views: list[NDArray[np.uint8]] = []
-    for picture in pictures:
-        views.append(photo_view(picture).pixels)
-        if len(views) == _AT_ONCE:
-            yield np.stack(views)
-            views = []
-    if views:
-        yield np.stack(views)
+def _views_of(photograph: Photograph) -> Iterator[NDArray[np.uint8]]:
+    view = photo_view(photograph.read()).pixels
+    yield view
+    on_white = view.copy()
+    on_white[..., :3] = np.where(view[..., 3:] > 127, view[..., :3], np.uint8(255))
+    yield on_white
+
+
+def _batches(views: Iterator[NDArray[np.uint8]]) -> Iterator[Images]:
+    while some := list(islice(views, _AT_ONCE)):
+        yield np.stack(some)

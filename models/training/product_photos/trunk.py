@@ -36,6 +36,7 @@ MIDDLE, LATE = 4, 5
 
 _WIDTH = 1280
 _EPSILON = 1e-3
+_OF_NORMALIZATION = "weight", "bias", "running_mean", "running_var"
 
 
 class Maps(NamedTuple):
@@ -78,22 +79,40 @@ class _Maker:
 
     def convolution(self, x: Any, name: str, stride: int = 1) -> Any:
         kernel = self._weights[f"{name}.weight"].transpose(2, 3, 1, 0)
-        layer = keras.layers.Conv2D(kernel.shape[3], kernel.shape[0], stride, "same", use_bias=False)
+        layer = keras.layers.Conv2D(kernel.shape[3], kernel.shape[0], stride, "same", use_bias=False, name=_layer(name))
         return _with(layer, x, _as_float16(kernel))
 
     def depthwise(self, x: Any, name: str, stride: int) -> Any:
         kernel = self._weights[f"{name}.weight"].transpose(2, 3, 0, 1)
-        return _with(
-            keras.layers.DepthwiseConv2D(kernel.shape[0], stride, "same", use_bias=False), x, _as_float16(kernel)
-        )
+        layer = keras.layers.DepthwiseConv2D(kernel.shape[0], stride, "same", use_bias=False, name=_layer(name))
+        return _with(layer, x, _as_float16(kernel))
 
     def normalized(self, x: Any, name: str) -> Any:
-        of = [self._weights[f"{name}.{kind}"] for kind in ("weight", "bias", "running_mean", "running_var")]
-        return _with(keras.layers.BatchNormalization(epsilon=_EPSILON), x, *of)
+        of = [self._weights[f"{name}.{kind}"] for kind in _OF_NORMALIZATION]
+        return _with(keras.layers.BatchNormalization(epsilon=_EPSILON, name=_layer(name)), x, *of)
 
     @staticmethod
     def rectified(x: Any) -> Any:
         return keras.layers.ReLU(6.0)(x)
+
+
+def weights_of(model: keras.Model) -> Weights:
+    """Return the trunk's weights in a model that has its layers, by the names that `trunk` takes them by."""
+    found: dict[str, NDArray[np.float32]] = {}
+    for layer in model.layers:
+        values, name = layer.get_weights(), f"_{layer.name}"
+        if isinstance(layer, keras.layers.BatchNormalization):
+            found |= {f"{name}.{kind}": value for kind, value in zip(_OF_NORMALIZATION, values, strict=True)}
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            found[f"{name}.weight"] = values[0].transpose(2, 3, 0, 1)
+        elif isinstance(layer, keras.layers.Conv2D):
+            found[f"{name}.weight"] = values[0].transpose(3, 2, 0, 1)
+    return found
+
+
+def _layer(name: str) -> str:
+    """Return what the layer is called that has weights by a name: TensorFlow allows none to begin as these do."""
+    return name.removeprefix("_")
 
 
 def _with(layer: keras.Layer, x: Any, *weights: NDArray[np.float32]) -> Any:
