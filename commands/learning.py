@@ -54,6 +54,8 @@ def train(
     import models
     from models.training.recipes import RECIPES
 
+    if tune and recipe != models.PHOTOGRAPHS:
+        raise click.UsageError(f"--tune goes with --recipe {models.PHOTOGRAPHS}.")
     if recipe == models.PHOTOGRAPHS:
         if photos is None:
             raise click.UsageError("Say with --photos where the photographs to learn from are.")

@@ -6,11 +6,12 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import keras
@@ -79,6 +80,17 @@ SEED = 2026
 AGREEMENT = 0.999
 """The least cosine between the runtime's vector, of weights in half precision, and Keras's for one view."""
 
+_ORIGIN: Mapping[str, object] = MappingProxyType(
+    {
+        "package": imagenet_weights.PACKAGE,
+        "licence": imagenet_weights.LICENCE,
+        "sha256": imagenet_weights.SHA256,
+        "tuned": [training._asdict() for training in TRUNK_TRAININGS],
+        "begun_with": BEGUN_WITH,
+    }
+)
+"""What a card says of a trunk that is tuned anew; one that is taken from a bundle keeps what that card says."""
+
 _CHECKPOINTS = "checkpoints"
 _FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
 _PHOTOGRAPHS_SAY = 0.7
@@ -113,9 +125,15 @@ def train_photographs(
     found = find_photographs(photographs)
     learnable = [one for one in found if not one.is_unseen]
     kinds = sorted({one.kind for one in learnable})
-    features = build_features(_trunk_of(out / _CHECKPOINTS, learnable, kinds, learn, trunk, progress, log))
+    kept = out / _CHECKPOINTS / ("tuned" if trunk is None else "given")
+    if trunk is None:
+        weights, origin = _tuned_anew(kept, learnable, kinds, learn, progress, log), _ORIGIN
+    else:
+        weights = weights_of(keras.models.load_model(trunk / KERAS_FILE))
+        origin = read_card(trunk).training["trunk"]
+    features = build_features(weights)
     total = len(learnable) * VIEWS + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
-    looking = Looking(features, out / _CHECKPOINTS, progress, total)
+    looking = Looking(features, kept, progress, total)
     seen = photographs_seen(learnable, kinds, looking), drawn_seen(looking), images_seen(learn, looking)
     log("fitting the heads")
     heads = fit_heads(*seen, folders=len(kinds))
@@ -128,7 +146,7 @@ def train_photographs(
             export_halved(model, draft / RUNTIME_FILE)
         _fit_answers(seen, heads, draft)
         write_seen(learnable, draft / PHOTOGRAPHS_FILE)
-        card = _card_of(draft, heads, learnable, kinds)
+        card = _card_of(draft, heads, learnable, kinds, origin)
         write_card(card, draft)
         embedder = LiteRTEmbedder(draft)
         _check_agreement(embedder, model, learnable)
@@ -148,23 +166,20 @@ def train_photographs(
     return card
 
 
-def _trunk_of(
+def _tuned_anew(
     kept: Path,
     learnable: Sequence[Photograph],
     kinds: Sequence[str],
     learn: fashion_mnist.Split,
-    bundle: Path | None,
     progress: Progress,
     log: Callable[[str], None],
 ) -> Weights:
-    """Return the trunk's weights: those of a bundle, or tuned anew."""
+    """Return ImageNet's weights tuned to garments, or what an earlier run has kept of that."""
     file = kept / "trunk.npz"
-    if bundle is not None:
-        return weights_of(keras.models.load_model(bundle / KERAS_FILE))
     if not file.exists():
         weights = imagenet_weights.read_weights(imagenet_weights.find_weights())
         log("preparing what the trunk is tuned to")
-        sets = views_to_tune([one for one in learnable if not one.is_held_out], kinds, learn)
+        sets = views_to_tune(learnable, kinds, learn)
         kept.mkdir(parents=True, exist_ok=True)
         tuned = fine_tuned(weights, sets, len(kinds), kept, SEED, progress)
         with written_whole(file, kept / "unfinished.npz") as draft:
@@ -233,7 +248,13 @@ def _labels(seen: Seen, heads: Heads) -> NDArray[np.int64]:
     return np.asarray(np.where(seen.right, probabilities_of(seen.features, heads), -1).argmax(axis=1), np.int64)
 
 
-def _card_of(bundle: Path, heads: Heads, photographs: Sequence[Photograph], kinds: Sequence[str]) -> ModelCard:
+def _card_of(
+    bundle: Path,
+    heads: Heads,
+    photographs: Sequence[Photograph],
+    kinds: Sequence[str],
+    origin: Mapping[str, object],
+) -> ModelCard:
     files = {name: file_sha256(bundle / name) for name in _FILES}
     held_out = sum(one.is_held_out for one in photographs)
     return ModelCard(
@@ -251,13 +272,7 @@ def _card_of(bundle: Path, heads: Heads, photographs: Sequence[Photograph], kind
             "temperature": heads.temperature,
             "photographs": {"learned": len(photographs) - held_out, "held_out": held_out},
             "kinds": list(kinds),
-            "trunk": {
-                "package": imagenet_weights.PACKAGE,
-                "licence": imagenet_weights.LICENCE,
-                "sha256": imagenet_weights.SHA256,
-                "tuned": [training._asdict() for training in TRUNK_TRAININGS],
-                "begun_with": BEGUN_WITH,
-            },
+            "trunk": dict(origin),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {
                 "python": platform.python_version(),

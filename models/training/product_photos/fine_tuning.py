@@ -27,7 +27,10 @@ SHARES = 0.625, 0.125, 0.25
 
 
 class TrunkTraining(NamedTuple):
-    """How the trunk is tuned: what unlikeness to the teacher and the contrast count beside the cross-entropies."""
+    """How the trunk is tuned: what unlikeness to the teacher and the contrast count beside the cross-entropies.
+
+    Steps are fewer than fifty, or some multiple of it.
+    """
 
     steps: int
     learning_rate: float
@@ -93,7 +96,7 @@ def _tuned(
 ) -> Weights:
     steps = training.steps
     keras.utils.set_random_seed(seed)
-    tuning = FineTuning(weights, _centres(weights, sets), folders, sets[0]["right"].shape[1], training, seed)
+    tuning = FineTuning(weights, sets, folders, training, seed)
     highest = training.learning_rate
     rate = keras.optimizers.schedules.CosineDecay(
         highest * _LEAST_RATE, steps, warmup_target=highest, warmup_steps=max(1, round(steps * _WARM_UP))
@@ -104,14 +107,10 @@ def _tuned(
         )
     )
     tuning(sets[0]["views"][:1])  # what is kept can be restored into a built model alone
-    rounds = math.ceil(steps / _STEPS_KEPT)
+    batches = _Batches(sets, min(steps, _STEPS_KEPT), seed)
     keep = keras.callbacks.BackupAndRestore(kept, delete_checkpoint=False)
-    tuning.fit(
-        _Batches(sets, min(steps, _STEPS_KEPT), seed),
-        epochs=rounds,
-        verbose=0,
-        callbacks=[keep, _Telling(progress, rounds * min(steps, _STEPS_KEPT))],
-    )
+    telling = _Telling(batches, progress, steps)
+    tuning.fit(batches, epochs=math.ceil(steps / _STEPS_KEPT), verbose=0, callbacks=[keep, telling])
     return weights_of(tuning.trunk)
 
 
@@ -121,9 +120,8 @@ class FineTuning(keras.Model):  # type: ignore[misc]
     def __init__(
         self,
         weights: Weights,
-        centres: Sequence[NDArray[np.float32]],
+        sets: Sequence[Labelled],
         folders: int,
-        classes: int,
         training: TrunkTraining,
         seed: int,
     ) -> None:
@@ -133,8 +131,8 @@ class FineTuning(keras.Model):  # type: ignore[misc]
         for layer in self.trunk.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
         self.folders = keras.layers.Dense(folders, name="folders", kernel_initializer="zeros")
-        self.classes = keras.layers.Dense(classes, name="classes", kernel_initializer="zeros")
-        self._centres, self._training = centres, training
+        self.classes = keras.layers.Dense(sets[0]["right"].shape[1], name="classes", kernel_initializer="zeros")
+        self._centres, self._training = _centres(self.teacher, sets), training
         self._chance = keras.random.SeedGenerator(seed)
 
     def call(self, views: Any) -> Mapping[str, Any]:
@@ -171,18 +169,18 @@ class FineTuning(keras.Model):  # type: ignore[misc]
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc] # Keras tells no types
-    """Views drawn by chance from each of the sets."""
+    """Views drawn by chance from each of the sets, others in each `round` and the same for each seed."""
 
     def __init__(self, sets: Sequence[Labelled], steps: int, seed: int) -> None:
         super().__init__(workers=4)
         self._sets, self._steps, self._seed = sets, steps, seed
-        self._round = 0
+        self.round = 0
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, index: int) -> tuple[Images, Labelled]:
-        rng = np.random.default_rng([self._seed, self._round, index])
+        rng = np.random.default_rng([self._seed, self.round, index])
         parts = []
         for labelled, share in zip(self._sets, SHARES, strict=True):
             chosen = rng.integers(0, len(labelled["views"]), round(BATCH * share))
@@ -190,20 +188,19 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc] # Keras tells no ty
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return joined.pop("views"), joined
 
-    def on_epoch_end(self) -> None:
-        self._round += 1
-
 
 class _Telling(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, progress: Progress, steps: int) -> None:
+    """Tells batches which round it is, also after a stop, and how far it is."""
+
+    def __init__(self, batches: _Batches, progress: Progress, steps: int) -> None:
         super().__init__()
-        self._progress, self._steps, self._round = progress, steps, 0
+        self._batches, self._progress, self._steps = batches, progress, steps
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
-        self._round = epoch
+        self._batches.round = epoch
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
-        done = self._round * min(self._steps, _STEPS_KEPT) + batch + 1
+        done = self._batches.round * len(self._batches) + batch + 1
         self._progress(done * BATCH, self._steps * BATCH)
 
 
@@ -213,9 +210,8 @@ def _means(weights: Weights) -> keras.Model:
     return keras.Model(pixels, {name: mean()(one) for name, one in trunk(pixels, weights)._asdict().items()})
 
 
-def _centres(weights: Weights, sets: Sequence[Labelled]) -> list[NDArray[np.float32]]:
+def _centres(means: keras.Model, sets: Sequence[Labelled]) -> list[NDArray[np.float32]]:
     """Return where the means of the three maps begin: the mean of the sets' own, each counting the same."""
-    means = _means(weights)
     found: list[Mapping[str, NDArray[np.float32]]] = []
     for labelled in sets:
         views = labelled["views"][:: max(1, len(labelled["views"]) // _CENTRE_VIEWS)]

@@ -18,7 +18,7 @@ from models.pictures.decoding import Picture
 from models.preprocessing.product_photo import SIDE, photo_view
 from models.progress import Progress
 from models.training.product_photos.fine_tuning import Labelled
-from sample_shop.products import products
+from sample_shop.products import Product, products
 
 VIEWS = 2
 """Of each photograph: itself, and its garment on white, as a shop's lie."""
@@ -109,9 +109,8 @@ def drawn_seen(looking: Looking) -> Seen:
     """Show drawn products of another assortment than the sample shop's."""
     drawn = products(DRAWN_SEED)
     features = looking.at("drawn", (photo_view(Picture(one.draw())).pixels for one in drawn), len(drawn))
-    right = np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn])
     none = np.zeros(len(drawn), np.bool_)
-    return Seen(features, right, np.full(len(drawn), -1), none)
+    return Seen(features, _drawn_classes(drawn), np.full(len(drawn), -1), none)
 
 
 def images_seen(learn: Split, looking: Looking) -> Seen:
@@ -138,7 +137,7 @@ def product_of(tile: NDArray[np.uint8]) -> Picture:
 
 
 def views_to_tune(photographs: Sequence[Photograph], kinds: Sequence[str], learn: Split) -> Sequence[Labelled]:
-    """Return the views that the trunk is tuned to: of photographs, of drawn products, of Fashion-MNIST's images."""
+    """Return the views that the trunk is tuned to: of photographs not held out, drawn products, images."""
     chosen = [one for one in photographs if not one.is_held_out]
     drawn = products(DRAWN_SEED)
     images = learn.images[:IMAGES]
@@ -152,7 +151,7 @@ def views_to_tune(photographs: Sequence[Photograph], kinds: Sequence[str], learn
         {
             "views": np.stack([photo_view(Picture(one.draw())).pixels for one in drawn]),
             "folder": np.full(len(drawn), none),
-            "right": np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn]),
+            "right": _drawn_classes(drawn),
         },
         {
             "views": np.stack([photo_view(product_of(image)).pixels for image in images]),
@@ -160,6 +159,10 @@ def views_to_tune(photographs: Sequence[Photograph], kinds: Sequence[str], learn
             "right": np.eye(len(CLASSES), dtype=np.bool_)[learn.labels[: len(images)]],
         },
     )
+
+
+def _drawn_classes(drawn: Sequence[Product]) -> NDArray[np.bool_]:
+    return np.stack([np.array([one.attributes["class"] == label for label in CLASSES]) for one in drawn])
 
 
 def _views_of(photograph: Photograph) -> Iterator[NDArray[np.uint8]]:
