@@ -158,7 +158,7 @@ def test_a_shop_is_measured_with_the_shipped_model_for_photographs(all_photograp
     ours = models.evaluate_products(None, "fashion-mnist", shop, most=600)
     own, other = ours.ways[0], ours.ways[-1]
     assert own.name == "photographs"
-    for name, least in (("type", 0.64), ("colour", 0.34), ("type+colour", 0.33)):
+    for name, least in (("type", 0.69), ("colour", 0.34), ("type+colour", 0.38)):
         assert own.precision[name] >= max(least, other.precision[name] + 0.1)
 
 
