@@ -7,8 +7,17 @@ from typing import Any, Literal, TypeAlias
 
 from indexer.errors import InvalidFilter
 from indexer.records import AttributeValue, Where
+from models.colours.matching import WITHIN, NearColour
 
 LARGEST_INTEGER = 2**63 - 1
+
+COLOUR = "colour~"
+"""The field of a filter that asks for what the garments' colours are seen to be, whatever their attributes say."""
+
+COLOUR_FIELDS = (COLOUR, "color~")
+"""Both spellings."""
+
+_IS_LIKE = '"navy", "#1f2a44", a list of such, or {"near": "navy", "within": 15}'
 
 Comparison: TypeAlias = Literal["gte", "lte"]
 _COMPARISONS: tuple[Comparison, ...] = ("gte", "lte")
@@ -49,13 +58,20 @@ class InRange:
 
 
 @dataclass(frozen=True, slots=True)
+class HasColour:
+    """Holds for items whose garment has a dominant colour near one of these; not where no colours are kept."""
+
+    near: NearColour
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Holds where all of these do."""
 
     conditions: tuple["Condition", ...]
 
 
-Condition: TypeAlias = LabelIn | OneOf | InRange | AllOf
+Condition: TypeAlias = LabelIn | OneOf | InRange | HasColour | AllOf
 """A node of the tree. Equal conditions are equal and hash alike, so that what they allow can be remembered."""
 
 
@@ -91,12 +107,31 @@ def _field(name: Any, wanted: Any, labels: Sequence[str], attribute_names: Colle
             if value not in labels:
                 raise InvalidFilter(f"There is no class {value!r}. The classes are: {', '.join(labels)}.")
         return LabelIn(tuple(values))
+    if name in COLOUR_FIELDS:
+        return _colour(wanted)
     if name not in attribute_names:
-        known = ", ".join(["label", *sorted(attribute_names)])
+        known = ", ".join(["label", COLOUR, *sorted(attribute_names)])
         raise InvalidFilter(f"No item has a field {name!r} to filter by. There are: {known}.")
     if isinstance(wanted, Mapping):
         return _range(name, wanted)
     return OneOf(name, tuple(_value(name, value) for value in values))
+
+
+def _colour(wanted: Any) -> HasColour:
+    within: Any = WITHIN
+    if isinstance(wanted, Mapping):
+        if "near" not in wanted or not wanted.keys() <= {"near", "within"}:
+            raise InvalidFilter(f"A colour is asked for as {_IS_LIKE}.")
+        wanted, within = wanted["near"], wanted.get("within", WITHIN)
+    texts = wanted if isinstance(wanted, Sequence) and not isinstance(wanted, str | bytes) else [wanted]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InvalidFilter(f"A colour is asked for as {_IS_LIKE}.")
+    if isinstance(within, bool) or not isinstance(within, int | float):
+        raise InvalidFilter("How near a colour must be is a number, a Delta E of 0 to 100.")
+    try:
+        return HasColour(NearColour.read(tuple(texts), within))
+    except ValueError as error:
+        raise InvalidFilter(str(error)) from error
 
 
 def _range(name: str, wanted: Mapping[Any, Any]) -> InRange:

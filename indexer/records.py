@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from models.colours.garment_colours import GarmentColour
+
 AttributeValue: TypeAlias = str | int | float | bool | None
 """What an attribute of an item may be."""
 
-Where: TypeAlias = Mapping[str, AttributeValue | Sequence[AttributeValue] | Mapping[str, int | float | str]]
+Where: TypeAlias = Mapping[str, AttributeValue | Sequence[AttributeValue] | Mapping[str, Any]]
 """A filter. Each field maps to a value, a list of values, or a range `{"gte": .., "lte": ..}`; all must hold.
 
-`label` is the predicted class; every other name is an attribute.
+`label` is the predicted class, `colour~` what the garment's colours are seen to be: a name or six hexadecimal digits,
+a list of these, or `{"near": .., "within": ..}` with a Delta E; every other name is an attribute.
 """
 
 
@@ -41,7 +45,9 @@ class Record:
     """One item on its way into a catalogue.
 
     `vector` is float32 (dim,) of L2 norm 1; `label` the predicted class, `probability` the model's for it, 0 to 1;
-    `content_key` identifies what the source held (`indexer.content_key`), so that an unchanged item can be skipped.
+    `content_key` identifies what the source held (`indexer.content_key`), so that an unchanged item can be skipped;
+    `colours` are the garment's, the largest share first, and `fingerprint` tells copies of the picture from others;
+    both None where nobody looked.
     """
 
     id: str
@@ -51,6 +57,8 @@ class Record:
     display: DisplayCopy
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     content_key: str = ""
+    colours: "tuple[GarmentColour, ...] | None" = None
+    fingerprint: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,15 @@ class AttributeUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One live item of a catalogue."""
+    """One live item of a catalogue; `colours` and `fingerprint` as in a record."""
 
     id: str
     label: str
     probability: float
     attributes: Mapping[str, AttributeValue]
     picture: PictureInfo
+    colours: "tuple[GarmentColour, ...] | None" = None
+    fingerprint: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

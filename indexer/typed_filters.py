@@ -1,13 +1,14 @@
-"""Filters as a person types them: `label=Dress`, `price<=40`."""
+"""Filters as a person types them: `label=Dress`, `price<=40`, `colour~navy`."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from indexer.errors import InvalidFilter
-from indexer.filters import LARGEST_INTEGER
+from indexer.filters import COLOUR, LARGEST_INTEGER
 
 _CONDITION = re.compile(r"(?P<name>[^=<>]+)(?P<sign>>=|<=|=)(?P<value>.*)", re.DOTALL)
+_COLOUR_CONDITION = re.compile(r"\s*colou?r\s*~(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _BOUNDS = {">=": "gte", "<=": "lte"}
 
@@ -16,10 +17,13 @@ def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
     """Return the `where` of conditions that must all hold; several `name=value` of one name ask for any of them.
 
     What is typed has no type: `size=42` asks for the string and for the number. A bound is a number when it looks
-    like one. Raises InvalidFilter.
+    like one. `colour~navy` asks for what is seen, `colour~navy:15` within a Delta E. Raises InvalidFilter.
     """
     where: dict[str, Any] = {}
     for condition in conditions:
+        if of_colour := _COLOUR_CONDITION.fullmatch(condition):
+            _add_colour(where, of_colour[1])
+            continue
         match = _CONDITION.fullmatch(condition)
         if match is None:
             raise InvalidFilter(f"{condition!r} is no condition: write name=value, name>=value or name<=value.")
@@ -33,6 +37,15 @@ def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
         else:
             raise InvalidFilter(f"The conditions on {name!r} don't go together: give values, or one bound each way.")
     return where
+
+
+def _add_colour(where: dict[str, Any], typed: str) -> None:
+    """Note that a colour is asked for, `navy` or `navy:15`, behind others that are asked for."""
+    colour, _, within = typed.partition(":")
+    wanted = where.setdefault(COLOUR, {"near": []})
+    wanted["near"].append(colour.strip())
+    if within and (not _NUMBER.fullmatch(within) or wanted.setdefault("within", float(within)) != float(within)):
+        raise InvalidFilter(f"{typed!r} is no colour with a Delta E, or there is another: write colour~navy:15.")
 
 
 def _readings(text: str) -> list[str | int | float]:

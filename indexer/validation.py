@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.filters import LARGEST_INTEGER, is_text
+from indexer.filters import COLOUR_FIELDS, LARGEST_INTEGER, is_text
 
 LONGEST_NAME = 200
 """Characters that an id or the name of an attribute may have."""
@@ -23,6 +23,8 @@ def name_error(name: Any) -> str | None:
     """Return why something can't name an attribute; None when it can."""
     if name == "label":
         return "'label' can't name an attribute: it is the predicted class. Give it another name."
+    if name in COLOUR_FIELDS:
+        return f"{name!r} can't name an attribute: filters ask by it for the colours seen. Give it another name."
     if not _is_name(name) or not _NOT_IN_A_NAME.isdisjoint(name):
         return f"{_shortened(name)} can't name an attribute. Give it a plain name of 1 to {LONGEST_NAME} characters."
     return None

@@ -115,3 +115,9 @@ class UnknownKind(LookalikeError):
     """A folder of photographs is named like no kind of garment for which the right classes are known."""
 
     code = "unknown-kind"
+
+
+class UnknownColour(LookalikeError, ValueError):
+    """A colour was asked for by a word that names none, or by digits that are none."""
+
+    code = "unknown-colour"

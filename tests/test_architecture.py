@@ -18,6 +18,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "models": (
         "errors arrays progress files allocator native_output npz calibration augmentations",
         "pictures",
+        "colours",
         "vector_parts match_confidence ood_score",
         "card",
         "embedder datasets",

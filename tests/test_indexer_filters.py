@@ -97,7 +97,7 @@ def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatal
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"colour": "red"}, r"no item has a field 'colour'.*label, brand, price, sale, size \(EU\)"),
+        ({"colour": "red"}, r"no item has a field 'colour'.*label, colour~, brand, price, sale, size \(EU\)"),
         ({"label": "Hat"}, "no class 'Hat'.*T-shirt/top, Trouser"),
         ({"label": ["Bag", None]}, "no class None"),
         ({"label": {"gte": "A"}}, "no class"),

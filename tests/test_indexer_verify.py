@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ import numpy as np
 import pytest
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.database.row_checksums import row_checksum
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
+from indexer.upkeep.backup import restore
 from indexer.upkeep.bit_repair import BitRepair
 from indexer.upkeep.metadata_checks import Identity
 from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
@@ -360,24 +364,59 @@ def test_no_catalogue_and_one_of_a_later_version_are_said(resting: Path, tmp_pat
     with pytest.raises(CatalogueMissing):
         verify(tmp_path / "nothing")
     directory = copied(resting, tmp_path / "catalogue")
-    execute(directory, "PRAGMA user_version = 3")
+    execute(directory, "PRAGMA user_version = 4")
     assert [finding.problem for finding in verify(directory).findings] == ["the number of its format is damaged"]
     execute(directory, "UPDATE catalogue SET digest = x'00'")
     with pytest.raises(CatalogueTooNew):
         verify(directory)
 
 
+def made_of_format_2(directory: Path) -> None:
+    """Make a catalogue what it would be if an earlier version had written it: no colours, no fingerprints."""
+    (directory / PAGES_FILE).unlink(missing_ok=True)
+    with closing(apsw.Connection(str(directory / DATABASE_FILE))) as connection:
+        connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
+        for column in ("colours", "fingerprint"):
+            connection.execute(f"ALTER TABLE items DROP COLUMN {column}")
+        connection.execute(
+            "UPDATE items SET digest = digest(items.row, id, label, probability, attributes, content, media_type,"
+            " width, height, vector, data) FROM vectors, displays WHERE vectors.row = items.row"
+            " AND displays.row = items.row"
+        )
+        connection.pragma("user_version", 2)
+
+
+def without_looks(kept: dict[str, Any]) -> dict[str, Any]:
+    return {id_: (replace(item, colours=None, fingerprint=None), *rest) for id_, (item, *rest) in kept.items()}
+
+
 def test_a_catalogue_of_the_first_format_gets_its_digests_when_it_is_opened(resting: Path, tmp_path: Path) -> None:
     directory = copied(resting, tmp_path / "catalogue")
-    expected = contents(directory)
+    expected = without_looks(contents(directory))
+    made_of_format_2(directory)
     for table in ("catalogue", "items", "tombstones", "attribute_names", "generations"):
         execute(directory, f"ALTER TABLE {table} DROP COLUMN digest")
     execute(directory, "PRAGMA user_version = 1")
-    (directory / PAGES_FILE).unlink()
     assert contents(directory) == expected
     assert verify(directory).is_sound
     execute(directory, "UPDATE items SET probability = 0.5 WHERE row = 9")
     assert [finding.id for finding in verify(directory).lost] == ["test-00008"]
+
+
+def test_a_catalogue_of_the_second_format_keeps_all_and_gets_colours_when_indexed(
+    resting: Path, tmp_path: Path
+) -> None:
+    directory = copied(resting, tmp_path / "catalogue")
+    expected = without_looks(contents(directory))
+    made_of_format_2(directory)
+    shutil.copyfile(directory / DATABASE_FILE, tmp_path / "backup")
+    assert contents(directory) == expected
+    assert verify(directory).is_sound
+    restore(tmp_path / "backup", tmp_path / "restored")
+    assert contents(tmp_path / "restored") == expected
+    place = (directory / DATABASE_FILE).read_bytes().index(b"test-00008")
+    flip(directory / DATABASE_FILE, place, 1)
+    assert verify(directory).lost == ()  # one flipped bit is found, as ever
 
 
 def test_pages_are_noted_anew_after_a_write_only(resting: Path, tmp_path: Path) -> None:

@@ -26,6 +26,20 @@ def row_checksum(values: Sequence[Value]) -> bytes:
     return hashed(b"".join(map(encoded, values))).digest()
 
 
+def values_of_item(columns: Sequence[Value], vector: bytes, picture: bytes) -> tuple[Value, ...]:
+    """Return the values that an item's checksum is of: its row of ROW_COLUMNS, its vector and its picture.
+
+    Colours and fingerprint, the last two columns, are among them where there is either: before format 3 there was none.
+    """
+    known = columns if any(value is not None for value in columns[-2:]) else columns[:-2]
+    return (*known, vector, picture)
+
+
+def item_checksum(columns: Sequence[Value], vector: bytes, picture: bytes) -> bytes:
+    """Return the checksum of an item: SIZE bytes."""
+    return row_checksum(values_of_item(columns, vector, picture))
+
+
 def encoded(value: Value) -> bytes:
     """Return a value as checksums read it: kind, length, content."""
     match value:

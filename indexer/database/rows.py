@@ -9,22 +9,25 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import Value, row_checksum
+from indexer.database.row_checksums import Value, item_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem
 from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
+from models.colours.garment_colours import colours_text, read_colours
 
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height"
+ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint"
 """The columns that `item_of` reads."""
 
-ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height"
+ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height, colours, fingerprint"
 """What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
+
+Vector = NDArray[np.float32]
 
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
@@ -38,8 +41,8 @@ def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequ
         numbers = range(first, first + len(records))
     kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
     connection.executemany(
-        f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*columns, row_checksum((*columns, *blobs))) for columns, blobs in kept],
+        f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES ({', '.join('?' * len(ROW_COLUMNS.split()))}, ?)",
+        [(*columns, item_checksum(columns, *blobs)) for columns, blobs in kept],
     )
     connection.executemany(
         "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
@@ -60,13 +63,24 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
     """
     ids = [change.id for change in changes if isinstance(change, AttributeUpdate)]
     kept = zip(items_by_id(connection, ids), vectors_by_id(connection, ids, dim), strict=True)
-    whole = {item.id: (item.label, item.probability, vector, display_of(connection, item.id)) for item, vector in kept}
+    whole = {item.id: (item, vector, display_of(connection, item.id)) for item, vector in kept}
     return [
-        Record(change.id, *whole[change.id], change.attributes, change.content_key)
-        if isinstance(change, AttributeUpdate)
-        else change
-        for change in changes
+        _updated(change, *whole[change.id]) if isinstance(change, AttributeUpdate) else change for change in changes
     ]
+
+
+def _updated(update: AttributeUpdate, item: Item, vector: Vector, display: DisplayCopy) -> Record:
+    return Record(
+        item.id,
+        item.label,
+        item.probability,
+        vector,
+        display,
+        update.attributes,
+        update.content_key,
+        item.colours,
+        item.fingerprint,
+    )
 
 
 def delete(connection: apsw.Connection, ids: Iterable[str]) -> int:
@@ -251,14 +265,18 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         display.media_type,
         display.width,
         display.height,
+        None if record.colours is None else colours_text(record.colours),
+        record.fingerprint,
     )
     return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
 
 
 def item_of(row: tuple[Any, ...]) -> Item:
     """Return the item of a row of the columns ITEM_COLUMNS."""
-    _, id_, label, probability, attributes, media_type, width, height = row
-    return Item(id_, label, probability, json.loads(attributes), PictureInfo(media_type, width, height))
+    _, id_, label, probability, attributes, media_type, width, height, colours, fingerprint = row
+    picture = PictureInfo(media_type, width, height)
+    seen = None if colours is None else read_colours(colours)
+    return Item(id_, label, probability, json.loads(attributes), picture, seen, fingerprint)
 
 
 def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:

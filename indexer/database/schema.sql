@@ -22,7 +22,9 @@ CREATE TABLE items (
     media_type  TEXT    NOT NULL,
     width       INTEGER NOT NULL,
     height      INTEGER NOT NULL,
-    digest      BLOB    NOT NULL DEFAULT x''
+    digest      BLOB    NOT NULL DEFAULT x'',
+    colours     TEXT,                        -- as `models.colours` writes them; null where nobody looked
+    fingerprint BLOB                         -- of the picture, by which copies are known; null where nobody looked
 ) STRICT;
 CREATE INDEX items_by_label ON items (label, id);
 

@@ -1,9 +1,12 @@
 """Conditions of a filter as SQL over the table `items`."""
 
 import json
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
-from indexer.filters import AllOf, Condition, InRange, LabelIn, OneOf
+from indexer.filters import AllOf, Condition, HasColour, InRange, LabelIn, OneOf
+from models.colours.matching import NearColour, matcher_of
 
 Parameter: TypeAlias = str | int | float | None
 
@@ -38,6 +41,8 @@ def _compiled(condition: Condition) -> Clause:
             comparisons = [f"{_ATTRIBUTE} {_OPERATORS[comparison]} ?" for comparison, _ in bounds]
             parameters = [part for _, bound in bounds for part in (_path(name), bound)]
             return Clause(" AND ".join([f"typeof({_ATTRIBUTE}) IN {kinds}", *comparisons]), (_path(name), *parameters))
+        case HasColour(near):
+            return Clause("colours IS NOT NULL AND has_colour(colours, ?)", (_colour_text(near),))
         case AllOf(conditions):
             parts = [_compiled(part) for part in conditions]
             return Clause(
@@ -51,6 +56,22 @@ def _one_of(path: str, values: tuple[Parameter, ...]) -> Clause:
     if None not in values:
         return Clause(f"{_ATTRIBUTE} IN (SELECT value FROM json_each(?))", (path, known))
     return Clause(f"{_ATTRIBUTE} IN (SELECT value FROM json_each(?)) OR {_ATTRIBUTE} IS NULL", (path, known, path))
+
+
+def has_colour(*arguments: Any) -> bool:
+    """Tell, in SQL, whether one of the colours that are kept is near what a clause asks for."""
+    colours, wanted = arguments
+    return _matcher(wanted)(colours)
+
+
+def _colour_text(near: NearColour) -> str:
+    return json.dumps([near.wanted, near.within])
+
+
+@lru_cache(64)
+def _matcher(wanted: str) -> Callable[[str], bool]:
+    colours, within = json.loads(wanted)
+    return matcher_of(NearColour(tuple(colours), within))
 
 
 def _path(name: str) -> str:

@@ -14,13 +14,14 @@ import apsw
 from indexer.database import connections
 from indexer.database.locations import DATABASE_FILE, located
 from indexer.database.row_checksums import SEAL, row_checksum
+from indexer.database.sql_filters import has_colour
 from indexer.database.storage_errors import damaged, damaged_log, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
 from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
-FORMAT = 2
+FORMAT = 3
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
@@ -225,6 +226,7 @@ class Store:
         connection = connections.opened(self._path, name, flags | apsw.SQLITE_OPEN_NOMUTEX)
         try:
             connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
+            connection.create_scalar_function("has_colour", has_colour, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

@@ -1,17 +1,30 @@
-"""Catalogues of the first format: their rows get the digests that newer ones are written with."""
+"""Catalogues of earlier formats: what the present one keeps beside is added, empty."""
 
 import apsw
 
 from indexer.database.row_checksums import SEAL
 
-_FIRST_FORMAT = 1
+_WITHOUT_DIGESTS = 1
+_WITHOUT_COLOURS = 2
 _TABLES = ("catalogue", "items", "tombstones", "attribute_names", "generations")
 
 
 def upgrade(connection: apsw.Connection, to: int) -> None:
-    """Bring a catalogue to the present format, inside a write transaction: what it holds now counts as right."""
-    if connection.pragma("user_version") != _FIRST_FORMAT:
-        return  # another process was quicker
+    """Bring a catalogue to the present format, inside a write transaction.
+
+    The first had no digests: what it holds now counts as right. The second had neither colours nor fingerprints: its
+    items have none, and keep their digests, until they are indexed or reindexed anew.
+    """
+    version = connection.pragma("user_version")  # another process may have been quicker
+    if version == _WITHOUT_DIGESTS:
+        _add_digests(connection)
+    if version in (_WITHOUT_DIGESTS, _WITHOUT_COLOURS):
+        connection.execute("ALTER TABLE items ADD COLUMN colours TEXT")
+        connection.execute("ALTER TABLE items ADD COLUMN fingerprint BLOB")
+        connection.execute(f"PRAGMA user_version = {to}")
+
+
+def _add_digests(connection: apsw.Connection) -> None:
     for table in _TABLES:
         connection.execute(f"ALTER TABLE {table} ADD COLUMN digest BLOB NOT NULL DEFAULT x''")
     connection.execute(
@@ -24,4 +37,3 @@ def upgrade(connection: apsw.Connection, to: int) -> None:
         "UPDATE generations SET digest = digest(number, kind, file, size, sha256, count, last_row, last_tombstone)"
     )
     connection.execute(f"UPDATE catalogue SET digest = {SEAL}")
-    connection.execute(f"PRAGMA user_version = {to}")

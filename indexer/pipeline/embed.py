@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from indexer.records import AttributeValue, DisplayCopy, Record
-from models.embedder import Embedder, View
+from indexer.pipeline.worker_main import Prepared
+from indexer.records import AttributeValue, Record
+from models.embedder import Embedder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedItem:
-    """All of an item but what a model makes of it; `view` is what the embedder prepares of its picture."""
+    """All of an item but what a model makes of it."""
 
     id: str
     attributes: Mapping[str, AttributeValue]
     content_key: str
-    view: View
-    display: DisplayCopy
+    picture: Prepared
 
 
 def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
@@ -23,16 +23,17 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
     if not items:
         return []
     classes = embedder.card.classes
-    vectors, probabilities = embedder.embed([item.view for item in items])
+    vectors, probabilities = embedder.embed([item.picture.view for item in items])
     return [
         Record(
             id=item.id,
             label=classes[best],
             probability=float(row[best]),
             vector=vector,
-            display=item.display,
+            display=item.picture.display,
             attributes=item.attributes,
             content_key=item.content_key,
+            colours=item.picture.colours,
         )
         for item, vector, row, best in zip(
             items, vectors, probabilities, probabilities.argmax(axis=1).tolist(), strict=True

@@ -146,7 +146,7 @@ def _begun(plan: Plan | Failure, embedder: Embedder, pool: Workers, fetching: Fe
     if isinstance(picture, WebPicture):
         return plan, fetching.begin(plan)
     if isinstance(picture, Picture):
-        return plan, Prepared(embedder.prepare(picture).without_display(), display_copy(picture), "")
+        return plan, Prepared.of(embedder.prepare(picture), display_copy(picture))
     # Bytes that were read go with the task alone, so that no more are held than the workers have room for.
     return replace(plan, read=None), pool.begin(plan.read or picture)
 
@@ -170,7 +170,7 @@ def _committed(begun: Sequence[Begun], embedder: Embedder, catalogue: Catalogue)
         if resolved.change is not Change.NONE:
             changed.append((resolved, picture))
     prepared = [
-        PreparedItem(plan.item.id, plan.item.attributes, _content_key(plan, picture), picture.view, picture.display)
+        PreparedItem(plan.item.id, plan.item.attributes, _content_key(plan, picture), picture)
         for plan, picture in changed
         if picture is not None
     ]

@@ -18,6 +18,7 @@ from indexer.records import DisplayCopy
 from indexer.sources.items import EncodedPicture
 from indexer.thumbnails import display_copy
 from models.allocator import keep_freed_memory
+from models.colours.garment_colours import GarmentColour, garment_colours
 from models.embedder import View
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
@@ -26,11 +27,20 @@ from models.preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A picture ready to be embedded: its view, its display copy, and the checksum of the bytes that they are of."""
+    """A picture ready to be embedded: its view, its display copy, and the checksum of the bytes that they are of.
+
+    `colours` are those of the garment, as they are kept.
+    """
 
     view: View
     display: DisplayCopy
     checksum: str
+    colours: tuple[GarmentColour, ...]
+
+    @classmethod
+    def of(cls, view: View, display: DisplayCopy, checksum: str = "") -> "Prepared":
+        """Return what is kept of a picture beside its vector, once its view is made."""
+        return cls(view.without_display(), display, checksum, garment_colours(view.cutout))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +83,7 @@ def prepare(picture: EncodedPicture, preprocessing: Preprocessing, seconds: floa
         checksum = picture.checksum if isinstance(picture, ReadPicture) else picture_checksum(data)
         with _alarm_after(seconds):
             decoded = decode(data)
-            view = preprocessing.prepare(decoded, None).without_display()
-            return Prepared(view, display_copy(decoded), checksum)
+            return Prepared.of(preprocessing.prepare(decoded, None), display_copy(decoded), checksum)
     except LookalikeError:
         raise
     except Exception as error:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -11,8 +11,10 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.database import wal
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
+from indexer.database.row_checksums import row_checksum
 from indexer.database.storage_errors import storage_errors
 from indexer.database.store import APPLICATION_ID, FORMAT, Store
+from indexer.database.upgrade import upgrade
 from indexer.errors import BackupUnusable, CatalogueExists
 from indexer.upkeep.page_checksums import note_pages
 from indexer.upkeep.scratch import scratch, sweep_scratch
@@ -76,6 +78,7 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
         with scratch(directory, "restored") as place:
             new = place / DATABASE_FILE
             shutil.copyfile(backup, new)
+            _bring_up_to_date(new)
             _verified(new, f"{backup} is damaged, or no backup", "Use another backup", progress)
             with closing(apsw.Connection(str(new))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -88,6 +91,16 @@ def restore(backup: Path | str, directory: Path | str, force: bool = False, prog
         items = len(catalogue)
     note_pages(directory)
     return items
+
+
+def _bring_up_to_date(copy: Path) -> None:
+    """Bring the copy of a backup that an earlier version wrote to the present format; others stay as they are."""
+    with suppress(apsw.Error), closing(apsw.Connection(str(copy))) as connection:
+        is_ours = connection.pragma("application_id") == APPLICATION_ID
+        if is_ours and connection.pragma("user_version") < FORMAT:
+            connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
+            with connection:
+                upgrade(connection, FORMAT)
 
 
 def _put_in_place(new: Path, root: Path) -> None:

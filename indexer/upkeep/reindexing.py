@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,7 +31,7 @@ from indexer.upkeep import lineage
 from indexer.upkeep.scratch import sweep_scratch
 from indexer.upkeep.swap import discard, only_one, point_at
 from models.card import ModelCard
-from models.embedder import Embedder, View
+from models.embedder import Embedder
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
 from models.preprocessing import preprocessing_named
@@ -163,14 +163,14 @@ class _Carrier:
         prepared: list[PreparedItem] = []
         for item, task in begun:
             try:
-                view = self._view(item, task)
+                picture = self._picture(item, task)
             except WorkersLost:
                 raise
             except LookalikeError as error:
                 self._failed[item.row] = f"{item.id}: {error}"
             else:
                 numbers.append(item.row)
-                prepared.append(PreparedItem(item.id, item.attributes, item.content_key, view, item.display))
+                prepared.append(PreparedItem(item.id, item.attributes, item.content_key, picture))
         if not prepared:
             return
         card = self._embedder.card
@@ -181,10 +181,11 @@ class _Carrier:
             rows.insert(connection, records, numbers)
         self.embedded += len(records)
 
-    def _view(self, item: StoredItem, task: Future[Prepared] | None) -> View:
+    def _picture(self, item: StoredItem, task: Future[Prepared] | None) -> Prepared:
+        """Return what a kept picture becomes; it is kept on as it is, not encoded again."""
         if task is not None:
-            return task.result().view
-        return self._embedder.prepare(decode(item.display.data)).without_display()
+            return replace(task.result(), display=item.display)
+        return Prepared.of(self._embedder.prepare(decode(item.display.data)), item.display)
 
 
 def _needs_a_worker(display: DisplayCopy) -> bool:

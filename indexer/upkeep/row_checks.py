@@ -9,17 +9,18 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import row_checksum
+from indexer.database.row_checksums import item_checksum, values_of_item
 from indexer.database.rows import ROW_COLUMNS, check_change
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
 from indexer.upkeep.bit_repair import BitRepair
 from indexer.vectors.faiss_index import Index
+from models.colours.garment_colours import read_colours
 
 ROWS_AT_ONCE = 256
 UNREADABLE = (apsw.Error, UnicodeDecodeError)
 
-_TEXTS = ("id", "label", "attributes", "content", "media_type")
+_TEXTS = ("id", "label", "attributes", "content", "media_type", "colours", "fingerprint")
 # As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
 _SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in ROW_COLUMNS.split(", "))
 _ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
@@ -147,13 +148,14 @@ def _judged(
     if data is None:
         return CheckedRow(row, id_, None, "its picture can't be read")
     for candidate, problem in ((vector, None), (spare, "its vector is damaged")):
-        if candidate is not None and row_checksum((*columns, candidate, data)) == kept_digest:
+        if candidate is not None and item_checksum(columns, candidate, data) == kept_digest:
             return _proven(row, columns, candidate, data, problem, dim, classes)
     if vector is None:
         return CheckedRow(row, id_, None, "its vector can't be read")
-    whole: Any = bit_repair.repaired((*columns, vector, data), kept_digest or b"")
+    whole: Any = bit_repair.repaired(values_of_item(columns, vector, data), kept_digest or b"")
     if whole is not None:
-        *columns, vector, data = whole
+        *known, vector, data = whole
+        columns[: len(known)] = known
         return _proven(row, columns, vector, data, "one of its bits is flipped", dim, classes)
     return CheckedRow(row, id_, None, "it is not what its digest says")
 
@@ -178,6 +180,8 @@ def _proven(
             DisplayCopy(data, media_type, columns[7], columns[8]),
             json.loads(attributes),
             content,
+            None if columns[9] is None else read_colours(bytes(columns[9]).decode()),
+            None if columns[10] is None else bytes(columns[10]),
         )
         check_change(record, dim, classes)
     except ValueError as error:
