@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from search_api.parameters import LOOK, K, Parameter
+from search_api.parameters import LOOK, WEIGHTS, K, Parameter
 from search_api.query import Query
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,8 +39,11 @@ where_option = click.option(
     "conditions",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Only items like that: label=Sneaker, price<=40. Repeated values of a field mean any of them.",
+    help="Only items like that: label=Sneaker, price<=40, colour~navy. Repeated values of a field mean any of them.",
 )
+
+
+weights_option = click.option("--weights", metavar="PART:WEIGHT,...", help=WEIGHTS.description)
 
 
 def option_of(parameter: Parameter) -> Callable[[Command], Command]:
@@ -61,10 +64,15 @@ def query_options(k: Parameter = K) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def with_query(*, k: int, conditions: Sequence[str], look: float | None, **others: Any) -> Any:
-            return command(query=Query(k, where_of(conditions), look), **others)
+        def with_query(
+            *, k: int, conditions: Sequence[str], look: float | None, weights: str | None, **others: Any
+        ) -> Any:
+            from search_api.http.parameters import weights_of_text
 
-        for option in (option_of(LOOK), where_option, option_of(k)):
+            weighed = None if weights is None else weights_of_text(weights)
+            return command(query=Query(k, where_of(conditions), look, weighed), **others)
+
+        for option in (weights_option, option_of(LOOK), where_option, option_of(k)):
             with_query = option(with_query)
         return with_query  # type: ignore[return-value]
 

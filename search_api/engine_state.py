@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidFilter
+from models.colours.garment_colours import GarmentColour, garment_colours
 from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
@@ -76,7 +77,8 @@ class EngineState:
         best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
         probabilities, classes = picture.probabilities.tolist(), self.card.classes
         predictions = [Prediction(classes[at], probabilities[at]) for at in best_first]
-        return self._result(picture.view, picture.vectors, tuple(predictions), query, picture.timings)
+        colours = colours_seen(picture.view)
+        return self._result(picture.view, picture.vectors, tuple(predictions), colours, query, picture.timings)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
         """Answer an item of the catalogue as if it were a picture; the item itself is not among the hits.
@@ -90,7 +92,7 @@ class EngineState:
         decoding = {"decode": (time.perf_counter() - started) * 1000}
         predictions = (Prediction(item.label, item.probability),)
         vectors = self._catalogue.vectors([item_id])
-        return self._result(view, vectors, predictions, _without(item_id, query), decoding)
+        return self._result(view, vectors, predictions, item.colours or (), _without(item_id, query), decoding)
 
     def similar(self, item_id: str, query: Query = ANY) -> Matches:
         """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
@@ -105,7 +107,7 @@ class EngineState:
         from indexer.catalogue.neighbours import Neighbourhoods
 
         assert not query.exclude
-        weights = self._weights(query)
+        weights = self._asked(query)
         return Neighbourhoods(
             self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
         )
@@ -151,6 +153,7 @@ class EngineState:
         view: "View",
         vectors: "Vectors",
         predictions: tuple[Prediction, ...],
+        colours: tuple[GarmentColour, ...],
         query: Query,
         timings: Mapping[str, float],
     ) -> SearchResult:
@@ -161,7 +164,9 @@ class EngineState:
             predictions=predictions,
             familiarity=familiarity,
             hits=hits,
-            look=self._look(query),
+            look=self.look(query),
+            weights=self.weights(query),
+            colours=colours,
             view=view,
             notes=view.notes,
             model=self.card.fingerprint,
@@ -171,7 +176,7 @@ class EngineState:
         )
 
     def _matches(self, vectors: "Vectors", label: str, query: Query) -> Matches:
-        queries = self._weighted(vectors, self._weights(query))
+        queries = self._weighted(vectors, self._asked(query))
         hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
         if queries is not vectors and not np.array_equal(queries, vectors):
@@ -181,7 +186,20 @@ class EngineState:
         matches = [Match(hit.item, hit.score, chance) for hit, chance in zip(hits, confidence, strict=True)]
         return Matches(matches, exact=hits.exact)
 
-    def _weights(self, query: Query) -> Mapping[str, float] | None:
+    def weights(self, query: Query) -> Mapping[str, float] | None:
+        """Return what each part of the vector counts in a query's scores, adding up to 1; None where it has no parts.
+
+        Raises UnknownPart, InvalidWeights, LookNotAvailable.
+        """
+        parts = self.card.parts
+        return full_weights(parts, self._asked(query) or {part.name: part.share for part in parts}) if parts else None
+
+    def look(self, query: Query) -> float | None:
+        """Return the share of the look in a query's scores; None for a model that does not tell it apart."""
+        weights = self.weights(query)
+        return None if weights is None or look_share(self.card.parts) is None else weights[LOOK]
+
+    def _asked(self, query: Query) -> Mapping[str, float] | None:
         if query.look is None:
             return query.weights
         if look_share(self.card.parts) is None:
@@ -190,15 +208,15 @@ class EngineState:
             )
         return weights_of_look(self.card.parts, query.look)
 
-    def _look(self, query: Query) -> float | None:
-        """Return the share of the look in the scores."""
-        standard = look_share(self.card.parts)
-        if query.weights is None or standard is None:
-            return standard if query.look is None else float(query.look)
-        return full_weights(self.card.parts, query.weights)[LOOK]
-
     def _weighted(self, vectors: "Vectors", weights: Mapping[str, float] | None) -> "Vectors":
         return vectors if weights is None else weighted(vectors, self.card.parts, weights)
+
+
+def colours_seen(view: "View") -> tuple[GarmentColour, ...]:
+    """Return the colours of a view's garment; none of a grey one, or of one that nothing was cut out for."""
+    if view.cutout is None and view.pixels.shape[2:] != (4,):
+        return ()
+    return garment_colours(view.pixels if view.cutout is None else view.cutout)
 
 
 def _without(item_id: str, query: Query) -> Query:

@@ -16,7 +16,7 @@ class Parameter:
     """One option: `minimum` and `maximum` bound a number; `example` is how it is written where that is not plain."""
 
     name: str
-    kind: Literal["integer", "number", "boolean", "text", "filter"]
+    kind: Literal["integer", "number", "boolean", "text", "filter", "weights"]
     description: str
     default: int | float | bool | None = None
     minimum: int | float | None = None
@@ -32,7 +32,8 @@ K = Parameter("k", "integer", "How many items.", default=12, minimum=1, maximum=
 WHERE = Parameter(
     "where",
     "filter",
-    'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}.',
+    'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}; "colour~" to colours that are '
+    'seen: "navy", "#1f2a44", a list of such, or {"near": "navy", "within": 15} with a Delta E.',
     example='{"label": "Bag"}',
 )
 LOOK = Parameter(
@@ -42,7 +43,14 @@ LOOK = Parameter(
     minimum=0,
     maximum=1,
 )
-QUERY = (K, WHERE, LOOK)
+WEIGHTS = Parameter(
+    "weights",
+    "weights",
+    "What counts as similar: 0 to 1 for each of the vector's parts by its name (kind, look, colour). Parts not "
+    "named share what is left of 1. Without it, the model's own shares; not together with look.",
+    example='{"kind": 0.5, "colour": 0.5}',
+)
+QUERY = (K, WHERE, LOOK, WEIGHTS)
 """What any search may be asked: the fields of `Query` by their names."""
 
 BOX = Parameter(

@@ -10,6 +10,7 @@ from models.ood_score import is_familiar
 if TYPE_CHECKING:
     from indexer.records import Item
     from models.card import ModelCard
+    from models.colours.garment_colours import GarmentColour
     from models.embedder import View
 
 
@@ -55,6 +56,7 @@ class SearchResult:
     best class; `familiarity` is the share of
     pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
     `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
+    `weights` are those of all parts of the vector, adding up to 1, None where it has none; `colours` the garment's;
     `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint, `generation`
     that of the catalogue's index and `state` the version of the catalogue's state; `timings` are the milliseconds of
     each step: decode, embed, search.
@@ -64,6 +66,8 @@ class SearchResult:
     familiarity: float
     hits: Matches
     look: float | None
+    weights: Mapping[str, float] | None
+    colours: "tuple[GarmentColour, ...]"
     view: "View"
     notes: tuple[str, ...]
     model: str

@@ -35,7 +35,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "teal": ("0f6e72", "1a7f80", "10484e"),
     "turquoise": ("30c5c3", "5fd0d0", "2aa6a8"),
     "light blue": ("a9cbe8", "c3dcf0", "86b6de", "9db4cc"),
-    "blue": ("1f5fbf", "2b6fd0", "3f7ac0", "174a9c", "5b7fa8", "4f6a8c", "1e3fae", "3a5478", "576375", "758196", "8496ab"),
+    "blue": ("1f5fbf", "2b6fd0", "3f7ac0", "174a9c", "5b7fa8", "4f6a8c", "3a5478", "576375", "758196", "8496ab"),
     "navy": ("14213d", "1b2745", "101a30", "22304f", "1c1f4a", "3c4251", "2a3c45"),
     "purple": ("5b2a86", "6d3a96", "7d4fa0", "45215f", "3c2048", "6a4a78"),
     "lavender": ("b9a3d6", "cbbbe3", "9c86bc"),

@@ -1,7 +1,7 @@
 """The JSON shapes of the API's answers."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from models.pictures.webp import encode_webp
 
 if TYPE_CHECKING:
     from indexer.records import Item
+    from models.colours.garment_colours import GarmentColour
     from models.embedder import View
     from search_api.results import EngineInfo, Match, Matches, SearchResult
 
@@ -49,10 +50,11 @@ def search_answer(
         ],
         "view": view_data_uri(result.view),
         "notes": list(result.notes),
+        "colours": colours_answer(result.colours),
         "familiar": result.familiar,
         "familiarity": _share(result.familiarity),
         **hits_answer(result.hits, url),
-        "look": result.look,
+        **weights_answer(result.look, result.weights),
         "model": result.model,
         "generation": result.generation,
         "state": result.state,
@@ -68,6 +70,12 @@ def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:
         "no_good_match": hits.no_good_match,
         "exact": hits.exact,
     }
+
+
+def weights_answer(look: float | None, weights: Mapping[str, float] | None) -> Json:
+    """Return what each part of the vector counts in the scores, and the look of these by itself."""
+    shares = None if weights is None else {name: _share(weight) for name, weight in weights.items()}
+    return {"look": None if look is None else _share(look), "weights": shares}
 
 
 def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:
@@ -86,6 +94,7 @@ def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
         "label": item.label,
         "probability": _share(item.probability),
         "attributes": dict(item.attributes),
+        "colours": colours_answer(item.colours or ()),
         "picture": {
             "url": url(item.id),
             "width": item.picture.width,
@@ -93,6 +102,11 @@ def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
             "media_type": item.picture.media_type,
         },
     }
+
+
+def colours_answer(colours: "Sequence[GarmentColour]") -> list[Json]:
+    """Return a garment's colours."""
+    return [{"name": one.name, "hex": f"#{one.code}", "share": one.share} for one in colours]
 
 
 def counts_answer(counts: Mapping[str, int]) -> list[Json]:

@@ -165,8 +165,8 @@ def similar(item_id: str) -> Response:
         started = time.perf_counter()
         matches = state.similar(item_id, query)
         g.timings = {"search": (time.perf_counter() - started) * 1000}
-        look = current_engine().look_share if query.look is None else query.look
-        return {"item_id": item_id, **answers.hits_answer(matches, picture_urls()), "look": look}
+        weighed = answers.weights_answer(state.look(query), state.weights(query))
+        return {"item_id": item_id, **answers.hits_answer(matches, picture_urls()), **weighed}
 
     return _unless_known(found)
 

@@ -46,7 +46,7 @@ def _object(*, optional: Json | None = None, **properties: Json) -> Json:
 
 def _schema(parameter: Parameter) -> Json:
     """Return the JSON schema of a parameter's value, described."""
-    kind = {"text": "string", "filter": "object"}.get(parameter.kind, parameter.kind)
+    kind = {"text": "string", "filter": "object", "weights": "object"}.get(parameter.kind, parameter.kind)
     bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
     schema: Json = {"type": kind} | {name: value for name, value in bounds.items() if value is not None}
     if parameter.example is not None:
@@ -99,8 +99,8 @@ def _search() -> Json:
     by_item = {"type": "object", "required": ["item_id"], "properties": {"item_id": _TEXT, **of_item}}
     return {
         "summary": "The class of a picture or an item, and the items that look like it",
-        "description": "Exactly one of a picture and an item. k, where, look, cutout and, with a picture, box go into "
-        "the form or the JSON object; with a bare picture they go into the address.",
+        "description": "Exactly one of a picture and an item. k, where, look, weights, cutout and, with a picture, box "
+        "go into the form or the JSON object; with a bare picture they go into the address.",
         "parameters": _in_address(*QUERY, *PICTURE),
         "requestBody": {
             "required": True,
@@ -136,11 +136,22 @@ _SIGNATURE: Json = {
     "generation": {**_WHOLE, "description": "Generation of the catalogue's index"},
     "state": {**_TEXT, "description": "Version of the catalogue's state: another after every write"},
 }
+_COLOURS: Json = {
+    **_array(_object(name=_TEXT, hex=_TEXT, share=_SHARE)),
+    "description": "The dominant colours of the garment, at most three, the largest share first; none where none was "
+    "cut out, as of a grey picture",
+}
+_WEIGHTS_USED: Json = {
+    "type": ["object", "null"],
+    "additionalProperties": _SHARE,
+    "description": "What each part of the vector counts in the scores, adding up to 1; null for a model without parts",
+}
 _ITEM: Json = {
     "id": _TEXT,
     "label": _TEXT,
     "probability": _SHARE,
     "attributes": {"type": "object"},
+    "colours": _COLOURS,
     "picture": _object(url=_TEXT, width=_WHOLE, height=_WHOLE, media_type=_TEXT),
 }
 _HITS: Json = {
@@ -173,6 +184,7 @@ _SCHEMAS: Json = {
         },
         view={**_TEXT, "description": "What the model saw, a PNG as data: URI"},
         notes=_array(_TEXT),
+        colours=_COLOURS,
         familiar={
             "type": "boolean",
             "description": "Whether the picture is like those of the model's classes; 95 % of them count as such",
@@ -183,6 +195,7 @@ _SCHEMAS: Json = {
         },
         **_HITS,
         look=_LOOK_USED,
+        weights=_WEIGHTS_USED,
         **_SIGNATURE,
         took_ms=_NUMBER,
         optional={
@@ -194,7 +207,7 @@ _SCHEMAS: Json = {
         },
     ),
     "Page": _object(items=_array(_ref("Item")), total=_WHOLE, offset=_WHOLE, limit=_WHOLE, **_SIGNATURE),
-    "Similar": _object(item_id=_TEXT, **_HITS, look=_LOOK_USED, **_SIGNATURE),
+    "Similar": _object(item_id=_TEXT, **_HITS, look=_LOOK_USED, weights=_WEIGHTS_USED, **_SIGNATURE),
     "Classes": _object(classes=_array(_object(label=_TEXT, items=_WHOLE)), **_SIGNATURE),
     "Problem": _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT, code=_TEXT, instance=_TEXT),
 }

@@ -14,6 +14,7 @@ from search_api.query import Query
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
+_WEIGHT = re.compile(r"(\w{1,40})\s*[:=]\s*([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 _LONGEST_BOX = 200
 _TRUTHS = {"true": True, "false": False}
 
@@ -44,6 +45,8 @@ def read(fields: Mapping[str, Any], parameter: Parameter) -> Any:
             return _truth(name, value)
         case "filter":
             return _filter(parameter, value)
+        case "weights":
+            return _weights(parameter, value)
         case "text":
             return value
 
@@ -115,6 +118,37 @@ def _filter(parameter: Parameter, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidField(f"{parameter.name} must be an object, like {parameter.example}.")
     return value
+
+
+def _weights(parameter: Parameter, value: Any) -> dict[str, float]:
+    """Read weights: an object, its JSON as text, or text like `kind:0.5,colour:0.5`."""
+    if isinstance(value, str):
+        value = read_object(value.encode(), parameter.name) if value.startswith("{") else weights_of_text(value)
+    if not isinstance(value, dict) or not value:
+        raise InvalidField(f"{parameter.name} must be an object of weights by name, like {parameter.example}.")
+    for name, weight in value.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise InvalidField(f"The weight of {name!r} must be a number, 0 to 1.")
+    return {name: float(weight) for name, weight in value.items()}
+
+
+def weights_of_text(text: str) -> dict[str, float]:
+    """Read weights as they are written in an address or on the command line, `kind:0.5,colour:0.5`.
+
+    An equals sign will do for the colon. Raises InvalidField.
+    """
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        match = _WEIGHT.fullmatch(part.strip())
+        if match is None or match[1] in weights:
+            raise InvalidField(f"{text[:80]!r} are no weights: write each part once, like kind:0.5,colour:0.5.")
+        weights[match[1]] = float(match[2])
+    return weights
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """Return weights as `weights_of_text` reads them."""
+    return ",".join(f"{name}:{weight:g}" for name, weight in weights.items())
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -40,6 +40,7 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     api_errors.LookOutOfRange: (422, "The look is out of range"),
     api_errors.LookNotAvailable: (422, "The model has no look of its own"),
     model_errors.UnknownPart: (422, "The model's vectors have no such part"),
+    model_errors.UnknownColour: (422, "There is no such colour"),
     model_errors.InvalidWeights: (422, "The weights can't be searched with"),
     api_errors.PageOutOfRange: (422, "The page is out of range"),
     api_errors.Busy: (503, "Too many searches at once"),
