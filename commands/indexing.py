@@ -108,7 +108,13 @@ def index(
         return failed or SAMPLE_INSTEAD
     for note in items.notes:
         click.echo(note, err=True)
-    embedder = models.load(bundle_for(catalogue, model))
+    embedder = models.load(bundle_for(catalogue, model, source))
+    if source != "fashion-mnist" and model is None and embedder.card.name == models.PRETRAINED.name:
+        click.echo(
+            f"{catalogue} was made with the model for Fashion-MNIST, which sees no colour. To see it: "
+            f"lookalike reindex --catalogue {catalogue} --model {models.PHOTOGRAPHS}",
+            err=True,
+        )
     if dry_run:
         return _foretell(items, embedder, catalogue, report, choices)
     return _bring_up_to_date(items, embedder, catalogue, report, workers, choices)

@@ -31,7 +31,8 @@ model_option = click.option(
     "--model",
     type=directory,
     metavar="NAME|DIR",
-    help="fashion-mnist, photographs or a bundle's directory (default: what the catalogue was made with).",
+    help="fashion-mnist, photographs or a bundle's directory (default: what the catalogue was made with; for a "
+    "new one photographs, for Fashion-MNIST its own).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 where_option = click.option(

@@ -12,7 +12,7 @@ from indexer.database.store import Store
 from indexer.pipeline import indexing
 from indexer.pipeline.failures import REPORT_FILE, FailureReport
 from indexer.pipeline.run_report import IndexReport, OnFailure
-from indexer.sources.named_sources import open_source
+from indexer.sources.named_sources import FASHION_MNIST, open_source
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
 from indexer.upkeep.page_checksums import note_pages
@@ -34,14 +34,19 @@ class Indexed:
     """JSON Lines, an object for each failure; None when nothing failed."""
 
 
-def bundle_for(catalogue: Path | str, model: Path | str | None = None) -> Path:
+def bundle_for(catalogue: Path | str, model: Path | str | None = None, source: str | None = None) -> Path:
     """Return the directory of the bundle that is asked for, by name or place.
 
-    Where none is, it is the shipped one that a catalogue was made with, else the usual one: it is for who opens the
+    Where none is, it is the shipped one that a catalogue was made with. For a new catalogue it depends on the source:
+    the one for photographs, but for Fashion-MNIST its own. Else it is Fashion-MNIST's: it is for who opens the
     catalogue to say what is wrong with it. Raises BundleDamaged where a shipped bundle is not what its card says.
     """
-    made_with = models.bundle_of(_fingerprint_in(Path(catalogue))) if model is None else None
-    return models.bundle_directory(model) if made_with is None else made_with
+    if model is not None:
+        return models.bundle_directory(model)
+    fingerprint = _fingerprint_in(Path(catalogue))
+    if not fingerprint and source not in (None, FASHION_MNIST):
+        return models.bundle_directory(models.PHOTOGRAPHS)
+    return models.bundle_of(fingerprint) or models.bundle_directory()
 
 
 def _fingerprint_in(directory: Path) -> str:
@@ -68,8 +73,8 @@ def index(
     """Bring the catalogue of a directory up to date with a source, making it where there is none.
 
     `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
-    bundle's directory or a shipped one's name, by default what the catalogue was made with; `data_dir` where
-    Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped
+    bundle's directory or a shipped one's name, by default what
+    `bundle_for` says; `data_dir` where     Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped
     run goes on where it was when it is called again. A picture that fails stops nothing unless `strict`: `report`
     tells of it, by default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the
     source does not have are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a
@@ -83,7 +88,7 @@ def index(
     return index_into(
         Path(catalogue),
         items,
-        models.load(bundle_for(catalogue, model)),
+        models.load(bundle_for(catalogue, model, str(source))),
         progress,
         on_failure,
         report=None if report is None else Path(report),
