@@ -74,8 +74,8 @@ def index(
 
     `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
     bundle's directory or a shipped one's name, by default what
-    `bundle_for` says; `data_dir` where     Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped
-    run goes on where it was when it is called again. A picture that fails stops nothing unless `strict`: `report`
+    `bundle_for` says; `data_dir` where Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is
+    unchanged is passed over, so a stopped run goes on where it was when it is called again. A picture that fails stops nothing unless `strict`: `report`
     tells of it, by default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the
     source does not have are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a
     core), which are spawned: a script calls this below `if __name__ == "__main__"`.
