@@ -73,12 +73,12 @@ def index(
     """Bring the catalogue of a directory up to date with a source, making it where there is none.
 
     `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
-    bundle's directory or a shipped one's name, by default what
-    `bundle_for` says; `data_dir` where Fashion-MNIST lies; `hosts` those of which pictures may be fetched. What is
-    unchanged is passed over, so a stopped run goes on where it was when it is called again. A picture that fails stops nothing unless `strict`: `report`
-    tells of it, by default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the
-    source does not have are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a
-    core), which are spawned: a script calls this below `if __name__ == "__main__"`.
+    bundle's directory or a shipped one's name, by default what `bundle_for` says; `data_dir` where Fashion-MNIST
+    lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped run goes on
+    where it was when it is called again. A picture that fails stops nothing unless `strict`: `report` tells of it, by
+    default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the source does not have
+    are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a core), which are
+    spawned: a script calls this below `if __name__ == "__main__"`.
 
     Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
