@@ -14,7 +14,7 @@ from models.pictures.colour import lab
 NAMES: Mapping[str, tuple[str, ...]] = {
     "black": ("000000", "141414", "1e1e20", "27272a"),
     "charcoal": ("36383c", "44474c"),
-    "grey": ("5c5c5e", "747476", "8c8c8e", "a4a4a6", "bcbcbe"),
+    "grey": ("8c8c8e", "5c5c5e", "747476", "a4a4a6", "bcbcbe"),
     "white": ("ffffff", "f3f3f4", "e4e5e8", "d6d7da"),
     "cream": ("f6efdc", "ece2cb"),
     "beige": ("dfcdb2", "cdb99a", "bda98c"),
