@@ -85,10 +85,13 @@ class Embedder(Protocol):
         """
         ...
 
-    def confidence(self, predicted: NDArray[np.integer], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the chance that hits are of the same true class as their query, float32 (n, k), 0 to 1.
+    def confidence(
+        self, predicted: NDArray[np.integer], cosines: NDArray[np.float32], familiarity: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the chance that hits are of the same kind as their query, float32 (n, k), 0 to 1.
 
         `predicted` is the number of the class that each of n queries is taken for, `cosines` float32 (n, k) those of
-        whole vectors.
+        whole vectors, `familiarity` float32 (n,) that of the queries: a strange one may be of none of the classes, and
+        a class that it is taken for then says little.
         """
         ...

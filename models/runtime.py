@@ -139,9 +139,11 @@ class LiteRTEmbedder:
         """Return the share of known pictures that are as strange as each of n vectors or more, float32 (n,)."""
         return self._known.of(vectors)
 
-    def confidence(self, predicted: NDArray[np.integer], cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the chance of the same class, float32 (n, k), for queries of predicted classes (n,)."""
-        return self._confidence.of(predicted, cosines)
+    def confidence(
+        self, predicted: NDArray[np.integer], cosines: NDArray[np.float32], familiarity: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the chance of the same kind, float32 (n, k), for queries of predicted classes (n,)."""
+        return self._confidence.of(predicted, cosines, familiarity)
 
     def _check_views(self) -> None:
         """Raise ValueError when the card's preprocessing makes no views of the shape that the card says."""

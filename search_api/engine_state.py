@@ -97,7 +97,8 @@ class EngineState:
     def similar(self, item_id: str, query: Query = ANY) -> Matches:
         """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
         label = self.item(item_id).label
-        return self._matches(self._catalogue.vectors([item_id]), label, _without(item_id, query))
+        vectors = self._catalogue.vectors([item_id])
+        return self._matches(vectors, label, self._embedder.familiarity(vectors), _without(item_id, query))
 
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
@@ -158,11 +159,11 @@ class EngineState:
         timings: Mapping[str, float],
     ) -> SearchResult:
         started = time.perf_counter()
-        hits = self._matches(vectors, predictions[0].label, query)
-        familiarity = float(self._embedder.familiarity(vectors)[0])
+        familiarity = self._embedder.familiarity(vectors)
+        hits = self._matches(vectors, predictions[0].label, familiarity, query)
         return SearchResult(
             predictions=predictions,
-            familiarity=familiarity,
+            familiarity=float(familiarity[0]),
             hits=hits,
             look=self.look(query),
             weights=self.weights(query),
@@ -175,14 +176,14 @@ class EngineState:
             timings={**timings, "search": (time.perf_counter() - started) * 1000},
         )
 
-    def _matches(self, vectors: "Vectors", label: str, query: Query) -> Matches:
+    def _matches(self, vectors: "Vectors", label: str, familiarity: NDArray[np.float32], query: Query) -> Matches:
         queries = self._weighted(vectors, self._asked(query))
         hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
         cosines = np.array([hit.score for hit in hits], np.float32)
         if queries is not vectors and not np.array_equal(queries, vectors):
             cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
         predicted = np.array([self.card.classes.index(label)])
-        confidence = self._embedder.confidence(predicted, cosines[np.newaxis])[0].tolist()
+        confidence = self._embedder.confidence(predicted, cosines[np.newaxis], familiarity)[0].tolist()
         matches = [Match(hit.item, hit.score, chance) for hit, chance in zip(hits, confidence, strict=True)]
         return Matches(matches, exact=hits.exact)
 

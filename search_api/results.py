@@ -26,8 +26,9 @@ class Prediction:
 class Match:
     """An item found. `score` is its weighted cosine, -1 to 1.
 
-    `confidence`, 0 to 1, is the chance that the item is truly of the query's class, in a catalogue that has about as
-    many items of each class. It comes from the cosine of the whole vectors, whatever the look.
+    `confidence`, 0 to 1, is the chance that the item is truly of the query's kind, in a catalogue that has about as
+    many items of each class. It comes from the cosine of the whole vectors, whatever the weights; for a picture that is
+    hardly familiar, not from the class that it is taken for.
     """
 
     item: "Item"

@@ -94,7 +94,7 @@ def test_confidence_is_what_the_model_says_of_class_and_cosine(
     result = engine.search(plain, Query(k=50))
     predicted = CLASSES.index(result.predictions[0].label)
     scores = np.array([[match.score for match in result.hits]], np.float32)
-    expected = embedder.confidence(np.array([predicted]), scores)[0]
+    expected = embedder.confidence(np.array([predicted]), scores, np.ones(1, np.float32))[0]
     np.testing.assert_allclose([match.confidence for match in result.hits], expected, atol=1e-5)
     assert result.hits[0].confidence > result.hits[-1].confidence or result.hits[-1].confidence > 0.9
     assert not result.hits.no_good_match

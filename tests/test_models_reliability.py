@@ -268,5 +268,6 @@ def test_confidence_in_hits_comes_true_on_test_images(
     assert figures["hit_confidence_error"] <= 0.03
     assert sum(one.items for one in found.hits) == 100_000
     assert figures["unfamiliar_none"] == pytest.approx(0.5)
-    confidence = embedder.confidence(np.arange(len(CLASSES)), np.ones((len(CLASSES), 1), np.float32))
+    every = np.arange(len(CLASSES))
+    confidence = embedder.confidence(every, np.ones((len(CLASSES), 1), np.float32), np.ones(len(CLASSES), np.float32))
     assert confidence.min() > 0.6

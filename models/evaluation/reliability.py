@@ -61,7 +61,7 @@ def measure_reliability(
     """Measure on n test images, given their vectors, probabilities, labels and rankings, and on OOD views by kind."""
     nearest = rankings.nearest
     cosines = np.einsum("nkd,nd->nk", vectors[nearest], vectors)
-    confidence = embedder.confidence(probabilities.argmax(axis=1), cosines)
+    confidence = embedder.confidence(probabilities.argmax(axis=1), cosines, embedder.familiarity(vectors))
     return Reliability(
         known=embedder.known.distance(vectors),
         ood_distances={kind: embedder.known.distance(embedder.embed(views)[0]) for kind, views in ood_views.items()},

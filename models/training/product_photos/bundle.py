@@ -38,7 +38,7 @@ from models.embedder import as_views
 from models.errors import BundleDamaged
 from models.evaluation.photo_metrics import evaluate_photographs
 from models.files import written_whole
-from models.match_confidence import MatchConfidence
+from models.match_confidence import MatchConfidence, Strangers
 from models.native_output import silenced
 from models.ood_score import OodScore
 from models.preprocessing import PRODUCT_PHOTO
@@ -240,7 +240,10 @@ def _fit_answers(seen: Sequence[Seen], heads: Heads, bundle: Path) -> None:
     ).save(bundle / OOD_SCORE_FILE)
     chosen = photographs.right.any(axis=1)
     predicted = probabilities_of(photographs.features, heads)[chosen].argmax(axis=1)
-    MatchConfidence.fit(vectors[0][chosen], labels[0][chosen], predicted, len(CLASSES)).save(bundle / CONFIDENCE_FILE)
+    strangers = Strangers.among(vectors[0], kinds, np.flatnonzero(~chosen & photographs.held_out))
+    MatchConfidence.fit(vectors[0][chosen], labels[0][chosen], predicted, len(CLASSES), strangers).save(
+        bundle / CONFIDENCE_FILE
+    )
 
 
 def _labels(seen: Seen, heads: Heads) -> NDArray[np.int64]:
