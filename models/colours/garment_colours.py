@@ -17,9 +17,9 @@ LEAST_SHARE = 0.08
 LEVELS = 32
 """Steps of each channel of sRGB to which a colour is rounded: half of one is hardly seen (Delta E about 1)."""
 
-_MOST_PIXELS = 3000
+_MOST_PIXELS = 2000
 _CLUSTERS = 6
-_ROUNDS = 8
+_ROUNDS = 6
 _LIGHTNESS = 0.5
 """What a difference in lightness counts beside one in hue: folds and shadows are no colours of their own."""
 _DIFFERS = 3.0

@@ -11,6 +11,8 @@ _EVEN = 12
 
 _NEARLY_ALL = 0.97
 
+_LINES_AT_ONCE = 16
+
 _STEP = 0.6
 """Share of the line behind a bar that must have another colour, and of each of its ends half as much."""
 
@@ -45,8 +47,13 @@ def _even_ends(lines: NDArray[np.uint8]) -> slice:
 def _even(lines: NDArray[np.uint8]) -> int:
     """Return how many lines from the first on are of its colour: 0 where the first is uneven."""
     head = lines[: int(MOST_CUT * len(lines)) + 1]
-    uneven = np.flatnonzero(_alike(head, np.median(head[0], axis=0)).mean(axis=1) < _NEARLY_ALL)
-    return int(uneven[0]) if len(uneven) else 0
+    colour = np.median(head[0], axis=0)
+    for start in range(0, len(head), _LINES_AT_ONCE):  # most pictures end it in the first block
+        block = head[start : start + _LINES_AT_ONCE]
+        uneven = np.flatnonzero(_alike(block, colour).mean(axis=1) < _NEARLY_ALL)
+        if len(uneven):
+            return start + int(uneven[0])
+    return 0
 
 
 def _are_bars(lines: NDArray[np.uint8], kept: slice) -> bool:
@@ -65,4 +72,9 @@ def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:
 
 
 def _alike(pixels: NDArray[np.uint8], colour: NDArray[np.floating]) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(pixels.astype(np.int16) - colour).max(axis=-1) <= _EVEN)
+    low = np.clip(np.ceil(colour - _EVEN), 0, 255).astype(np.uint8)
+    high = np.clip(np.floor(colour + _EVEN), 0, 255).astype(np.uint8)
+    within = [
+        (pixels[..., channel] >= low[channel]) & (pixels[..., channel] <= high[channel]) for channel in range(len(low))
+    ]
+    return np.asarray(np.logical_and.reduce(within))

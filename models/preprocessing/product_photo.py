@@ -57,7 +57,8 @@ def photo_view(picture: Picture, box: Box | None = None) -> View:
     shown, mask = _not_too_long(shown, mask)
     view = np.dstack([_resized(shown, Image.Resampling.BICUBIC), _resized(mask, Image.Resampling.BOX)])
     coarser = max(1, max(shown.shape) // SHOWN_SIDE)
-    return View(view, notes, np.dstack([shown, mask])[::coarser, ::coarser])
+    small = slice(None, None, coarser)
+    return View(view, notes, np.dstack([shown[small, small], mask[small, small]]))
 
 
 def _not_too_long(pixels: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
