@@ -105,7 +105,7 @@ def run(say: Say, quick: bool, photos: Path | None = None) -> Section:
         notes=(
             f"{photographs / against_loop.ours.value:,.0f} photographs a second, "
             f"{photographs / against_tutorial.ours.value:,.0f} in colour.",
-            "The tutorials' loop decodes, resizes to 224 x 224, and asks Keras's EfficientNet-Lite0, one after another; it "
+            "The tutorials' loop decodes, resizes to 224 x 224, and asks Keras's EfficientNet-Lite0, one by one; it "
             "finds no garment, keeps no picture and writes nothing.",
             "The photographs have a few hundred pixels a side, where full decoding is no detour: so the second line is "
             "of the same ones enlarged to what a phone takes.",
