@@ -1,7 +1,8 @@
 """Visual search for fashion catalogues: the one name that a user's code needs.
 
-`index` fills a catalogue from a folder, a table or a name; `load` gives the model; `Catalogue.open` a catalogue; and
-`Engine` answers a `Query` with both. Each is imported when it is first named, so that `import lookalike` costs nothing.
+`index` fills a catalogue from a folder, a table or a name, and `open_engine` opens it, with the model that it was made
+with, to answer a `Query`. To compose it oneself, `load` gives a model, `Catalogue.open` a catalogue, and `Engine` is
+over both. Each is imported when it is first named, so that `import lookalike` costs nothing.
 """
 
 from importlib import import_module
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from commands.command_line import main
+    from commands.composition import open_engine
     from indexer.catalogue.local import LocalCatalogue as Catalogue
     from indexer.directory import index
     from models import load
     from search_api.engine import Engine
     from search_api.query import Query
 
-__all__ = ["Catalogue", "Engine", "Query", "index", "load", "main"]
+__all__ = ["Catalogue", "Engine", "Query", "index", "load", "main", "open_engine"]
 
 _HOMES = {
     "Catalogue": ("indexer.catalogue.local", "LocalCatalogue"),
@@ -24,6 +26,7 @@ _HOMES = {
     "index": ("indexer.directory", "index"),
     "load": ("models", "load"),
     "main": ("commands.command_line", "main"),
+    "open_engine": ("commands.composition", "open_engine"),
 }
 """The module of each name, and what it is called there."""
 

@@ -9,8 +9,12 @@ if TYPE_CHECKING:
     from search_api.engine import Engine
 
 
-def open_engine(catalogue: Path, model: Path | None) -> "Engine":
-    """Compose the product: an embedder, the catalogue made with it, and the engine over both."""
+def open_engine(catalogue: Path | str, model: Path | str | None = None) -> "Engine":
+    """Compose the product: an embedder, the catalogue made with it, and the engine over both. Close it when done.
+
+    `model` is a shipped model's name or a bundle's directory, by default what the catalogue was made with. Raises what
+    `models.load` and `LocalCatalogue.open` do.
+    """
     import models
     from indexer.catalogue.local import LocalCatalogue
     from indexer.directory import bundle_for

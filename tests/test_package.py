@@ -126,7 +126,7 @@ def test_one_name_is_all_that_a_users_code_needs(bin_directory: Path, tmp_path: 
         Image.fromarray(255 - test_split.images[number]).save(tmp_path / "photos" / f"{number}.png")
     (tmp_path / "photos" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     code = """
-import json, pathlib, sys
+import contextlib, json, pathlib, sys
 import lookalike
 
 if __name__ == "__main__":
@@ -134,9 +134,7 @@ if __name__ == "__main__":
     failed = []
     done = lookalike.index("photos", "catalogue", workers=1, on_failure=failed.append)
     again = lookalike.index(pathlib.Path("photos"), pathlib.Path("catalogue"))
-    embedder = lookalike.load()
-    with lookalike.Catalogue.open("catalogue", embedder.card.fingerprint) as catalogue:
-        engine = lookalike.Engine(embedder, catalogue)
+    with contextlib.closing(lookalike.open_engine("catalogue")) as engine:
         result = engine.search(pathlib.Path("photos/1.png").read_bytes(), lookalike.Query(k=1))
         print(json.dumps({
             "light": light,
@@ -158,7 +156,7 @@ if __name__ == "__main__":
         "told": "catalogue/failures.jsonl",
         "again": [0, 3, 1],
         "first": "1.png",
-        "names": ["Catalogue", "Engine", "Query", "index", "load", "main"],
+        "names": ["Catalogue", "Engine", "Query", "index", "load", "main", "open_engine"],
     }
 
 

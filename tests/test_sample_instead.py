@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from commands.composition import open_engine
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.fashion_mnist import FashionMNIST
@@ -51,9 +53,7 @@ def nowhere(tmp_path: Path) -> Path:
     return tmp_path / "file" / "data"
 
 
-def test_without_files_and_network_the_sample_is_indexed_and_the_page_says_so(
-    run: Run, tmp_path: Path, embedder: LiteRTEmbedder
-) -> None:
+def test_without_files_and_network_the_sample_is_indexed_and_the_page_says_so(run: Run, tmp_path: Path) -> None:
     done = run("fashion-mnist", "--or-sample", "shop")
     assert done.returncode == 4
     assert done.stdout == "shop: 260 added, 0 updated, 0 unchanged, 0 failed, 260 items.\n"
@@ -63,8 +63,8 @@ def test_without_files_and_network_the_sample_is_indexed_and_the_page_says_so(
     assert "LOOKALIKE_DATA_DIR" in told
     assert not (tmp_path / "catalogues").exists()
 
-    with LocalCatalogue.open(tmp_path / "shop", embedder.card.fingerprint) as catalogue:
-        client = create_app(lambda: Engine(embedder, catalogue)).test_client()
+    with closing(open_engine(tmp_path / "shop")) as engine:
+        client = create_app(lambda: engine).test_client()
         assert SAID_ON_THE_PAGE in client.get("/").get_data(as_text=True)
         page = client.get("/items/sample-013").get_data(as_text=True)
         assert "Drawn by" in page
