@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
+from commands import duplicates, exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
 
 
 class _Commands(click.Group):
@@ -42,6 +42,7 @@ for command in (
     reindexing.reindex,
     items.items,
     exporting.export_similar,
+    duplicates.duplicates,
     searching.search,
     searching.similar,
     serving.serve,

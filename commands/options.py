@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from search_api.parameters import LOOK, WEIGHTS, K, Parameter
+from search_api.parameters import COLLAPSE, LOOK, WEIGHTS, K, Parameter
 from search_api.query import Query
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,6 +44,7 @@ where_option = click.option(
 )
 
 
+collapse_option = click.option("--collapse", type=click.Choice(COLLAPSE.choices), help=COLLAPSE.description)
 weights_option = click.option("--weights", metavar="PART:WEIGHT,...", help=WEIGHTS.description)
 
 
@@ -66,14 +67,26 @@ def query_options(k: Parameter = K) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_query(
-            *, k: int, conditions: Sequence[str], look: float | None, weights: str | None, **others: Any
+            *,
+            k: int,
+            conditions: Sequence[str],
+            look: float | None,
+            weights: str | None,
+            collapse: str | None = None,
+            **others: Any,
         ) -> Any:
             from search_api.http.parameters import weights_of_text
 
             weighed = None if weights is None else weights_of_text(weights)
-            return command(query=Query(k, where_of(conditions), look, weighed), **others)
+            return command(query=Query(k, where_of(conditions), look, weighed, collapse=collapse), **others)
 
-        for option in (weights_option, option_of(LOOK), where_option, option_of(k)):
+        for option in (
+            *([collapse_option] if k is K else []),
+            weights_option,
+            option_of(LOOK),
+            where_option,
+            option_of(k),
+        ):
             with_query = option(with_query)
         return with_query  # type: ignore[return-value]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.embedder import Embedder, View
 from models.pictures.decoding import decode
 from models.vector_parts import look_share
+from search_api.collapsing import NEAREST, duplicates
 from search_api.engine_state import EmbeddedPicture, EngineState, Reading
 from search_api.errors import Busy
 from search_api.parameters import LIMIT, MAX_WAIT
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from indexer.records import DisplayCopy, Item, Page, Where
     from models.card import ModelCard
     from models.pictures.boxes import Box
+    from models.progress import Progress
     from search_api.results import EngineInfo, Matches, SearchResult
 
 
@@ -119,6 +121,18 @@ class Engine:
         """Ask the latest state: see `EngineState.neighbours`."""
         with self.reading() as state:
             return state.neighbours(query)
+
+    def duplicates(self, progress: "Progress" = lambda done, total: None) -> tuple[list[tuple[str, ...]], int]:
+        """Return the ids of items whose pictures are copies of each other, in groups of two and more, all in order.
+
+        Each item is compared with the nearest of the latest state. Items without a fingerprint, which an earlier
+        version has indexed, are passed over, and how many these are is returned as well. `progress(done, total)` counts
+        items.
+        """
+        with self.reading() as state:
+            neighbours, fingerprints = state.neighbours(Query(NEAREST)), state.fingerprints()
+        unknown = sum(one is None for one in fingerprints.values())
+        return duplicates(neighbours, fingerprints, progress), unknown
 
     def item(self, item_id: str) -> "Item":
         """Ask the latest state: see `EngineState.item`."""

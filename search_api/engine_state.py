@@ -14,6 +14,7 @@ from models.colours.garment_colours import GarmentColour, garment_colours
 from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
+from search_api.collapsing import COPIES_AT_ONCE, MOST_SEEN, collapsed
 from search_api.errors import LookNotAvailable, PageOutOfRange
 from search_api.parameters import LIMIT, OFFSET
 from search_api.query import ANY, Query
@@ -22,10 +23,13 @@ from search_api.results import EngineInfo, Match, Matches, Prediction, SearchRes
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
     from indexer.catalogue.neighbours import Neighbourhoods
-    from indexer.records import DisplayCopy, Item, Page, Where
+    from indexer.records import DisplayCopy, Hits, Item, Page, Where
     from models.arrays import Vectors
     from models.card import ModelCard
     from models.embedder import Embedder, View
+
+
+_ITEMS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,15 +107,24 @@ class EngineState:
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
 
-        It may be asked for after the state has been given back. `exclude` must be empty.
+        It may be asked for after the state has been given back. `exclude` and `collapse` must be empty.
         """
         from indexer.catalogue.neighbours import Neighbourhoods
 
         assert not query.exclude
+        assert query.collapse is None
         weights = self._asked(query)
         return Neighbourhoods(
             self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
         )
+
+    def fingerprints(self) -> Mapping[str, bytes | None]:
+        """Return the fingerprint of each item's picture by id; None for items of which none was taken."""
+        ids = self._catalogue.ids()
+        found: dict[str, bytes | None] = {}
+        for start in range(0, len(ids), _ITEMS_AT_ONCE):
+            found |= {item.id: item.fingerprint for item in self._catalogue.get(ids[start : start + _ITEMS_AT_ONCE])}
+        return found
 
     def item(self, item_id: str) -> "Item":
         """Return one item. Raises UnknownItem."""
@@ -178,14 +191,29 @@ class EngineState:
 
     def _matches(self, vectors: "Vectors", label: str, familiarity: NDArray[np.float32], query: Query) -> Matches:
         queries = self._weighted(vectors, self._asked(query))
-        hits = self._catalogue.search(queries, query.k, query.where, query.exclude)[0]
+        hits, copies = self._found(queries, query)
         cosines = np.array([hit.score for hit in hits], np.float32)
         if queries is not vectors and not np.array_equal(queries, vectors):
             cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
         predicted = np.array([self.card.classes.index(label)])
         confidence = self._embedder.confidence(predicted, cosines[np.newaxis], familiarity)[0].tolist()
-        matches = [Match(hit.item, hit.score, chance) for hit, chance in zip(hits, confidence, strict=True)]
+        matches = [
+            Match(hit.item, hit.score, chance, copies.get(hit.item.id, ()) if query.collapse else None)
+            for hit, chance in zip(hits, confidence, strict=True)
+        ]
         return Matches(matches, exact=hits.exact)
+
+    def _found(self, queries: "Vectors", query: Query) -> "tuple[Hits, Mapping[str, tuple[str, ...]]]":
+        """Return the hits of a query, and the ids of the copies that were left out, by that of the hit kept."""
+        if query.collapse is None:
+            return self._catalogue.search(queries, query.k, query.where, query.exclude)[0], {}
+        wanted = query.k
+        while True:
+            wanted = min(wanted + COPIES_AT_ONCE, MOST_SEEN)
+            hits = self._catalogue.search(queries, wanted, query.where, query.exclude)[0]
+            kept, copies = collapsed(hits, query.k)
+            if len(kept) == query.k or len(hits) < wanted or wanted == MOST_SEEN:
+                return kept, copies
 
     def weights(self, query: Query) -> Mapping[str, float] | None:
         """Return what each part of the vector counts in a query's scores, adding up to 1; None where it has no parts.

@@ -13,15 +13,18 @@ MAX_WAIT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One option: `minimum` and `maximum` bound a number; `example` is how it is written where that is not plain."""
+    """One option: `minimum` and `maximum` bound a number; `example` is how it is written where that is not plain;
+    `choices` are all that a choice may be.
+    """
 
     name: str
-    kind: Literal["integer", "number", "boolean", "text", "filter", "weights"]
+    kind: Literal["integer", "number", "boolean", "text", "filter", "weights", "choice"]
     description: str
     default: int | float | bool | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     example: str | None = None
+    choices: tuple[str, ...] = ()
 
     def allows(self, value: float) -> bool:
         """Whether a number lies within the bounds; NaN does not."""
@@ -50,7 +53,14 @@ WEIGHTS = Parameter(
     "named share what is left of 1. Without it, the model's own shares; not together with look.",
     example='{"kind": 0.5, "colour": 0.5}',
 )
-QUERY = (K, WHERE, LOOK, WEIGHTS)
+COLLAPSE = Parameter(
+    "collapse",
+    "choice",
+    "duplicates: hits whose pictures are copies of a better hit's are left out and named by it in copies, and others "
+    "take their places.",
+    choices=("duplicates",),
+)
+QUERY = (K, WHERE, LOOK, WEIGHTS, COLLAPSE)
 """What any search may be asked: the fields of `Query` by their names."""
 
 BOX = Parameter(

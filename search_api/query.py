@@ -21,6 +21,8 @@ class Query:
     `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a hit's score is then `(1 - look) * cosine
     of the kind + look * cosine of the look`, so 0 asks for the same kind of thing, 1 for the same look. With neither,
     the model's own weights count. Items whose ids are in `exclude` are not found.
+    With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
+    place.
 
     Raises KOutOfRange, LookOutOfRange, and InvalidWeights where there are both weights and a look.
     """
@@ -30,6 +32,7 @@ class Query:
     look: float | None = None
     weights: Mapping[str, float] | None = None
     exclude: tuple[str, ...] = ()
+    collapse: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are out of range."""

@@ -28,12 +28,14 @@ class Match:
 
     `confidence`, 0 to 1, is the chance that the item is truly of the query's kind, in a catalogue that has about as
     many items of each class. It comes from the cosine of the whole vectors, whatever the weights; for a picture that is
-    hardly familiar, not from the class that it is taken for.
+    hardly familiar, not from the class that it is taken for. `copies` are the ids of hits whose pictures are copies of
+    this one's, where they were collapsed; else None.
     """
 
     item: "Item"
     score: float
     confidence: float
+    copies: tuple[str, ...] | None = None
 
 
 class Matches(list[Match]):

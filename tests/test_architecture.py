@@ -18,7 +18,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "models": (
         "errors arrays progress files allocator native_output npz calibration augmentations",
         "pictures",
-        "colours",
+        "colours fingerprints",
         "vector_parts match_confidence ood_score",
         "card",
         "embedder datasets",
@@ -42,7 +42,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "search_api": (
         "__init__ errors parameters results",
-        "query",
+        "collapsing query",
         "engine_state",
         "engine",
         "http",

@@ -34,6 +34,7 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
             attributes=item.attributes,
             content_key=item.content_key,
             colours=item.picture.colours,
+            fingerprint=item.picture.fingerprint,
         )
         for item, vector, row, best in zip(
             items, vectors, probabilities, probabilities.argmax(axis=1).tolist(), strict=True

@@ -146,7 +146,7 @@ def _begun(plan: Plan | Failure, embedder: Embedder, pool: Workers, fetching: Fe
     if isinstance(picture, WebPicture):
         return plan, fetching.begin(plan)
     if isinstance(picture, Picture):
-        return plan, Prepared.of(embedder.prepare(picture), display_copy(picture))
+        return plan, Prepared.of(picture, embedder.prepare(picture), display_copy(picture))
     # Bytes that were read go with the task alone, so that no more are held than the workers have room for.
     return replace(plan, read=None), pool.begin(plan.read or picture)
 

@@ -21,7 +21,8 @@ from models.allocator import keep_freed_memory
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.embedder import View
 from models.errors import LookalikeError
-from models.pictures.decoding import decode
+from models.fingerprints.copies import fingerprint_of
+from models.pictures.decoding import Picture, decode
 from models.preprocessing import Preprocessing
 
 
@@ -29,18 +30,20 @@ from models.preprocessing import Preprocessing
 class Prepared:
     """A picture ready to be embedded: its view, its display copy, and the checksum of the bytes that they are of.
 
-    `colours` are those of the garment, as they are kept.
+    `colours` are those of the garment, `fingerprint` tells copies of the picture, both as they are kept.
     """
 
     view: View
     display: DisplayCopy
     checksum: str
     colours: tuple[GarmentColour, ...]
+    fingerprint: bytes
 
     @classmethod
-    def of(cls, view: View, display: DisplayCopy, checksum: str = "") -> "Prepared":
+    def of(cls, picture: Picture, view: View, display: DisplayCopy, checksum: str = "") -> "Prepared":
         """Return what is kept of a picture beside its vector, once its view is made."""
-        return cls(view.without_display(), display, checksum, garment_colours(view.cutout))
+        colours = garment_colours(view.cutout)
+        return cls(view.without_display(), display, checksum, colours, fingerprint_of(picture))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +86,7 @@ def prepare(picture: EncodedPicture, preprocessing: Preprocessing, seconds: floa
         checksum = picture.checksum if isinstance(picture, ReadPicture) else picture_checksum(data)
         with _alarm_after(seconds):
             decoded = decode(data)
-            return Prepared.of(preprocessing.prepare(decoded, None), display_copy(decoded), checksum)
+            return Prepared.of(decoded, preprocessing.prepare(decoded, None), display_copy(decoded), checksum)
     except LookalikeError:
         raise
     except Exception as error:

@@ -185,7 +185,8 @@ class _Carrier:
         """Return what a kept picture becomes; it is kept on as it is, not encoded again."""
         if task is not None:
             return replace(task.result(), display=item.display)
-        return Prepared.of(self._embedder.prepare(decode(item.display.data)), item.display)
+        picture = decode(item.display.data)
+        return Prepared.of(picture, self._embedder.prepare(picture), item.display)
 
 
 def _needs_a_worker(display: DisplayCopy) -> bool:

@@ -84,6 +84,7 @@ def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:
         "item": item_answer(hit.item, url),
         "score": _share(hit.score),
         "confidence": _share(hit.confidence),
+        **({} if hit.copies is None else {"copies": list(hit.copies)}),
     }
 
 

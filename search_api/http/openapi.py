@@ -46,11 +46,15 @@ def _object(*, optional: Json | None = None, **properties: Json) -> Json:
 
 def _schema(parameter: Parameter) -> Json:
     """Return the JSON schema of a parameter's value, described."""
-    kind = {"text": "string", "filter": "object", "weights": "object"}.get(parameter.kind, parameter.kind)
+    kind = {"text": "string", "choice": "string", "filter": "object", "weights": "object"}.get(
+        parameter.kind, parameter.kind
+    )
     bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
     schema: Json = {"type": kind} | {name: value for name, value in bounds.items() if value is not None}
     if parameter.example is not None:
         schema["examples"] = [json.loads(parameter.example) if kind == "object" else parameter.example]
+    if parameter.choices:
+        schema["enum"] = list(parameter.choices)
     return schema | {"description": parameter.description}
 
 
@@ -99,8 +103,8 @@ def _search() -> Json:
     by_item = {"type": "object", "required": ["item_id"], "properties": {"item_id": _TEXT, **of_item}}
     return {
         "summary": "The class of a picture or an item, and the items that look like it",
-        "description": "Exactly one of a picture and an item. k, where, look, weights, cutout and, with a picture, box "
-        "go into the form or the JSON object; with a bare picture they go into the address.",
+        "description": "Exactly one of a picture and an item. k, where, look, weights, collapse, cutout and, with a "
+        "picture, box go into the form or the JSON object; with a bare picture they go into the address.",
         "parameters": _in_address(*QUERY, *PICTURE),
         "requestBody": {
             "required": True,
@@ -170,7 +174,13 @@ _SCHEMAS: Json = {
         score={**_NUMBER, "description": "Weighted cosine, -1 to 1"},
         confidence={
             **_SHARE,
-            "description": "The chance that the item is of the query's class, as counted on held-out pictures",
+            "description": "The chance that the item is of the query's kind, as counted on held-out pictures",
+        },
+        optional={
+            "copies": {
+                **_array(_TEXT),
+                "description": "Only where hits are collapsed: the ids of those whose pictures are copies of it",
+            }
         },
     ),
     "Prediction": _object(label=_TEXT, probability=_SHARE),

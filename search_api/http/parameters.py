@@ -47,6 +47,10 @@ def read(fields: Mapping[str, Any], parameter: Parameter) -> Any:
             return _filter(parameter, value)
         case "weights":
             return _weights(parameter, value)
+        case "choice":
+            if value not in parameter.choices:
+                raise InvalidField(f"{name} must be {' or '.join(parameter.choices)}.")
+            return value
         case "text":
             return value
 

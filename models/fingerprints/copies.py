@@ -1,0 +1,155 @@
+"""Fingerprints of pictures, and which of them are of copies of one picture.
+
+A copy is the same photograph saved again, smaller, cropped, framed, turned a little, mirrored, under a banner, in other
+light or in more colour. A colour variant is not: another light moves all colours alike, a dye those of the garment.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.fingerprints.alignment import GRID, Alignment, Floats, aligned
+from models.pictures.bars import without_bars
+from models.pictures.colour import lab
+from models.pictures.decoding import Picture
+
+VERSION = 1
+SIZE = 2 + GRID * GRID * 3
+"""Bytes of a fingerprint: its version, the aspect ratio, and the colours of 16 by 16 cells."""
+
+_ASPECT_STEP = 16.0  # of an octave
+_ASPECT_ZERO = 128
+
+_BLOCKS = 4
+"""Blocks of a side, over which differences are averaged: a dye differs over a region, a wrong alignment at edges."""
+_LEAST_BLOCK = 0.25
+
+_DARK, _BRIGHT = 12.0, 246.0
+_GAIN, _CAST = (0.72, 1.38), (0.84, 1.19)
+"""By what light may multiply all channels, and each of them beside the others."""
+_SATURATION, _ITS_GAIN = (0.6, 1.7), (0.9, 1.11)
+_LEAST_CELLS = 6
+_LIGHTNESS_LEFT = 4.0
+
+_WEIGHTS = (4.76, -10.33, 1.4, -4.14, -2.54, -2.92, -0.42)
+_BIAS = 10.78
+_THRESHOLD = 0.38
+"""A logistic regression on what alignment and colours leave, fitted to copies, variants and others of photographs and
+of a shop's products; the threshold lets through about one colour variant in a hundred."""
+
+
+def fingerprint_of(picture: Picture) -> bytes:
+    """Return the fingerprint of a picture, bars cut off: SIZE bytes."""
+    pixels = picture.pixels if picture.pixels.ndim == 3 else np.repeat(picture.pixels[:, :, None], 3, axis=2)
+    shown = pixels[without_bars(pixels)]
+    cells = np.asarray(Image.fromarray(shown).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=3.0))
+    octaves = math.log2(shown.shape[1] / shown.shape[0])
+    return bytes((VERSION, int(np.clip(round(octaves * _ASPECT_STEP) + _ASPECT_ZERO, 0, 255)))) + cells.tobytes()
+
+
+def are_copies(fingerprint: bytes, others: Sequence[bytes]) -> list[bool]:
+    """Return which of others are of copies of the picture that a fingerprint is of; none of another version is."""
+    comparable = [n for n, other in enumerate(others) if fingerprint[:1] == other[:1] == bytes((VERSION,))]
+    found = [False] * len(others)
+    for n, evidence in zip(comparable, copy_evidence(fingerprint, [others[n] for n in comparable]), strict=True):
+        found[n] = evidence > _THRESHOLD
+    return found
+
+
+def copy_evidence(fingerprint: bytes, others: Sequence[bytes]) -> list[float]:
+    """Return how much speaks for each of others being of a copy: the logarithm of the odds, about.
+
+    All are of this version.
+    """
+    if not others:
+        return []
+    evidence: list[float] = (copy_features(fingerprint, others) @ np.array(_WEIGHTS) + _BIAS).tolist()
+    return evidence
+
+
+def copy_features(fingerprint: bytes, others: Sequence[bytes]) -> NDArray[np.float64]:
+    """Return what the decision is made on, (n, 7): how lightness fits, and what of colours light can't explain."""
+    own, cells = _cells(fingerprint), [_cells(other) for other in others]
+    octaves = (fingerprint[1] - _ASPECT_ZERO) / _ASPECT_STEP
+    candidates = np.stack([_lightness(one) for one in cells])
+    ways = aligned(_lightness(own), 2**octaves, candidates)
+    return np.array([_features(own, one, way) for one, way in zip(cells, ways, strict=True)])
+
+
+def groups_of(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """Return what hangs together by pairs of numbers: groups of two and more, each and all of them in order."""
+    leads_to: dict[int, int] = {}
+
+    def head(number: int) -> int:
+        while (upper := leads_to.setdefault(number, number)) != number:
+            leads_to[number] = leads_to[upper]
+            number = leads_to[number]
+        return number
+
+    for one, other in pairs:
+        first, second = sorted((head(one), head(other)))
+        leads_to[second] = first
+    groups: dict[int, list[int]] = {}
+    for number in sorted(leads_to):
+        groups.setdefault(head(number), []).append(number)
+    return [tuple(group) for _, group in sorted(groups.items()) if len(group) > 1]
+
+
+def _cells(fingerprint: bytes) -> Floats:
+    """Return the colours of a fingerprint's cells, float32 (256, 3), sRGB 0 to 255."""
+    return np.frombuffer(fingerprint, np.uint8, offset=2).reshape(-1, 3).astype(np.float32)
+
+
+def _lightness(cells: Floats) -> Floats:
+    lightness: Floats = lab(cells.astype(np.uint8))[:, 0] * np.float32(2.55)
+    return lightness
+
+
+def _features(own: Floats, other: Floats, way: Alignment) -> list[float]:
+    moved = way.cells @ own
+    told = [_left(predicted, other, way.weights) for predicted in _explained(moved, other, way.weights)]
+    best = min(told, key=lambda left: left[1])
+    return [math.acos(min(1.0, max(-1.0, way.correlation))), way.misfit, *np.log1p(best)]
+
+
+def _explained(moved: Floats, other: Floats, weights: Floats) -> list[Floats]:
+    """Return what a picture's cells become where light explains the other's, and where more or less colour does."""
+    counted = (weights > 0)[:, None] & (np.minimum(moved, other) > _DARK) & (np.maximum(moved, other) < _BRIGHT)
+    ratios = np.where(counted, np.log(np.maximum(other, 1) / np.maximum(moved, 1)), np.nan)
+    logs = np.array(
+        [np.median(r[c]) if c.sum() >= _LEAST_CELLS else 0.0 for r, c in zip(ratios.T, counted.T, strict=True)]
+    )
+    gain, casts = np.clip(np.exp(logs.mean()), *_GAIN), np.clip(np.exp(logs - logs.mean()), *_CAST)
+    in_light = np.clip(moved * (gain * casts).astype(np.float32), 0, 255)
+    luma = moved @ np.array([0.299, 0.587, 0.114], np.float32)
+    colour, its_own = moved - luma[:, None], other - (other @ np.array([0.299, 0.587, 0.114], np.float32))[:, None]
+    inside = counted.all(axis=1)
+    power = float((colour[inside] ** 2).sum())
+    saturation = np.clip(float((colour[inside] * its_own[inside]).sum()) / power, *_SATURATION) if power > 0 else 1.0
+    in_colour = np.clip((luma[:, None] + saturation * colour) * np.clip(gain, *_ITS_GAIN), 0, 255)
+    return [in_light, in_colour.astype(np.float32)]
+
+
+def _left(predicted: Floats, other: Floats, weights: Floats) -> tuple[float, float, float, float, float]:
+    """Return what is left unexplained: of colour by cell, by block and in the worst block; of lightness by block."""
+    expected, found = lab(np.rint(predicted).astype(np.uint8)), lab(other.astype(np.uint8))
+    colour = found[:, 1:] - expected[:, 1:]
+    lightness = found[:, :1] - expected[:, :1]
+    lightness = lightness - np.clip(float(weights @ lightness[:, 0]), -_LIGHTNESS_LEFT, _LIGHTNESS_LEFT)
+    by_cell = math.sqrt(float(weights @ (colour**2).sum(axis=1)))
+    return by_cell, *_by_block(colour, weights), *_by_block(lightness, weights)
+
+
+def _by_block(left: Floats, weights: Floats) -> tuple[float, float]:
+    """Return the root mean square of what is left in each block on average, and the largest of these."""
+    side = GRID // _BLOCKS
+    shape = (_BLOCKS, side, _BLOCKS, side)
+    weight = weights.reshape(shape).sum(axis=(1, 3))
+    sums = (left * weights[:, None]).reshape(*shape, -1).sum(axis=(1, 3))
+    lengths = np.linalg.norm(sums, axis=2) / np.maximum(weight, 1e-9)
+    counted = weight > _LEAST_BLOCK / _BLOCKS**2
+    mean = float((weight * lengths**2)[counted].sum() / weight[counted].sum())
+    return math.sqrt(mean), float(lengths[counted].max())
