@@ -14,6 +14,9 @@ _NEARLY_ALL = 0.97
 _STEP = 0.6
 """Share of the line behind a bar that must have another colour, and of each of its ends half as much."""
 
+_LINES_AT_ONCE = 16
+"""Lines that are looked at before it is asked whether one is uneven: in most pictures one of the first is."""
+
 _END = 0.1
 """Share of a line that is an end of it."""
 
@@ -44,9 +47,13 @@ def _even_ends(lines: NDArray[np.uint8]) -> slice:
 
 def _even(lines: NDArray[np.uint8]) -> int:
     """Return how many lines from the first on are of its colour: 0 where the first is uneven."""
-    head = lines[: int(MOST_CUT * len(lines)) + 1]
-    uneven = np.flatnonzero(_alike(head, np.median(head[0], axis=0)).mean(axis=1) < _NEARLY_ALL)
-    return int(uneven[0]) if len(uneven) else 0
+    head, colour = lines[: int(MOST_CUT * len(lines)) + 1], np.median(lines[0], axis=0)
+    for first in range(0, len(head), _LINES_AT_ONCE):
+        some = head[first : first + _LINES_AT_ONCE]
+        uneven = np.flatnonzero(_alike(some, colour).mean(axis=1) < _NEARLY_ALL)
+        if len(uneven):
+            return first + int(uneven[0])
+    return 0
 
 
 def _are_bars(lines: NDArray[np.uint8], kept: slice) -> bool:
@@ -65,4 +72,5 @@ def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:
 
 
 def _alike(pixels: NDArray[np.uint8], colour: NDArray[np.floating]) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(pixels.astype(np.int16) - colour).max(axis=-1) <= _EVEN)
+    low, high = np.maximum(np.ceil(colour - _EVEN), 0), np.minimum(np.floor(colour + _EVEN), 255)
+    return np.asarray(((pixels >= low.astype(np.uint8)) & (pixels <= high.astype(np.uint8))).all(axis=-1))
