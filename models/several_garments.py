@@ -1,0 +1,169 @@
+"""Several garments in one picture: what lies apart or above one another, where the model agrees that they are garments.
+
+Parts of the outline are proposed (`models.preprocessing.garment_parts`), each is seen by the model as if a box had been
+drawn around it, and those stay that it takes for garments of a kind. In doubt there is one garment: a pair of shoes, a
+dress of two colours and a printed shirt are one.
+"""
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Vectors
+from models.embedder import Embedder, View
+from models.garment_kinds import KINDS, kind_posteriors
+from models.pictures.boxes import MIN_SIDE, Box
+from models.pictures.decoding import Picture
+from models.preprocessing.garment_finder import bounding_box
+from models.preprocessing.garment_parts import Part, Place, Proposal, propose_garments
+
+MARGIN = 0.04
+"""Share of a garment's width and height that a box leaves on each side, so that some of the ground is seen."""
+
+UPPER = frozenset({"longsleeve", "outwear", "shirt", "t-shirt"})
+LOWER = frozenset({"pants", "shorts", "skirt"})
+TROUSERS = LOWER - {"skirt"}
+DRESS = frozenset({"dress"})
+SHOES = frozenset({"shoes"})
+GROUPS = (UPPER, LOWER, DRESS, SHOES)
+"""Kinds that are not told from each other here. Hats are left out: faces look like hats."""
+
+APART = 0.8
+"""Probability of a group from which on a part that lies apart is a garment."""
+
+LOWER_BELOW = 0.7
+UPPER_ABOVE = 0.6
+"""Probabilities from which on two parts above one another are a lower and an upper garment."""
+
+WHOLE_DRESS = 0.5
+"""Probability that all is one dress, up to which a top above a skirt is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGarment:
+    """A garment in a picture: the box around it, and the share of the picture that it covers, 0 to 1."""
+
+    box: Box
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenGarment:
+    """A garment as the model sees it: its view, vector float32 (1, dim), and probabilities float32 (classes,).
+
+    `kinds` are the probabilities of `models.garment_kinds.KINDS`, float32 (10,).
+    """
+
+    found: FoundGarment
+    view: View
+    vector: Vectors
+    probabilities: NDArray[np.float32]
+    kinds: NDArray[np.float32]
+
+
+def find_garments(embedder: Embedder, picture: Picture, view: View, vector: Vectors) -> tuple[SeenGarment, ...]:
+    """Return the garments of a picture, the largest first: two or more, or none where it is one or can't be told.
+
+    `view` and `vector`, float32 (1, dim), are the embedder's of the whole picture. Only a model whose vectors tell
+    kinds (`models.garment_kinds`) sees several.
+    """
+    of_whole = kind_posteriors(vector)
+    if of_whole is None or view.pixels.shape[2:] != (4,):
+        return ()
+    dress = _probability(of_whole[0], DRESS)
+    proposals = propose_garments(view.pixels)
+    see = partial(_seen, embedder, picture, view)
+    found: list[SeenGarment] = []
+    for proposal in proposals:
+        pair = _pair(proposal, see, dress)
+        if pair:
+            found += pair
+        elif len(proposals) > 1:
+            alone = see(proposal.whole)
+            found += [alone] if _group(alone.kinds) is not None else []
+    found = _shoes_together(sorted(found, key=lambda garment: -garment.found.share))
+    return tuple(found) if len(found) > 1 else ()
+
+
+def outline_box(view: View) -> Box:
+    """Return the box around what a view of a whole picture takes for the garment: all of it where that is not told."""
+    if view.cutout is None or not view.cutout[:, :, 3].any():
+        return Box(0, 0, 1, 1)
+    outline = view.cutout[:, :, 3] > 0
+    rows, columns = bounding_box(outline)
+    height, width = outline.shape
+    return _box(view, (columns.start / width, rows.start / height, columns.stop / width, rows.stop / height))
+
+
+def _pair(proposal: Proposal, see: Callable[..., SeenGarment], dress: float) -> list[SeenGarment]:
+    """Return the two garments above one another that a part is made of; none where it is one."""
+    if proposal.stacked is None:
+        return []
+    above, below = proposal.stacked
+    lower = see(below, touches_above=True)
+    if _probability(lower.kinds, LOWER) < LOWER_BELOW:
+        return []
+    upper = see(above, touches_below=True)
+    worn_over = UPPER | DRESS if _probability(lower.kinds, TROUSERS) > LOWER_BELOW else UPPER
+    if _probability(upper.kinds, worn_over) < UPPER_ABOVE:
+        return []
+    if KINDS[int(lower.kinds.argmax())] == "skirt" and dress > WHOLE_DRESS:
+        return []
+    return [upper, lower]
+
+
+def _seen(
+    embedder: Embedder,
+    picture: Picture,
+    view: View,
+    part: Part,
+    *,
+    touches_above: bool = False,
+    touches_below: bool = False,
+) -> SeenGarment:
+    """Return a part as the model sees it, with some of the ground around but for where another garment touches it."""
+    left, top, right, bottom = part.place
+    across, down = MARGIN * (right - left), MARGIN * (bottom - top)
+    place = left - across, top - (0 if touches_above else down), right + across, bottom + (0 if touches_below else down)
+    box = _box(view, place)
+    seen = embedder.prepare(picture, box)
+    vectors, probabilities = embedder.embed([seen])
+    kinds = kind_posteriors(vectors)
+    assert kinds is not None, "those of the whole picture told kinds"
+    _, _, width, height = view.frame or (0, 0, 1, 1)
+    return SeenGarment(
+        FoundGarment(box, min(1.0, part.share * width * height)), seen, vectors, probabilities[0], kinds[0]
+    )
+
+
+def _box(view: View, place: Place) -> Box:
+    """Return the box of a place in a view, as far as the picture goes."""
+    x, y, width, height = view.frame or (0.0, 0.0, 1.0, 1.0)
+    left, top, right, bottom = place
+    first, last = _within(x + width * left, x + width * right)
+    upper, lower = _within(y + height * top, y + height * bottom)
+    return Box(first, upper, last - first, lower - upper)
+
+
+def _within(start: float, end: float) -> tuple[float, float]:
+    """Return a stretch within 0 to 1, at least as long as a box must be."""
+    start = min(max(0.0, start), 1 - MIN_SIDE)
+    return start, max(start + MIN_SIDE, min(1.0, end))
+
+
+def _probability(kinds: NDArray[np.float32], some: Set[str]) -> float:
+    return float(sum(kinds[place] for place, kind in enumerate(KINDS) if kind in some))
+
+
+def _group(kinds: NDArray[np.float32]) -> frozenset[str] | None:
+    """Return the group that a part which lies apart is surely of; None where it is no garment, or none that is known."""
+    return next((group for group in GROUPS if _probability(kinds, group) >= APART), None)
+
+
+def _shoes_together(found: list[SeenGarment]) -> list[SeenGarment]:
+    """Return garments with but the first of the shoes: two shoes are a pair."""
+    shoes = [garment for garment in found if _group(garment.kinds) == SHOES]
+    return [garment for garment in found if garment not in shoes[1:]]
