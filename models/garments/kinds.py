@@ -26,3 +26,8 @@ def kind_posteriors(vectors: Vectors) -> NDArray[np.float32] | None:
     if squares.shape[1] != len(KINDS) or np.abs(sums - _SHARE).max(initial=0) > _TOLERANCE:
         return None
     return np.asarray(squares / sums, np.float32)
+
+
+def tells_kinds(vectors: Vectors) -> bool:
+    """Return whether vectors (n, dim) hold a posterior over KINDS."""
+    return kind_posteriors(vectors) is not None

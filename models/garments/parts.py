@@ -37,8 +37,8 @@ _REGROWN = 3
 _LEAST_STACKED = 0.12
 """Share of both that the smaller of two parts above one another has at least."""
 
-_BINS = 10
-_SPREADS = 1.5, 0.9, 0.9
+_BINS = 8
+_SPREADS = 1.2, 0.75, 0.75
 """Bins of each channel of a colour histogram, and by how many of them a colour speaks for others: lightness, which
 shadows change, reaches further.
 """
@@ -62,6 +62,12 @@ _LEAST_FACE = 0.22
 the head that has the colour of skin at least.
 """
 
+_OVERLAP = 0.03
+_LEAST_PALE = 0.25
+"""Share of a view's height by which a head may reach below the shoulders; and of what is below a head that a top takes
+at least, where nothing was outlined in its place.
+"""
+
 _SKIN_REACH = 13.0
 """Distance in CIELAB, lightness counting half, within which a colour is that of the face."""
 
@@ -69,8 +75,8 @@ _BARE = 0.5
 """Share of the lower part that is skin where it is legs rather than a garment."""
 
 _REST = 0.22
-_REST_GARMENT = 0.15, 0.9
-_REST_CUT_OFF = 0.2
+_REST_GARMENT = 0.06, 0.9
+_REST_CUT_OFF = 0.1
 _REST_FILLED = 0.4
 """Share of a view's height or width beside all that was found where more is looked for; the share of that rest that
 a garment covers; of the rest's border, at most; and of the rectangle around it, at least. Else it is ground.
@@ -107,8 +113,12 @@ def propose_garments(pixels: NDArray[np.uint8]) -> tuple[Proposal, ...]:
     if not parts:
         return ()
     united: Mask = np.logical_or.reduce(parts)
-    if len(parts) > 1 and _in_one_column(parts) and _face_of(colours, united) is not None:
-        parts = [united]
+    if len(parts) > 1 and _in_one_column(parts):
+        pale = _pale_top_of_person(colours, parts)
+        if pale is not None:
+            return (pale,)
+        if _face_of(colours, united) is not None:
+            parts = [united]
     found = [_proposal(colours, part) for part in parts]
     found += [Proposal(part) for part in _parts_of_rest(np.asarray(rgb), united)]
     return tuple(found)
@@ -171,7 +181,7 @@ def _notches(widths: NDArray[np.intp], near: int) -> Floats:
     before = sliding_window_view(np.pad(widths, (near, 0)), near)[:-1].max(axis=1)
     after = sliding_window_view(np.pad(widths, (0, near)), near)[:-1].max(axis=1)
     here = sliding_window_view(np.pad(widths, 1, mode="edge"), 3).min(axis=1)
-    return np.maximum(0, 1 - here / np.maximum(1, np.minimum(before, after))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - here / np.maximum(1, np.minimum(before, after))), np.float32)
 
 
 def _parts_apart(outline: Mask) -> list[Mask]:
@@ -220,6 +230,28 @@ def _in_one_column(parts: list[Mask]) -> bool:
     return all(widest.start <= (one.start + one.stop) / 2 <= widest.stop for one in columns)
 
 
+def _pale_top_of_person(colours: Floats, parts: list[Mask]) -> Proposal | None:
+    """Return what a person wears whose head and lower garment were outlined, but no top, pale on a pale ground."""
+    by_height = sorted(parts, key=lambda part: bounding_box(part)[0].start)
+    head, below = by_height[0], np.logical_or.reduce(by_height[1:])
+    face = head & _may_be_skin(colours)
+    neck = bounding_box(head)[0].stop
+    if face.sum() < max(6, _LEAST_FACE * head.sum()) or neck > bounding_box(below)[0].start + _OVERLAP * len(head):
+        return None
+    worn = below & ~_has_colour(colours, np.median(colours[face], axis=0))
+    widths = worn.sum(axis=1)
+    if not widths.any():
+        return None
+    waist = int(np.flatnonzero(widths > _SHOULDERS * widths.max())[0])
+    columns = bounding_box(below)[1]
+    worn[:waist] = False
+    if waist - neck < _LEAST_PALE * (bounding_box(below)[0].stop - neck):
+        return None
+    top = np.zeros_like(worn)
+    top[neck:waist, columns] = True
+    return Proposal(_part(top | worn), (_part(top), _part(worn)))
+
+
 def _face_of(colours: Floats, part: Mask) -> tuple[Floats, int] | None:
     """Return the colour of the face, CIELAB (3,), and the row at which the shoulders begin; None where it is no person.
 
@@ -241,7 +273,7 @@ def _face_of(colours: Floats, part: Mask) -> tuple[Floats, int] | None:
 
 
 def _may_be_skin(colours: Floats) -> Mask:
-    """Return where colours may be anybody's skin: in CIELAB, a hue from red to yellow that is neither grey nor vivid."""
+    """Return where colours may be anybody's skin: in CIELAB, a hue from red to yellow, neither grey nor vivid."""
     chroma = np.hypot(colours[:, :, 1], colours[:, :, 2])
     hue = np.degrees(np.arctan2(colours[:, :, 2], colours[:, :, 1]))
     light = colours[:, :, 0]
@@ -281,7 +313,7 @@ def _row_histograms(colours: Floats, mask: Mask) -> Floats:
 
 
 def _likeness(some: Floats, others: Floats) -> Floats:
-    """Return Bhattacharyya's coefficients of histograms, (n, bins) each: 1 for the same shares, 0 for none in common."""
+    """Return Bhattacharyya's coefficients of histograms, (n, bins) each: 1 for equal ones, 0 for none in common."""
     common = np.sqrt(np.maximum(some, 0) * np.maximum(others, 0)).sum(axis=1)
     return np.asarray(common / np.sqrt(np.maximum(some.sum(axis=1) * others.sum(axis=1), 1e-9)))
 

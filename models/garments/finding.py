@@ -1,6 +1,6 @@
 """Several garments in one picture: what lies apart or above one another, where the model agrees that they are garments.
 
-Parts of the outline are proposed (`models.preprocessing.garment_parts`), each is seen by the model as if a box had been
+Parts of the outline are proposed (`models.garments.parts`), each is seen by the model as if a box had been
 drawn around it, and those stay that it takes for garments of a kind. In doubt there is one garment: a pair of shoes, a
 dress of two colours and a printed shirt are one.
 """
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from models.arrays import Vectors
 from models.embedder import Embedder, View
-from models.garment_kinds import KINDS, kind_posteriors
+from models.garments.kinds import KINDS, kind_posteriors
+from models.garments.parts import Part, Place, Proposal, propose_garments
 from models.pictures.boxes import MIN_SIDE, Box
 from models.pictures.decoding import Picture
 from models.preprocessing.garment_finder import bounding_box
-from models.preprocessing.garment_parts import Part, Place, Proposal, propose_garments
 
 MARGIN = 0.04
 """Share of a garment's width and height that a box leaves on each side, so that some of the ground is seen."""
@@ -38,6 +38,10 @@ LOWER_BELOW = 0.7
 UPPER_ABOVE = 0.6
 """Probabilities from which on two parts above one another are a lower and an upper garment."""
 
+CLASSLESS = frozenset({"shorts", "skirt"})
+SURELY_CLASSLESS = 0.9
+"""Kinds that are none of the ten classes, and their probability from which on a lower garment need not be a Trouser."""
+
 WHOLE_DRESS = 0.5
 """Probability that all is one dress, up to which a top above a skirt is looked for."""
 
@@ -52,33 +56,34 @@ class FoundGarment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenGarment:
-    """A garment as the model sees it: its view, vector float32 (1, dim), and probabilities float32 (classes,).
+    """A garment as the model sees it: its view, vectors float32 (1, dim), and probabilities float32 (classes,).
 
-    `kinds` are the probabilities of `models.garment_kinds.KINDS`, float32 (10,).
+    `kinds` are the probabilities of `models.garments.kinds.KINDS`, float32 (10,).
     """
 
     found: FoundGarment
     view: View
-    vector: Vectors
+    vectors: Vectors
     probabilities: NDArray[np.float32]
     kinds: NDArray[np.float32]
 
 
-def find_garments(embedder: Embedder, picture: Picture, view: View, vector: Vectors) -> tuple[SeenGarment, ...]:
+def find_garments(embedder: Embedder, picture: Picture, view: View, vectors: Vectors) -> tuple[SeenGarment, ...]:
     """Return the garments of a picture, the largest first: two or more, or none where it is one or can't be told.
 
-    `view` and `vector`, float32 (1, dim), are the embedder's of the whole picture. Only a model whose vectors tell
-    kinds (`models.garment_kinds`) sees several.
+    `view` and `vectors`, float32 (1, dim), are the embedder's of the whole picture. Only a model whose vectors tell
+    kinds (`models.garments.kinds`) sees several.
     """
-    of_whole = kind_posteriors(vector)
+    of_whole = kind_posteriors(vectors)
     if of_whole is None or view.pixels.shape[2:] != (4,):
         return ()
     dress = _probability(of_whole[0], DRESS)
+    trouser = embedder.card.classes.index("Trouser")
     proposals = propose_garments(view.pixels)
     see = partial(_seen, embedder, picture, view)
     found: list[SeenGarment] = []
     for proposal in proposals:
-        pair = _pair(proposal, see, dress)
+        pair = _pair(proposal, see, dress, trouser)
         if pair:
             found += pair
         elif len(proposals) > 1:
@@ -98,13 +103,15 @@ def outline_box(view: View) -> Box:
     return _box(view, (columns.start / width, rows.start / height, columns.stop / width, rows.stop / height))
 
 
-def _pair(proposal: Proposal, see: Callable[..., SeenGarment], dress: float) -> list[SeenGarment]:
+def _pair(proposal: Proposal, see: Callable[..., SeenGarment], dress: float, trouser: int) -> list[SeenGarment]:
     """Return the two garments above one another that a part is made of; none where it is one."""
     if proposal.stacked is None:
         return []
     above, below = proposal.stacked
     lower = see(below, touches_above=True)
     if _probability(lower.kinds, LOWER) < LOWER_BELOW:
+        return []
+    if lower.probabilities.argmax() != trouser and _probability(lower.kinds, CLASSLESS) < SURELY_CLASSLESS:
         return []
     upper = see(above, touches_below=True)
     worn_over = UPPER | DRESS if _probability(lower.kinds, TROUSERS) > LOWER_BELOW else UPPER
@@ -145,7 +152,7 @@ def _box(view: View, place: Place) -> Box:
     left, top, right, bottom = place
     first, last = _within(x + width * left, x + width * right)
     upper, lower = _within(y + height * top, y + height * bottom)
-    return Box(first, upper, last - first, lower - upper)
+    return Box(first, upper, max(MIN_SIDE, last - first), max(MIN_SIDE, lower - upper))
 
 
 def _within(start: float, end: float) -> tuple[float, float]:
@@ -159,7 +166,7 @@ def _probability(kinds: NDArray[np.float32], some: Set[str]) -> float:
 
 
 def _group(kinds: NDArray[np.float32]) -> frozenset[str] | None:
-    """Return the group that a part which lies apart is surely of; None where it is no garment, or none that is known."""
+    """Return the group that a part which lies apart is surely of; None where it is no known garment."""
     return next((group for group in GROUPS if _probability(kinds, group) >= APART), None)
 
 
