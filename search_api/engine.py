@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedder import Embedder, View
-from models.garments.finding import find_garments, outline_box
+from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
 from models.garments.kinds import tells_kinds
 from models.pictures.decoding import Picture, decode
 from models.vector_parts import look_share
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from search_api.results import EngineInfo, Matches, SearchResult
 
 SEVERAL = "Several garments were found; the largest was searched with."
+SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
 
 SAME = 0.6
 """Overlap with the box that was searched with from which on a garment is the one in it."""
@@ -97,7 +98,8 @@ class Engine:
     def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:
         """Return an encoded picture with its vector, what it is taken for, and the garments that it shows.
 
-        Where there are several and no box says which is meant, the largest is what is embedded, and a note says so.
+        Where there are several and no box says which is meant, the largest is what is embedded, and a note says so:
+        what its box holds, or the whole picture where that is hardly more.
         Raises what `view` does.
         """
         started = time.perf_counter()
@@ -119,9 +121,11 @@ class Engine:
             whole = self.embed(self._embedder.prepare(picture))
         several = find_garments(self._embedder, picture, whole.view, whole.vectors)
         if box is None and several:
-            largest = several[0]
-            view = replace(largest.view, notes=(SEVERAL, *largest.view.notes))
-            given = replace(given, view=view, vectors=largest.vectors, probabilities=largest.probabilities)
+            largest, note = several[0], SEVERAL_BUT_WHOLE
+            if not is_ruled_by_largest(several, given.vectors):
+                note = SEVERAL
+                given = replace(given, view=largest.view, vectors=largest.vectors, probabilities=largest.probabilities)
+            given = replace(given, view=replace(given.view, notes=(note, *given.view.notes)))
             box = largest.found.box
         searched = self._garment(outline_box(given.view) if box is None else box, given.probabilities, searched=True)
         overlaps = [one.found.box.overlap(searched.box) for one in several]

@@ -5,7 +5,7 @@ drawn around it, and those stay that it takes for garments of a kind. In doubt t
 dress of two colours and a printed shirt are one.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,6 +41,9 @@ UPPER_ABOVE = 0.6
 CLASSLESS = frozenset({"shorts", "skirt"})
 SURELY_CLASSLESS = 0.9
 """Kinds that are none of the ten classes, and their probability from which on a lower garment need not be a Trouser."""
+
+RULES = 0.7
+"""Share of what all garments cover from which on the largest is what the picture is of."""
 
 WHOLE_DRESS = 0.5
 """Probability that all is one dress, up to which a top above a skirt is looked for."""
@@ -91,6 +94,18 @@ def find_garments(embedder: Embedder, picture: Picture, view: View, vectors: Vec
             found += [alone] if _group(alone.kinds) is not None else []
     found = _shoes_together(sorted(found, key=lambda garment: -garment.found.share))
     return tuple(found) if len(found) > 1 else ()
+
+
+def is_ruled_by_largest(several: Sequence[SeenGarment], vectors: Vectors) -> bool:
+    """Return whether a picture, whose own vectors are float32 (1, dim), is of its largest garment as it is.
+
+    So is that of a person in a shirt whose trousers end at the picture's edge: catalogues hold such pictures whole, and
+    whole they are found best.
+    """
+    largest, kinds = several[0], kind_posteriors(vectors)
+    if kinds is None or largest.found.share < RULES * sum(one.found.share for one in several):
+        return False
+    return any(min(_probability(one, group) for one in (kinds[0], largest.kinds)) > 0.5 for group in GROUPS)
 
 
 def outline_box(view: View) -> Box:
