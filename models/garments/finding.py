@@ -28,6 +28,7 @@ LOWER = frozenset({"pants", "shorts", "skirt"})
 TROUSERS = LOWER - {"skirt"}
 DRESS = frozenset({"dress"})
 SHOES = frozenset({"shoes"})
+FOOTWEAR = frozenset({"Sandal", "Sneaker", "Ankle boot"})
 GROUPS = (UPPER, LOWER, DRESS, SHOES)
 """Kinds that are not told from each other here. Hats are left out: faces look like hats."""
 
@@ -91,8 +92,8 @@ def find_garments(embedder: Embedder, picture: Picture, view: View, vectors: Vec
             found += pair
         elif len(proposals) > 1:
             alone = see(proposal.whole)
-            found += [alone] if _group(alone.kinds) is not None else []
-    found = _shoes_together(sorted(found, key=lambda garment: -garment.found.share))
+            found += [alone] if _is_garment(alone, embedder.card.classes) else []
+    found = _without_fragments(sorted(found, key=lambda garment: -garment.found.share))
     return tuple(found) if len(found) > 1 else ()
 
 
@@ -185,7 +186,19 @@ def _group(kinds: NDArray[np.float32]) -> frozenset[str] | None:
     return next((group for group in GROUPS if _probability(kinds, group) >= APART), None)
 
 
-def _shoes_together(found: list[SeenGarment]) -> list[SeenGarment]:
-    """Return garments with but the first of the shoes: two shoes are a pair."""
-    shoes = [garment for garment in found if _group(garment.kinds) == SHOES]
-    return [garment for garment in found if garment not in shoes[1:]]
+def _is_garment(seen: SeenGarment, classes: Sequence[str]) -> bool:
+    """Return whether what lies apart is surely of a group, and the classes do not say otherwise."""
+    group = _group(seen.kinds)
+    is_worn_on_feet = classes[int(seen.probabilities.argmax())] in FOOTWEAR
+    return group is not None and (group == SHOES) == is_worn_on_feet
+
+
+def _without_fragments(found: Sequence[SeenGarment]) -> list[SeenGarment]:
+    """Return garments without those of a larger one's group that are pieces of it: its other shoe, its other leg."""
+    kept: list[SeenGarment] = []
+    for garment in found:
+        group = _group(garment.kinds)
+        like = [one for one in kept if group is not None and _group(one.kinds) == group]
+        if not any(group == SHOES or one.found.box.overlap(garment.found.box) > 0 for one in like):
+            kept.append(garment)
+    return kept
