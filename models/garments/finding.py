@@ -86,7 +86,9 @@ def find_garments(embedder: Embedder, picture: Picture, view: View, vectors: Vec
     proposals = propose_garments(view.pixels)
     see = partial(_seen, embedder, picture, view)
     found: list[SeenGarment] = []
-    for proposal in proposals:
+    for place, proposal in reversed(list(enumerate(proposals))):
+        if not found and place == 0 and proposal.stacked is None:
+            return ()  # whatever it is, there is no other
         pair = _pair(proposal, see, dress, trouser)
         if pair:
             found += pair
