@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from search_api.results import Matches, SearchResult
+    from search_api.results import Garment, Matches, SearchResult
 
 
 class ProgressBar:
@@ -72,7 +72,17 @@ def print_result(result: "SearchResult") -> None:
     strange = () if result.familiar else ("Unlike the pictures that the model learned from.",)
     for note in (*strange, *result.notes):
         click.echo(f"  {note}")
+    if len(result.garments) > 1:
+        click.echo(f"  Garments: {'; '.join(map(_garment_line, result.garments))}")
     print_hits(result.hits)
+
+
+def _garment_line(garment: "Garment") -> str:
+    """Return a garment with the box to search with it by."""
+    from search_api.http.answers import box_answer
+
+    box = ",".join(f"{share:g}" for share in box_answer(garment.box))
+    return f"{garment.label} ({garment.probability:.0%}{', searched' if garment.searched else ''}) --box {box}"
 
 
 def print_hits(hits: "Matches") -> None:

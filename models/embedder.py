@@ -29,12 +29,14 @@ class View:
     `pixels` is uint8 in the card's `input_shape`. A model that needs more than pixels has its preprocessing put that
     into a field of its own here. `notes` and `cutout` are only shown: sentences for a person about the steps taken and
     any doubt about them, and, uint8 (height, width, 4), the photograph made smaller, opaque where the garment was
-    found; None for a picture that was taken as it is.
+    found; None for a picture that was taken as it is. `frame` is the part of the picture that pixels and cutout show:
+    left, top, width and height as shares of the picture, all of it where None; beyond it where ground was added.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
     cutout: NDArray[np.uint8] | None = None
+    frame: tuple[float, float, float, float] | None = None
 
     def shown(self) -> NDArray[np.uint8]:
         """Return the pixels as a page shows them: those of a large view averaged, its ground faded by the outline."""

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, cast
 
@@ -11,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedder import Embedder, View
-from models.pictures.decoding import decode
+from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
+from models.garments.kinds import tells_kinds
+from models.pictures.decoding import Picture, decode
 from models.vector_parts import look_share
 from search_api.collapsing import NEAREST, duplicates
 from search_api.engine_state import EmbeddedPicture, EngineState, Reading
 from search_api.errors import Busy
 from search_api.parameters import LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
+from search_api.results import Garment
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
     from models.pictures.boxes import Box
     from models.progress import Progress
     from search_api.results import EngineInfo, Matches, SearchResult
+
+SEVERAL = "Several garments were found; the largest was searched with."
+SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
+
+SAME = 0.6
+"""Overlap with the box that was searched with from which on a garment is the one in it."""
 
 
 class Engine:
@@ -88,12 +98,47 @@ class Engine:
         return EmbeddedPicture(view, vectors, probabilities[0], {"embed": _milliseconds_since(started)})
 
     def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:
-        """Return an encoded picture with its vector and what it is taken for. Raises what `view` does."""
+        """Return an encoded picture with its vector, what it is taken for, and the garments that it shows.
+
+        Where there are several and no box says which is meant, the largest is what is embedded, and a note says so:
+        what its box holds, or the whole picture where that is hardly more.
+        Raises what `view` does.
+        """
         started = time.perf_counter()
-        view = self.view(data, box)
-        decoding = {"decode": _milliseconds_since(started)}
-        embedded = self.embed(view)
-        return EmbeddedPicture(view, embedded.vectors, embedded.probabilities, decoding | dict(embedded.timings))
+        with self._turn():
+            picture = decode(data)
+            view = self._embedder.prepare(picture, box)
+        decoded = time.perf_counter()
+        embedded = self._embed_garments(picture, self.embed(view), box)
+        steps = {"decode": (decoded - started) * 1000, "embed": _milliseconds_since(decoded)}
+        return replace(embedded, timings=steps)
+
+    def _embed_garments(self, picture: Picture, given: EmbeddedPicture, box: "Box | None") -> EmbeddedPicture:
+        """Return what is to be searched with, `given` or the largest garment, and all garments of the picture.
+
+        `given` is what the box holds, or the whole picture where there is none.
+        """
+        whole = given
+        if box is not None and tells_kinds(given.vectors):
+            whole = self.embed(self._embedder.prepare(picture))
+        several = find_garments(self._embedder, picture, whole.view, whole.vectors)
+        if box is None and several:
+            largest, note = several[0], SEVERAL_BUT_WHOLE
+            if not is_ruled_by_largest(several, given.vectors):
+                note = SEVERAL
+                given = replace(given, view=largest.view, vectors=largest.vectors, probabilities=largest.probabilities)
+            given = replace(given, view=replace(given.view, notes=(note, *given.view.notes)))
+            box = largest.found.box
+        searched = self._garment(outline_box(given.view) if box is None else box, given.probabilities, searched=True)
+        overlaps = [one.found.box.overlap(searched.box) for one in several]
+        place = overlaps.index(max(overlaps)) if max(overlaps, default=0) > SAME else None
+        garments = [self._garment(one.found.box, one.probabilities, searched=False) for one in several]
+        garments[0 if place is None else place : 0 if place is None else place + 1] = [searched]
+        return replace(given, garments=tuple(garments))
+
+    def _garment(self, box: "Box", probabilities: NDArray[np.float32], *, searched: bool) -> Garment:
+        best = int(probabilities.argmax())
+        return Garment(box, self.card.classes[best], float(probabilities[best]), searched)
 
     def search(self, data: bytes, query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
         """Answer an encoded picture. Raises what `view` and `EngineState.search` do."""

@@ -18,7 +18,7 @@ from search_api.collapsing import COPIES_AT_ONCE, MOST_SEEN, collapsed
 from search_api.errors import LookNotAvailable, PageOutOfRange
 from search_api.parameters import LIMIT, OFFSET
 from search_api.query import ANY, Query
-from search_api.results import EngineInfo, Match, Matches, Prediction, SearchResult
+from search_api.results import EngineInfo, Garment, Match, Matches, Prediction, SearchResult
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
@@ -37,13 +37,14 @@ class EmbeddedPicture:
     """A picture that a model has seen, ready to search any state of the catalogue with.
 
     `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
-    step so far.
+    step so far; `garments` those that the picture shows, of which one is this.
     """
 
     view: "View"
     vectors: "Vectors"
     probabilities: NDArray[np.float32]
     timings: Mapping[str, float]
+    garments: tuple[Garment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class EngineState:
         probabilities, classes = picture.probabilities.tolist(), self.card.classes
         predictions = [Prediction(classes[at], probabilities[at]) for at in best_first]
         colours = colours_seen(picture.view)
-        return self._result(picture.view, picture.vectors, tuple(predictions), colours, query, picture.timings)
+        result = self._result(picture.view, picture.vectors, tuple(predictions), colours, query, picture.timings)
+        return replace(result, garments=picture.garments)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
         """Answer an item of the catalogue as if it were a picture; the item itself is not among the hits.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from models.card import ModelCard
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
+    from models.pictures.boxes import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,19 @@ class Prediction:
 
     label: str
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Garment:
+    """One of the garments in a picture: the box around it, and what it is taken for, with the probability, 0 to 1.
+
+    `searched` says that it is the one that was searched with.
+    """
+
+    box: "Box"
+    label: str
+    probability: float
+    searched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,8 @@ class SearchResult:
     `weights` are those of all parts of the vector, adding up to 1, None where it has none; `colours` the garment's;
     `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint, `generation`
     that of the catalogue's index and `state` the version of the catalogue's state; `timings` are the milliseconds of
-    each step: decode, embed, search.
+    each step: decode, embed, search. `garments` are those of the picture, the largest first, but before them a box
+    that was given where it is around none of them: one or more, and none for an item or a view.
     """
 
     predictions: tuple[Prediction, ...]
@@ -77,6 +92,7 @@ class SearchResult:
     generation: int
     state: str
     timings: Mapping[str, float]
+    garments: tuple[Garment, ...] = ()
 
     @property
     def took_ms(self) -> float:

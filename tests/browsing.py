@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,14 @@ def site(
     some = Split(test_split.images[:ITEMS], test_split.labels[:ITEMS])
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         indexing.index(FashionMNIST(some, "test"), embedder, catalogue)
-    command = [sys.executable, "-m", "lookalike", "serve", "--port", "0", "--catalogue", str(directory)]
+    with serving(directory, project) as address:
+        yield address
+
+
+@contextmanager
+def serving(catalogue: Path, project: Path) -> Iterator[str]:
+    """Give the address of `lookalike serve` over a catalogue."""
+    command = [sys.executable, "-m", "lookalike", "serve", "--port", "0", "--catalogue", str(catalogue)]
     with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         said = ""

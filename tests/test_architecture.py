@@ -23,6 +23,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "card",
         "embedder datasets",
         "preprocessing",
+        "garments",
         "runtime",
         "evaluation",
         "training",

@@ -58,6 +58,8 @@ def _read(path: Path) -> Asset:
     data = path.read_bytes()
     if path.suffix == ".css":
         data = squeezed(data.decode()).encode()
+    elif path.suffix == ".js":
+        data = re.sub(rb"(?m)^\s*//.*\n", b"", data)  # what only people read
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     media_type = kind if kind.startswith("image/") else f"{kind}; charset=utf-8"
     return Asset(data, media_type, hashlib.sha256(data).hexdigest()[:12])

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search_api.http.answers import png_data_uri, view_data_uri
+from search_api.http.answers import box_answer, png_data_uri, view_data_uri
 
 if TYPE_CHECKING:
     from indexer.records import Item, PictureInfo
     from models.embedder import View
+    from models.pictures.boxes import Box
 
 SMALL = 64
 """Pictures with no side longer than this (pixels) are enlarged crisply; larger ones smoothly."""
@@ -33,6 +34,11 @@ def heading(key: str) -> str:
 def name_of(item: "Item") -> str:
     """Return what a person calls an item: its title, else its predicted class."""
     return str(item.attributes.get("title") or item.label)
+
+
+def box_text(box: "Box") -> str:
+    """Return a box as a form sends it."""
+    return ",".join(f"{share:g}" for share in box_answer(box))
 
 
 def is_small(picture: "PictureInfo") -> bool:

@@ -7,6 +7,7 @@ from PIL import Image, ImageFilter, ImageOps
 from webui.deflate64 import compact, expand
 
 Mask = NDArray[np.bool_]
+Frame = tuple[float, float, float, float]
 
 SIDE = 96
 """Longest side of an outline in pixels: that at which garments are looked for."""
@@ -22,12 +23,20 @@ and hardly a halo.
 """
 
 
-def outline_of(cutout: NDArray[np.uint8]) -> Mask:
-    """Return where a cutout, uint8 (height, width, 4), is opaque: bool, its longest side at most SIDE."""
+def outline_of(cutout: NDArray[np.uint8], frame: Frame | None = None) -> Mask:
+    """Return where in a picture a cutout, uint8 (height, width, 4), is opaque: bool, its longest side at most SIDE.
+
+    `frame` is what of the picture the cutout shows: left, top, width and height as shares; all of it where None.
+    """
     alpha = Image.fromarray(np.ascontiguousarray(cutout[:, :, 3]))
-    scale = min(1.0, SIDE / max(alpha.size))
+    left, top, across, down = frame or (0.0, 0.0, 1.0, 1.0)
+    width, height = alpha.width / across, alpha.height / down
+    scale = min(1.0, SIDE / max(width, height))
+    width, height = width * scale, height * scale
     size = max(1, round(alpha.width * scale)), max(1, round(alpha.height * scale))
-    return np.asarray(alpha.resize(size, Image.Resampling.BOX)) > 127
+    picture = Image.new("L", (max(1, round(width)), max(1, round(height))))
+    picture.paste(alpha.resize(size, Image.Resampling.BOX), (round(left * width), round(top * height)))
+    return np.asarray(picture) > 127
 
 
 def to_text(outline: Mask) -> str:

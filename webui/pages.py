@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
     from indexer.records import Item
+    from search_api.results import Garment
 
 FORMATS = readable_formats()
 ACCEPT = "image/*,.heic,.heif" if "HEIC" in FORMATS else "image/*"
@@ -39,7 +40,7 @@ pages = Blueprint("pages", __name__, template_folder="templates")
 pages.add_url_rule("/static/<name>", view_func=static_file)
 pages.add_app_template_filter(formatting.percent)
 pages.add_app_template_filter(formatting.heading)
-for function in (formatting.name_of, formatting.is_small):
+for function in (formatting.name_of, formatting.is_small, formatting.box_text):
     pages.add_app_template_global(function)
 pages.add_app_template_global(asset_url, "asset")
 
@@ -87,14 +88,16 @@ def upload() -> "BaseResponse":
         return redirect(url_for("pages.item", item_id=question.item_id), 303)
     assert question.image is not None
     engine = current_engine()
+    garments: tuple[Garment, ...] = ()
     if fits_in_address(engine.card):
         view = engine.view(question.image, question.box)
         address = to_address(view.pixels)
     else:
         picture = engine.embed_picture(question.image, question.box)
-        view, address = picture.view, embedded_to_address(picture, engine.card)
+        view, garments = picture.view, picture.garments
+        address = embedded_to_address(picture, engine.card)
     response = redirect(url_for("pages.results", view=address), 303)
-    upload_cookie.keep(response, address, view)
+    upload_cookie.keep(response, address, view, garments)
     return response
 
 
@@ -119,6 +122,7 @@ def results() -> "str | BaseResponse":
         result=result,
         total=state.reading.items,
         notes=steps.notes,
+        garments=steps.garments,
         haze=None if steps.outline is None else png_data_uri(haze_over(steps.outline)),
         view_picture=formatting.view_picture(picture.view),
         view_height=engine.card.input_shape[0],

@@ -11,10 +11,11 @@ _EVEN = 12
 
 _NEARLY_ALL = 0.97
 
-_LINES_AT_ONCE = 16
-
 _STEP = 0.6
 """Share of the line behind a bar that must have another colour, and of each of its ends half as much."""
+
+_LINES_AT_ONCE = 16
+"""Lines that are looked at before it is asked whether one is uneven: in most pictures one of the first is."""
 
 _END = 0.1
 """Share of a line that is an end of it."""
@@ -46,13 +47,12 @@ def _even_ends(lines: NDArray[np.uint8]) -> slice:
 
 def _even(lines: NDArray[np.uint8]) -> int:
     """Return how many lines from the first on are of its colour: 0 where the first is uneven."""
-    head = lines[: int(MOST_CUT * len(lines)) + 1]
-    colour = np.median(head[0], axis=0)
-    for start in range(0, len(head), _LINES_AT_ONCE):  # most pictures end it in the first block
-        block = head[start : start + _LINES_AT_ONCE]
-        uneven = np.flatnonzero(_alike(block, colour).mean(axis=1) < _NEARLY_ALL)
+    head, colour = lines[: int(MOST_CUT * len(lines)) + 1], np.median(lines[0], axis=0)
+    for first in range(0, len(head), _LINES_AT_ONCE):
+        some = head[first : first + _LINES_AT_ONCE]
+        uneven = np.flatnonzero(_alike(some, colour).mean(axis=1) < _NEARLY_ALL)
         if len(uneven):
-            return start + int(uneven[0])
+            return first + int(uneven[0])
     return 0
 
 
@@ -72,9 +72,5 @@ def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:
 
 
 def _alike(pixels: NDArray[np.uint8], colour: NDArray[np.floating]) -> NDArray[np.bool_]:
-    low = np.clip(np.ceil(colour - _EVEN), 0, 255).astype(np.uint8)
-    high = np.clip(np.floor(colour + _EVEN), 0, 255).astype(np.uint8)
-    within = [
-        (pixels[..., channel] >= low[channel]) & (pixels[..., channel] <= high[channel]) for channel in range(len(low))
-    ]
-    return np.asarray(np.logical_and.reduce(within))
+    low, high = np.maximum(np.ceil(colour - _EVEN), 0), np.minimum(np.floor(colour + _EVEN), 255)
+    return np.asarray(((pixels >= low.astype(np.uint8)) & (pixels <= high.astype(np.uint8))).all(axis=-1))

@@ -54,6 +54,18 @@ class Box:
             ) from error
         return cls(x, y, width, height)
 
+    @property
+    def area(self) -> float:
+        """The share of the picture that the box holds, 0 to 1."""
+        return self.width * self.height
+
+    def overlap(self, other: "Box") -> float:
+        """Return the area that two boxes share over that which they cover together, 0 to 1."""
+        across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        common = max(0.0, across) * max(0.0, down)
+        return common / (self.area + other.area - common)
+
     def with_margin(self) -> "Box":
         """Return this box and something of what is around it, as far as the picture goes."""
         across, down = _MARGIN * self.width, _MARGIN * self.height

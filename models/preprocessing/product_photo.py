@@ -54,20 +54,40 @@ def photo_view(picture: Picture, box: Box | None = None) -> View:
         notes = (_WHOLE,) if garment.mask is None and box is not None else garment.notes
         found = np.ones(shown.shape[:2], np.bool_) if garment.mask is None else garment.mask
         mask = np.where(found, np.uint8(255), np.uint8(0))
-    shown, mask = _not_too_long(shown, mask)
+    down, across = _missing(mask.shape)
+    frame = _frame(seen, (down, across), pixels.shape)
+    shown, mask = _widened(shown, mask, down, across)
     view = np.dstack([_resized(shown, Image.Resampling.BICUBIC), _resized(mask, Image.Resampling.BOX)])
     coarser = max(1, max(shown.shape) // SHOWN_SIDE)
     small = slice(None, None, coarser)
-    return View(view, notes, np.dstack([shown[small, small], mask[small, small]]))
+    return View(view, notes, np.dstack([shown[small, small], mask[small, small]]), frame)
 
 
-def _not_too_long(pixels: Pixels, mask: Pixels) -> tuple[Pixels, Pixels]:
-    """Widen a long picture on both sides until it may be squeezed."""
-    height, width = mask.shape
+def _missing(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns that a long picture lacks until it may be squeezed."""
+    height, width = shape
     short = int(max(height, width) / LONGEST)
-    down, across = max(0, short - height), max(0, short - width)
+    return max(0, short - height), max(0, short - width)
+
+
+def _frame(
+    seen: tuple[slice, slice], added: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[float, float, float, float]:
+    """Return what a view shows as shares of a picture: of it these rows and columns, with ground on both sides."""
+    (rows, columns), (down, across), (height, width) = seen, added, shape[:2]
+    return (
+        (columns.start - across // 2) / width,
+        (rows.start - down // 2) / height,
+        (columns.stop - columns.start + across) / width,
+        (rows.stop - rows.start + down) / height,
+    )
+
+
+def _widened(pixels: Pixels, mask: Pixels, down: int, across: int) -> tuple[Pixels, Pixels]:
+    """Widen a picture by rows and columns of its borders' colour, half of them on either side."""
     if not down and not across:
         return pixels, mask
+    height, width = mask.shape
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     ground = np.median(border, axis=0).astype(np.uint8)
     wide = np.full((height + down, width + across, 3), ground, np.uint8)

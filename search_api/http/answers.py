@@ -1,7 +1,9 @@
 """The JSON shapes of the API's answers."""
 
+import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from indexer.records import Item
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
-    from search_api.results import EngineInfo, Match, Matches, SearchResult
+    from models.pictures.boxes import Box
+    from search_api.results import EngineInfo, Garment, Match, Matches, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
@@ -24,6 +27,8 @@ PictureUrl: TypeAlias = Callable[[str], str]
 
 _PATHS_KEPT = 16_384
 _VIEW_QUALITY = 80
+_BOX_STEPS = 10_000
+_HARDLY = 1e-6
 
 
 @lru_cache(_PATHS_KEPT)
@@ -53,6 +58,7 @@ def search_answer(
         "colours": colours_answer(result.colours),
         "familiar": result.familiar,
         "familiarity": _share(result.familiarity),
+        "garments": [garment_answer(garment) for garment in result.garments],
         **hits_answer(result.hits, url),
         **weights_answer(result.look, result.weights),
         "model": result.model,
@@ -61,6 +67,22 @@ def search_answer(
         "took_ms": round(result.took_ms, 3),
     }
     return answer | ({"cutout": cutout_data_uri(result.view)} if cutout else {})
+
+
+def garment_answer(garment: "Garment") -> Json:
+    """Return one of the garments of a picture."""
+    return {
+        "box": box_answer(garment.box),
+        "label": garment.label,
+        "probability": _share(garment.probability),
+        "searched": garment.searched,
+    }
+
+
+def box_answer(box: "Box") -> list[float]:
+    """Return a box as left, top, width and height, rounded so that it lies in the picture still."""
+    left, top, width, height = (math.floor(share * _BOX_STEPS + _HARDLY) / _BOX_STEPS for share in astuple(box))
+    return [left, top, width, height]
 
 
 def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:

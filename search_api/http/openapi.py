@@ -184,6 +184,19 @@ _SCHEMAS: Json = {
         },
     ),
     "Prediction": _object(label=_TEXT, probability=_SHARE),
+    "Garment": _object(
+        box={
+            "type": "array",
+            "items": _SHARE,
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "Left, top, width and height as shares of the upright picture: to be sent as box, joined by "
+            "commas, to search with this garment",
+        },
+        label=_TEXT,
+        probability=_SHARE,
+        searched={"type": "boolean", "description": "Whether this is the garment that was searched with"},
+    ),
     "Search": _object(
         query={"type": "object"},
         label=_TEXT,
@@ -202,6 +215,11 @@ _SCHEMAS: Json = {
         familiarity={
             **_SHARE,
             "description": "The share of pictures of the model's classes that are as strange as this one or more",
+        },
+        garments={
+            **_array(_ref("Garment")),
+            "description": "The garments of the picture, the largest first: one, or several of which one was searched "
+            "with, the largest where no box says which; a box around none of them comes first. None for an item",
         },
         **_HITS,
         look=_LOOK_USED,

@@ -16,6 +16,7 @@ const [sentence, button] = byHand.children;
 const INVITATION = [sentence.textContent, button.textContent];
 const frame = named("div", "frame");
 const boxElement = named("div", "box");
+const garments = document.querySelectorAll("[data-garment]");
 let shown = null; // what is kept: the photo, its haze, and the box that was searched with
 let box = null; // left, top, width and height as shares of the photo
 let drag = null;
@@ -29,12 +30,14 @@ function showPhoto() {
   shown ??= keptPhoto(view);
   if (!shown?.photo?.startsWith("data:image/")) return;
   if (!frame.isConnected) {
-    shown.haze = figure.dataset.haze ?? shown.haze; // the server knows that of the last upload
+    shown.haze = figure.dataset.haze ?? shown.haze; // the server knows those of the last upload
+    shown.box ??= figure.dataset.box ?? null;
     keepPhoto(view, shown);
     frame.append(...pictures(), boxElement);
     figure.querySelector(".tile").append(frame);
     figure.hidden = byHand.hidden = false;
     frame.hidden = true; // until its form is known
+    for (const garment of garments) garment.disabled = false;
   }
   leave();
 }
@@ -136,6 +139,16 @@ frame.addEventListener("pointerup", (event) => {
 });
 frame.addEventListener("pointercancel", leave);
 button.addEventListener("click", (event) => { isChoosing() ? leave() : choose(event); });
+
+// One of several garments is chosen by its name, and shown while that is pointed at.
+
+for (const garment of garments) {
+  const its = garment.dataset.garment.split(",").map(Number);
+  const isIdle = () => !isChoosing() && !searchIsOn();
+  garment.onclick = () => { if (garment.ariaPressed === "false" && !searchIsOn()) searchIn(its); };
+  garment.onpointerenter = garment.onfocus = () => { if (isIdle()) draw(its, false); };
+  garment.onpointerleave = garment.onblur = () => { if (isIdle()) leave(); };
+}
 
 boxElement.setAttribute("role", "application");
 boxElement.setAttribute("aria-label", "Box around the garment");
