@@ -309,7 +309,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
         "Search": client.post("/v1/search?cutout=true", data=png, content_type="image/png").json,
         "Page": client.get("/v1/items").json,
         "SignedItem": client.get("/v1/items/test-00001").json,
-        "Similar": client.get("/v1/items/test-00001/similar").json,
+        "Similar": client.get("/v1/items/test-00001/similar?collapse=duplicates").json,
         "Classes": client.get("/v1/classes").json,
         "Problem": json.loads(client.get("/v1/items/none").data),
     }
