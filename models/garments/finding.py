@@ -43,7 +43,7 @@ CLASSLESS = frozenset({"shorts", "skirt"})
 SURELY_CLASSLESS = 0.9
 """Kinds that are none of the ten classes, and their probability from which on a lower garment need not be a Trouser."""
 
-RULES = 0.7
+RULES = 0.6
 """Share of what all garments cover from which on the largest is what the picture is of."""
 
 WHOLE_DRESS = 0.5
