@@ -42,16 +42,16 @@ class Alignment:
     correlation: float
 
 
-def aligned(lightness: Floats, aspect: float, candidates: Floats) -> list[Alignment]:
+def aligned(lightness: Floats, aspect: float, counting: Floats, candidates: Floats) -> list[Alignment]:
     """Return how each candidate lies over a picture best.
 
-    `lightness`, float32 (256,), is the picture's, 0 to 255, and `aspect` its width by its height; `candidates` are
-    float32 (n, 256).
+    `lightness`, float32 (256,), is the picture's, 0 to 255, `counting` what each of its cells counts, 0 to 1, and
+    `aspect` its width by its height; `candidates` are float32 (n, 256).
     """
     moves, seen = _moves(round(_STEPS_AN_OCTAVE * float(np.log2(aspect))))
     bands = _bands()
     moved = np.repeat(moves @ lightness, len(bands), axis=0)
-    weights = (seen[:, None] * bands).reshape(len(moved), -1)
+    weights = ((seen * (moves @ counting))[:, None] * bands).reshape(len(moved), -1)
     weights /= weights.sum(axis=1, keepdims=True)
     own_mean = (weights * moved).sum(axis=1)[:, None]
     own = np.maximum((weights * moved**2).sum(axis=1)[:, None] - own_mean**2, _LEAST_VARIANCE)
