@@ -318,5 +318,5 @@ def test_photographs_are_indexed_both_ways(project: Path, tmp_path: Path, test_s
     assert done.returncode == 0, done.stderr
     (section,) = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
     assert section["title"].startswith("2 photographs, and 2 of them enlarged")
-    assert len(section["comparisons"]) == len(section["figures"]) == 3
+    assert len(section["comparisons"]) == len(section["figures"]) == 4
     assert _run(project, "photo_indexing", "--photos", tmp_path / "none").stderr.endswith("with --photos.\n")

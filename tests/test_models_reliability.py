@@ -18,7 +18,7 @@ from models.errors import DatasetMissing
 from models.evaluation.ood_images import DRAWN, draw_ood_images, shuffled
 from models.evaluation.reliability import measure_reliability, photographed
 from models.evaluation.retrieval_metrics import rank_all
-from models.match_confidence import MatchConfidence
+from models.match_confidence import STRANGE, MatchConfidence, Strangers
 from models.ood_score import OodScore, auroc, is_familiar
 from models.runtime import LiteRTEmbedder
 
@@ -233,7 +233,7 @@ def test_the_chance_rises_with_the_cosine_and_is_right_on_average() -> None:
     assert found.chances.shape[0] == 3
     assert np.all(np.diff(found.chances, axis=1) >= 0)
     assert not found.chances[2].any(), "a class that is never predicted promises nothing"
-    nearest = found.of(np.array([0, 1]), np.ones((2, 1), np.float32))[:, 0]
+    nearest = found.of(np.array([0, 1]), np.ones((2, 1), np.float32), np.ones(2, np.float32))[:, 0]
     truth = [(labels[predicted == label] == label).mean() for label in (0, 1)]
     assert (nearest > 0.5).all()
     np.testing.assert_allclose(nearest, truth, atol=0.25)
@@ -241,17 +241,39 @@ def test_the_chance_rises_with_the_cosine_and_is_right_on_average() -> None:
 
 def test_chances_between_two_cosines_are_interpolated_and_those_outside_are_the_ends() -> None:
     chances = np.linspace(0, 1, 401, dtype=np.float32)[None] ** 2
-    found = MatchConfidence(chances)
+    found = MatchConfidence(chances, np.zeros(401, np.float32))
+    familiar = np.ones(1, np.float32)
     cosines = np.array([[-1.5, -1, 0, 0.123456, 1, 1.5]], np.float32)
     expected = np.interp(np.clip(cosines[0], -1, 1), np.linspace(-1, 1, 401), chances[0])
-    np.testing.assert_allclose(found.of(np.array([0]), cosines)[0], expected, atol=1e-5)
-    assert found.of(np.array([0]), np.empty((1, 0), np.float32)).shape == (1, 0)
+    np.testing.assert_allclose(found.of(np.array([0]), cosines, familiar)[0], expected, atol=1e-5)
+    assert found.of(np.array([0]), np.empty((1, 0), np.float32), familiar).shape == (1, 0)
+
+
+def test_a_strangers_hits_are_worth_what_its_own_kind_is_found_by() -> None:
+    """Of pictures of no class, those of one kind lie together: a hit is worth little far off, and much near."""
+    rng = np.random.default_rng(2)
+    kinds = np.repeat(np.arange(4), 50)
+    angles = kinds * 0.6 + rng.normal(0, 0.1, 200)
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    strangers = Strangers.among(vectors, kinds, np.flatnonzero(kinds > 1))
+    assert strangers.cosines.shape == strangers.are_alike.shape == (100, 199)
+    found = MatchConfidence.fit(vectors, kinds, kinds, 4, strangers)
+    cosines = np.array([[0.999, 0.5]], np.float32)
+    near, far = found.of(np.array([0]), cosines, np.zeros(1, np.float32))[0]
+    assert near > 0.8
+    assert far < 0.2
+    as_known = found.of(np.array([0]), cosines, np.full(1, STRANGE, np.float32))[0]
+    between = found.of(np.array([0]), cosines, np.full(1, STRANGE / 2, np.float32))[0]
+    np.testing.assert_allclose(between, np.mean([as_known, [near, far]], axis=0), atol=1e-6)
 
 
 def test_confidence_survives_a_file(tmp_path: Path) -> None:
-    found = MatchConfidence(np.random.default_rng(0).random((10, 401), np.float32))
+    random = np.random.default_rng(0)
+    found = MatchConfidence(random.random((10, 401), np.float32), random.random(401, np.float32))
     found.save(tmp_path / "confidence.npz")
-    np.testing.assert_array_equal(MatchConfidence.load(tmp_path / "confidence.npz", 10).chances, found.chances)
+    again = MatchConfidence.load(tmp_path / "confidence.npz", 10)
+    np.testing.assert_array_equal(again.chances, found.chances)
+    np.testing.assert_array_equal(again.of_strangers, found.of_strangers)
     with pytest.raises(ValueError, match="shape"):
         MatchConfidence.load(tmp_path / "confidence.npz", 9)
 
