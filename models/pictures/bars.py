@@ -72,5 +72,10 @@ def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:
 
 
 def _alike(pixels: NDArray[np.uint8], colour: NDArray[np.floating]) -> NDArray[np.bool_]:
-    low, high = np.maximum(np.ceil(colour - _EVEN), 0), np.minimum(np.floor(colour + _EVEN), 255)
-    return np.asarray(((pixels >= low.astype(np.uint8)) & (pixels <= high.astype(np.uint8))).all(axis=-1))
+    low = np.clip(np.ceil(colour - _EVEN), 0, 255).astype(np.uint8)
+    high = np.clip(np.floor(colour + _EVEN), 0, 255).astype(np.uint8)
+    channels = range(pixels.shape[-1])  # one by one: NumPy is slow along an axis of three
+    within: NDArray[np.bool_] = np.logical_and.reduce(
+        [(pixels[..., n] >= low[n]) & (pixels[..., n] <= high[n]) for n in channels]
+    )
+    return within
