@@ -11,11 +11,11 @@ Floats = NDArray[np.float32]
 GRID = 16
 """Cells of a fingerprint's side."""
 
-_SCALES = 0.92, 0.84, 1 / 0.92, 1 / 0.84
+_SCALES = 0.96, 0.92, 0.88, 0.84, 1 / 0.96, 1 / 0.92, 1 / 0.88, 1 / 0.84
 _TURNS = -10.0, -5.0, 5.0, 10.0
-_BANDS = None, 0, 1, 2, 10, 11, 12, 13
+_BANDS = None, *range(14)
 """First rows of what a banner may cover."""
-_BAND_ROWS = 3
+BAND_ROWS = 3
 _WITHOUT_BAND = 0.03
 """By how much better an alignment must fit to be believed if it needs a banner."""
 
@@ -33,17 +33,21 @@ class Alignment:
     """How a candidate lies over a picture best: which `cells`, float32 (256, 256), turn the picture's into its own.
 
     `weights`, float32 (256,), says which of them both show, adding up to 1. `misfit` is what the lightness differs by
-    once contrast and brightness are evened out, as a share of its own spread; `correlation` is that of the two.
+    once contrast and brightness are evened out, as a share of its own spread; `correlation` is that of the two. `band`
+    is the first of the rows left to a banner, None without one.
     """
 
     cells: Floats
     weights: Floats
+    band: int | None
     misfit: float
     correlation: float
 
 
-def aligned(lightness: Floats, aspect: float, counting: Floats, candidates: Floats) -> list[Alignment]:
-    """Return how each candidate lies over a picture best.
+def aligned(
+    lightness: Floats, aspect: float, counting: Floats, candidates: Floats
+) -> list[tuple[Alignment, Alignment]]:
+    """Return how each candidate lies over a picture best, and how it does if no banner is believed in.
 
     `lightness`, float32 (256,), is the picture's, 0 to 255, `counting` what each of its cells counts, 0 to 1, and
     `aspect` its width by its height; `candidates` are float32 (n, 256).
@@ -62,12 +66,22 @@ def aligned(lightness: Floats, aspect: float, counting: Floats, candidates: Floa
     brightness = np.clip(mean - contrast * own_mean, -_BRIGHTNESS, _BRIGHTNESS)
     left = variance + contrast**2 * own - 2 * contrast * covariance + (mean - contrast * own_mean - brightness) ** 2
     misfit = np.sqrt(np.maximum(left, 0) / (variance + _NOISE))
-    needs_band = np.tile([band is not None for band in _BANDS], len(moves))
-    best = (misfit + _WITHOUT_BAND * needs_band[:, None]).argmin(axis=0)
+    needs_band = np.tile([band is not None for band in _BANDS], len(moves))[:, None]
     correlation = covariance / np.sqrt(own * variance)
+    with_band = (misfit + _WITHOUT_BAND * needs_band).argmin(axis=0).tolist()
+    without = np.where(needs_band, np.inf, misfit).argmin(axis=0).tolist()
+
+    def alignment(way: int, candidate: int) -> Alignment:
+        return Alignment(
+            moves[way // len(bands)],
+            weights[way],
+            _BANDS[way % len(bands)],
+            float(misfit[way, candidate]),
+            float(correlation[way, candidate]),
+        )
+
     return [
-        Alignment(moves[way // len(bands)], weights[way], float(misfit[way, n]), float(correlation[way, n]))
-        for n, way in enumerate(best.tolist())
+        (alignment(one, n), alignment(other, n)) for n, (one, other) in enumerate(zip(with_band, without, strict=True))
     ]
 
 
@@ -104,5 +118,5 @@ def _bands() -> Floats:
     found = np.ones((len(_BANDS), GRID, GRID), np.float32)
     for number, first in enumerate(_BANDS):
         if first is not None:
-            found[number, first : first + _BAND_ROWS] = 0
+            found[number, first : first + BAND_ROWS] = 0
     return found.reshape(len(_BANDS), -1)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.fingerprints.alignment import GRID, Alignment, Floats, aligned
+from models.fingerprints.alignment import BAND_ROWS, GRID, Alignment, Floats, aligned
 from models.pictures.bars import without_bars
 from models.pictures.colour import lab
 from models.pictures.decoding import Picture
@@ -36,6 +36,17 @@ _LEAST_CELLS = 6
 _GROUND, _LEAST = 25.0, 0.05
 """How far from the rim's colour (CIELAB) a cell counts in full, and what it counts at least."""
 _LIGHTNESS_LEFT = 4.0
+
+_BANNER, _OF_ITS_WIDTH = 6.0, 7
+"""A banner differs from what it covers by so much (CIELAB) over all but so many hundredths of a row; a dyed garment
+leaves the ground beside it as it was.
+"""
+
+_MOST_COVERED = 0.5
+"""What of a garment a banner may cover: on what is left of a shoe, all shoes are alike."""
+
+_WORTH_TURNING_ROUND = -4.0
+"""The evidence above which the other picture is also laid over the one: what is cropped fits better from one side."""
 
 _WEIGHTS = (-2.91, -2.50, 0.96, -1.64, -0.37, -0.56, 1.33, 3.10)
 _OF_SQUARES = (-2.37, -1.90, -0.55, -1.44, 0.32, -1.89, 0.23, -1.37)
@@ -72,8 +83,15 @@ def copy_evidence(fingerprint: bytes, others: Sequence[bytes]) -> list[float]:
     """
     if not others:
         return []
-    features = copy_features(fingerprint, others)
-    evidence: list[float] = (features @ np.array(_WEIGHTS) + features**2 @ np.array(_OF_SQUARES) + _BIAS).tolist()
+    evidence = _evidence(copy_features(fingerprint, others))
+    for n in np.flatnonzero((evidence <= 0) & (evidence > _WORTH_TURNING_ROUND)).tolist():
+        evidence[n] = max(evidence[n], _evidence(copy_features(others[n], [fingerprint]))[0])
+    told: list[float] = evidence.tolist()
+    return told
+
+
+def _evidence(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    evidence: NDArray[np.float64] = features @ np.array(_WEIGHTS) + features**2 @ np.array(_OF_SQUARES) + _BIAS
     return evidence
 
 
@@ -124,7 +142,8 @@ def _counting(cells: Floats) -> Floats:
     return counting
 
 
-def _features(own: Floats, other: Floats, way: Alignment) -> list[float]:
+def _features(own: Floats, other: Floats, ways: tuple[Alignment, Alignment]) -> list[float]:
+    way = ways[0] if _banner_seen(own, other, ways[0]) else ways[1]
     moved = way.cells @ own
     weights = np.maximum(way.weights / way.weights.max(), _counting(other) * (way.weights > 0))
     weights /= weights.sum()
@@ -135,6 +154,23 @@ def _features(own: Floats, other: Floats, way: Alignment) -> list[float]:
     ]
     best = min(told, key=lambda left: left[1] + left[-1])
     return [math.acos(min(1.0, max(-1.0, way.correlation))), way.misfit, *np.log1p(best)]
+
+
+def _banner_seen(own: Floats, other: Floats, way: Alignment) -> bool:
+    """Return whether a row that an alignment leaves to a banner differs over its whole width, in any light."""
+    if way.band is None:
+        return False
+    moved = way.cells @ own
+    rows = slice(way.band * GRID, (way.band + BAND_ROWS) * GRID)
+    counting = way.cells @ _counting(own)
+    if counting[rows].sum() > _MOST_COVERED * counting.sum():
+        return False
+    found = lab(other.astype(np.uint8))[rows]
+    apart = [
+        np.linalg.norm(found - lab(np.rint(predicted).astype(np.uint8))[rows], axis=1).reshape(BAND_ROWS, GRID)
+        for predicted in _explained(moved, other, way.weights)
+    ]
+    return bool(np.percentile(np.min(apart, axis=0), _OF_ITS_WIDTH, axis=1).max() > _BANNER)
 
 
 def _explained(moved: Floats, other: Floats, weights: Floats) -> list[Floats]:
