@@ -19,9 +19,8 @@ MOST_SEEN = 1_000
 NEAREST = 10
 """Of each item, so many of the nearest are looked at: a copy is nearly always the first."""
 
-_ALIKE = 0.7
-"""The cosine below which nothing is taken for a copy: of 80 pictures changed in ten ways, one in 200 was less like it
-than 0.77."""
+_ALIKE = 0.55
+"""The cosine below which nothing is taken for a copy. Under a banner, one copy in seven has less than 0.7."""
 
 
 def collapsed(hits: Hits, most: int) -> tuple[Hits, Mapping[str, tuple[str, ...]]]:
