@@ -45,6 +45,20 @@ def saved_again(image: Image.Image) -> Image.Image:
     return Image.open(data).convert("RGB")
 
 
+def banner_in_the_middle(image: Image.Image) -> Image.Image:
+    """Lay a banner across the middle."""
+    image = image.copy()
+    top, height = int(0.45 * image.height), int(0.12 * image.height)
+    image.paste((250, 220, 40), (0, top, image.width, top + height))
+    return image
+
+
+def cropped_unevenly(image: Image.Image) -> Image.Image:
+    """Cut 8, 5, 6 and 7 % off the sides."""
+    width, height = image.size
+    return image.crop((int(0.08 * width), int(0.05 * height), int(0.94 * width), int(0.93 * height)))
+
+
 def dyed(picture: Picture, turn: int) -> Picture | None:
     """Return a picture with the hue of its garment turned, None where nothing to speak of changes by that."""
     mask = find_garment(picture.pixels).mask
@@ -57,13 +71,14 @@ def dyed(picture: Picture, turn: int) -> Picture | None:
     return Picture(other) if apart >= 14 else None
 
 
-@pytest.mark.parametrize("change", [*CHANGES, saved_again])
+@pytest.mark.parametrize("change", [*CHANGES, saved_again, banner_in_the_middle, cropped_unevenly])
 def test_a_changed_copy_is_known(change: Change, pictures: list[Picture], fingerprints: list[bytes]) -> None:
     caught = 0
     for picture, own in zip(pictures, fingerprints, strict=True):
         changed = change(Image.fromarray(picture.pixels).convert("RGB"))
         caught += are_copies(own, [fingerprint_of(Picture(np.asarray(changed)))])[0]
-    assert caught >= 0.9 * len(pictures)
+    least = 0.8 if change is cropped_unevenly else 0.9  # it lies between the ways that are tried
+    assert caught >= least * len(pictures)
 
 
 def test_a_colour_variant_is_no_copy(pictures: list[Picture], fingerprints: list[bytes]) -> None:
