@@ -142,6 +142,27 @@ def all_photographs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shop_table(all_photographs: Path) -> Path:
+    """The table of a real shop's products, where it lies beside the photographs."""
+    table = all_photographs.parent / "shop" / "products.csv"
+    if not table.is_file():
+        pytest.skip("the shop is not beside the photographs")
+    return table
+
+
+@pytest.fixture(scope="session")
+def eye() -> LiteRTEmbedder:
+    """The shipped model for photographs."""
+    return LiteRTEmbedder(models.bundle_directory(models.PHOTOGRAPHS))
+
+
+@pytest.fixture(scope="session")
+def unseen_by_eye(all_photographs: Path, eye: LiteRTEmbedder) -> tuple[Photograph, ...]:
+    """The photographs that it has not learned from."""
+    return unseen_by([eye.bundle], find_photographs(all_photographs))
+
+
+@pytest.fixture(scope="session")
 def unseen_photographs(all_photographs: Path, embedder: LiteRTEmbedder) -> tuple[Photograph, ...]:
     """Those that the shipped model has not learned from."""
     return unseen_by([embedder.bundle], find_photographs(all_photographs))

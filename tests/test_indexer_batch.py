@@ -38,7 +38,6 @@ from indexer.sources.json_rows import JsonStream
 from indexer.sources.picture_files import PictureFile
 from indexer.sources.tables import Table
 from indexer.thumbnails import display_copy
-from models.datasets import fashion_mnist
 from models.pictures.decoding import decode
 from models.preprocessing import FASHION_MNIST
 from models.runtime import LiteRTEmbedder
@@ -59,19 +58,11 @@ def _another() -> Image.Image:
     return picture
 
 
-@pytest.fixture(scope="module")
-def photos() -> Path:
-    folder = fashion_mnist.locate().parent / "clothing-photos"
-    if not folder.is_dir():
-        pytest.skip("the phone photographs lie beside Fashion-MNIST only where the project is built")
-    return folder
-
-
 @pytest.fixture
-def folder(photos: Path, tmp_path: Path) -> Path:
+def folder(all_photographs: Path, tmp_path: Path) -> Path:
     """30 phone photographs, three of each class, in a folder for the class."""
     copy = tmp_path / "photos"
-    for kind in sorted(path for path in photos.iterdir() if path.is_dir()):
+    for kind in sorted(path for path in all_photographs.iterdir() if path.is_dir()):
         (copy / kind.name).mkdir(parents=True)
         for number, photo in enumerate(sorted(kind.glob("*.jpg"))[:OF_EACH_CLASS]):
             shutil.copy(photo, copy / kind.name / f"{number}.jpg")

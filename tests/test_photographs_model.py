@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 import models
 from models.arrays import Vectors
 from models.card import KERAS_FILE, RUNTIME_FILE
-from models.datasets.photographs import Photograph, find_photographs, unseen_by
+from models.datasets.photographs import Photograph
 from models.embedder import as_views
 from models.evaluation.photo_metrics import evaluate_photographs
 from models.pictures.decoding import Picture
@@ -27,21 +26,9 @@ ASKED = 40
 
 
 @pytest.fixture(scope="module")
-def eye() -> LiteRTEmbedder:
-    """The model."""
-    return LiteRTEmbedder(BUNDLE)
-
-
-@pytest.fixture(scope="module")
-def unseen(all_photographs: Path) -> tuple[Photograph, ...]:
-    """The photographs that it has not learned from."""
-    return unseen_by([BUNDLE], find_photographs(all_photographs))
-
-
-@pytest.fixture(scope="module")
-def pictures(unseen: Sequence[Photograph]) -> list[Picture]:
+def pictures(unseen_by_eye: Sequence[Photograph]) -> list[Picture]:
     """Every other one of them, decoded."""
-    return [one.read() for one in unseen[::2]]
+    return [one.read() for one in unseen_by_eye[::2]]
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +81,9 @@ def test_a_batch_gives_what_one_by_one_gives(eye: LiteRTEmbedder, pictures: list
 
 
 def test_unseen_photographs_are_recognised_and_those_of_no_class_noticed(
-    eye: LiteRTEmbedder, unseen: Sequence[Photograph]
+    eye: LiteRTEmbedder, unseen_by_eye: Sequence[Photograph]
 ) -> None:
-    figures = evaluate_photographs(eye, unseen).figures()
+    figures = evaluate_photographs(eye, unseen_by_eye).figures()
     assert {name: round(value, 4) for name, value in figures.items()} == pytest.approx(dict(eye.card.metrics), abs=0.01)
     assert figures["photographs"] >= 0.91
     assert figures["photographs_of_none"] >= 0.96

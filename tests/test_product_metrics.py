@@ -151,11 +151,8 @@ def test_the_command_prints_json_and_writes_the_page(table: Path, project: Path,
     assert (tmp_path / "report" / "products.html").stat().st_size > 10_000
 
 
-def test_a_shop_is_measured_with_the_shipped_model_for_photographs(all_photographs: Path) -> None:
-    shop = all_photographs.parent / "shop" / "products.csv"
-    if not shop.is_file():
-        pytest.skip("the shop is not beside the photographs")
-    ours = models.evaluate_products(None, "fashion-mnist", shop, most=600)
+def test_a_shop_is_measured_with_the_shipped_model_for_photographs(shop_table: Path) -> None:
+    ours = models.evaluate_products(None, "fashion-mnist", shop_table, most=600)
     own, other = ours.ways[0], ours.ways[-1]
     assert own.name == "photographs"
     for name, least in (("type", 0.69), ("colour", 0.34), ("type+colour", 0.38)):

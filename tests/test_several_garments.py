@@ -14,12 +14,11 @@ from flask.testing import FlaskClient
 from outfits import SHOES, TOPS, TROUSERS, Outfit, cutouts, outfits
 from playwright.sync_api import expect
 
-import models
 from commands.terminal import print_result
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
 from indexer.sources.folder import Folder
-from models.datasets.photographs import Photograph, find_photographs, unseen_by
+from models.datasets.photographs import Photograph
 from models.garments.finding import SeenGarment, find_garments
 from models.garments.kinds import kind_posteriors
 from models.pictures.boxes import Box
@@ -41,30 +40,15 @@ RIGHT: Mapping[str, set[str]] = {
 
 
 @pytest.fixture(scope="module")
-def eye() -> LiteRTEmbedder:
-    """The model for product pictures."""
-    return LiteRTEmbedder(models.bundle_directory(models.PHOTOGRAPHS))
+def laid(unseen_by_eye: Sequence[Photograph]) -> Sequence[Outfit]:
+    return outfits(cutouts(unseen_by_eye, 5), OUTFITS)
 
 
 @pytest.fixture(scope="module")
-def unseen(all_photographs: Path, eye: LiteRTEmbedder) -> Sequence[Photograph]:
-    """The photographs that it has not learned from."""
-    return unseen_by([eye.bundle], find_photographs(all_photographs))
-
-
-@pytest.fixture(scope="module")
-def laid(unseen: Sequence[Photograph]) -> Sequence[Outfit]:
-    return outfits(cutouts(unseen, 5), OUTFITS)
-
-
-@pytest.fixture(scope="module")
-def shop() -> Sequence[Mapping[str, str]]:
+def shop(shop_table: Path) -> Sequence[Mapping[str, str]]:
     """The rows of a real shop's table, each with the path of its picture."""
-    table = Path(__file__).parent.parent.parent / "shared" / "datasets" / "shop" / "products.csv"
-    if not table.is_file():
-        pytest.skip("the shop's pictures lie beside the checkout only where the project is built")
-    with table.open(encoding="utf-8") as lines:
-        return [{**row, "image": str(table.parent / row["image"])} for row in csv.DictReader(lines)]
+    with shop_table.open(encoding="utf-8") as lines:
+        return [{**row, "image": str(shop_table.parent / row["image"])} for row in csv.DictReader(lines)]
 
 
 def garments_of(eye: LiteRTEmbedder, picture: Picture) -> Sequence[SeenGarment]:
@@ -99,8 +83,8 @@ def test_the_garments_of_an_outfit_are_found_where_they_lie_and_as_what_they_are
     assert wrong <= 0.05 * asked
 
 
-def test_a_photograph_of_one_garment_stays_one(eye: LiteRTEmbedder, unseen: Sequence[Photograph]) -> None:
-    some = unseen[:: len(unseen) // SINGLE]
+def test_a_photograph_of_one_garment_stays_one(eye: LiteRTEmbedder, unseen_by_eye: Sequence[Photograph]) -> None:
+    some = unseen_by_eye[:: len(unseen_by_eye) // SINGLE]
     split = [one.path for one in some if garments_of(eye, one.read())]
     assert len(split) <= 0.03 * len(some), split
 
@@ -154,11 +138,13 @@ def test_a_view_tells_what_of_the_picture_it_shows(eye: LiteRTEmbedder) -> None:
 
 
 @pytest.fixture(scope="module")
-def catalogue(unseen: Sequence[Photograph], eye: LiteRTEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(
+    unseen_by_eye: Sequence[Photograph], eye: LiteRTEmbedder, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A catalogue of two dozen photographs."""
     root = tmp_path_factory.mktemp("several")
     (root / "photographs").mkdir()
-    for number, one in enumerate(unseen[:: len(unseen) // 24]):
+    for number, one in enumerate(unseen_by_eye[:: len(unseen_by_eye) // 24]):
         (root / "photographs" / f"{number}.jpg").symlink_to(one.path)
     card = eye.card
     with LocalCatalogue.create(root / "catalogue", card.fingerprint, card.dim, card.classes) as made:
@@ -205,9 +191,9 @@ def test_the_largest_is_searched_with_and_each_is_told(
 
 
 def test_one_garment_is_told_with_the_box_around_it_and_an_item_has_none(
-    shop_client: FlaskClient, unseen: Sequence[Photograph]
+    shop_client: FlaskClient, unseen_by_eye: Sequence[Photograph]
 ) -> None:
-    path = unseen[0].path
+    path = unseen_by_eye[0].path
     answer = shop_client.post("/v1/search", data=path.read_bytes(), content_type="image/jpeg").json
     (garment,) = answer["garments"]
     assert garment["searched"]
@@ -237,7 +223,7 @@ def test_the_description_tells_of_garments(shop_client: FlaskClient) -> None:
 
 
 def test_the_command_tells_several_garments_in_a_line(
-    shop_engine: Engine, two: Outfit, unseen: Sequence[Photograph], capsys: pytest.CaptureFixture[str]
+    shop_engine: Engine, two: Outfit, unseen_by_eye: Sequence[Photograph], capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_result(shop_engine.search(two.jpeg))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "Garments:" in line]
@@ -245,7 +231,7 @@ def test_the_command_tells_several_garments_in_a_line(
     assert line.count("searched") == 1
     for part in line.split("--box ")[1:]:
         Box.parse(part.partition(";")[0])
-    print_result(shop_engine.search(unseen[0].path.read_bytes()))
+    print_result(shop_engine.search(unseen_by_eye[0].path.read_bytes()))
     assert "Garments:" not in capsys.readouterr().out
 
 
@@ -262,9 +248,9 @@ def test_the_page_offers_each_garment_and_marks_the_one_searched_with(shop_clien
 
 @pytest.mark.parametrize("garments", ['["x"]', "[1,2,3]", "[0,0,9,9,1,1,1]", '[0,0,0.5,0.5,"Bag",7,1]', "[[]]"])
 def test_strange_garments_in_the_cookie_are_passed_over(
-    shop_client: FlaskClient, unseen: Sequence[Photograph], garments: str
+    shop_client: FlaskClient, unseen_by_eye: Sequence[Photograph], garments: str
 ) -> None:
-    answer = shop_client.post("/search", data={"image": (io.BytesIO(unseen[0].path.read_bytes()), "x.jpg")})
+    answer = shop_client.post("/search", data={"image": (io.BytesIO(unseen_by_eye[0].path.read_bytes()), "x.jpg")})
     (view,) = parse_qs(urlsplit(answer.headers["Location"]).query)["view"]
     kept = [upload_cookie._digest(view), None, "A note.", json.loads(garments)]
     shop_client.set_cookie(upload_cookie.COOKIE, quote(json.dumps(kept), safe=""), path="/search")
