@@ -16,7 +16,9 @@ from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns
 from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing
+from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.plan import BATCH
+from indexer.pipeline.worker_main import Prepared
 from indexer.records import Record
 from indexer.sources.folder import Folder
 from indexer.sources.items import SourceItem
@@ -157,26 +159,14 @@ def _loop(source: Folder, embedder: Embedder, directory: Path, decoder: Decoder)
 
 
 def _records(items: Sequence[SourceItem], embedder: Embedder, decoder: Decoder) -> list[Record]:
-    views, displays, contents = [], [], []
+    prepared = []
     for item in items:
         data = item.picture.read()  # type: ignore[union-attr]  # a folder's pictures are files
         picture = decoder(data)
-        views.append(embedder.prepare(picture))
-        displays.append(display_copy(picture))
-        contents.append(str(ContentKey.of(picture_checksum(data), item.attributes)))
-    vectors, probabilities = embedder.embed(views)
-    return [
-        Record(
-            item.id,
-            embedder.card.classes[int(row.argmax())],
-            float(row.max()),
-            vector,
-            display,
-            item.attributes,
-            content,
-        )
-        for item, row, vector, display, content in zip(items, probabilities, vectors, displays, contents, strict=True)
-    ]
+        kept = Prepared.of(picture, embedder.prepare(picture), display_copy(picture), picture_checksum(data))
+        content = str(ContentKey.of(kept.checksum, item.attributes))
+        prepared.append(PreparedItem(item.id, item.attributes, content, kept))
+    return embedded(prepared, embedder)
 
 
 def _batches(rows: Sequence[object]) -> Iterator[list[SourceItem]]:
