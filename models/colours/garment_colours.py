@@ -22,12 +22,19 @@ _CLUSTERS = 6
 _ROUNDS = 6
 _LIGHTNESS = 0.5
 """What a difference in lightness counts beside one in hue: folds and shadows are no colours of their own."""
-_DIFFERS = 3.0
-_PLAIN_SHARE = 0.8
-_WELL_FILLED = 0.75
-_LIKE_GROUND = 0.4
+
+_DIFFERS, _PLAIN_SHARE = 3.0, 0.8
+"""Distance (CIELAB) from the ground within which a pixel is like it; share of the rim that a plain ground has."""
+
+_WELL_FILLED, _LIKE_GROUND = 0.75, 0.4
+"""Share of the outline that a sound cutout fills, and what a pixel like the ground counts inside the outline."""
+
 _MOSTLY_SKIN = 0.6
+"""Share of what counts from which on colours like skin are the garment's."""
+
 _MIDDLE = 0.3
+"""How far from the middle pixels count (a Gaussian's standard deviation, in sides of what is there)."""
+
 _ONE_COLOUR = 13.0
 """Clusters nearer than this (CIELAB, lightness so weighted) are one colour."""
 
