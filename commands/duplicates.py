@@ -19,7 +19,7 @@ def duplicates(catalogue: Path, model: Path | None, as_json: bool) -> None:
 
     A copy is the same photograph saved again, smaller, cropped, framed, mirrored, under a banner or in other light; the
     same product in another colour is none. Items that an earlier version indexed have no fingerprint yet and are passed
-    over: index or reindex them anew.
+    over: index them into a new catalogue, or reindex with another model.
     """
     with closing(open_engine(catalogue, model)) as engine, progress_bar("item") as progress:
         groups, unknown = engine.duplicates(progress)

@@ -86,7 +86,7 @@ def _garment_line(garment: "Garment") -> str:
 
 
 def print_hits(hits: "Matches") -> None:
-    """Print items found, a line each: rank, score, chance of the same class, id, predicted class."""
+    """Print items found, a line each: rank, score, chance of the same kind, id, predicted class."""
     if hits and hits.no_good_match:
         click.echo("No good match. The nearest are:")
     width = max((len(hit.item.id) for hit in hits), default=0)
