@@ -9,9 +9,9 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.machine import OtherPrograms, this_machine
-from benchmarks.measuring import BenchmarkFailed, Say, Section
-from benchmarks.report import as_json, machine_lines, section_lines
+from benchmarks.harness.machine import OtherPrograms, this_machine
+from benchmarks.harness.measuring import BenchmarkFailed, Say, Section
+from benchmarks.harness.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
 NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph")

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import models
-from benchmarks.gallery import CLASSIFIER
-from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
+from benchmarks.harness.gallery import CLASSIFIER
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
 from models.arrays import Images
 from models.datasets import fashion_mnist
 from models.embedder import Embedder, View, as_views

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, OURS, K, build
-from benchmarks.load import CONNECTIONS
-from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, more
-from benchmarks.processes import Memory, memory_of, serving
-from benchmarks.queries import Client, search
+from benchmarks.harness.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, OURS, K, build
+from benchmarks.harness.load import CONNECTIONS
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, more
+from benchmarks.harness.processes import Memory, memory_of, serving
+from benchmarks.harness.queries import Client, search
 
 MOST_MEGABYTES = 230
 """What the project promises, of all its processes, pages that they share counted once."""

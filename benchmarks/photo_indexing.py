@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import models
-from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, seconds
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, seconds
 from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline import indexing

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 import models
-from benchmarks.measuring import Figure, Say, Section, in_turns, less, median_seconds
+from benchmarks.harness.measuring import Figure, Say, Section, in_turns, less, median_seconds
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import Record
 from indexer.thumbnails import display_copy

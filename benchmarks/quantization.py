@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 import models
-from benchmarks.gallery import CLASSIFIER
-from benchmarks.measuring import Comparison, Measured, Say, Section, in_turns, less, median_seconds
+from benchmarks.harness.gallery import CLASSIFIER
+from benchmarks.harness.measuring import Comparison, Measured, Say, Section, in_turns, less, median_seconds
 from models.arrays import Images
 from models.card import RUNTIME_FILE, file_sha256, fingerprint_of, write_card
 from models.datasets import fashion_mnist

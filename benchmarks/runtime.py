@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 import models
-from benchmarks.gallery import CLASSIFIER
-from benchmarks.measuring import Comparison, Figure, Say, Section, in_turns, less, median_seconds
+from benchmarks.harness.gallery import CLASSIFIER
+from benchmarks.harness.measuring import Comparison, Figure, Say, Section, in_turns, less, median_seconds
 from models.arrays import Images, Vectors
 from models.datasets import fashion_mnist
 from models.embedder import as_views

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.measuring import BenchmarkFailed, Comparison, Figure, Say, Section, in_turns, less, seconds
-from benchmarks.processes import ENVIRONMENT, ROOT
-from benchmarks.variations import QUERIES, query_vectors, vectors
+from benchmarks.harness.measuring import BenchmarkFailed, Comparison, Figure, Say, Section, in_turns, less, seconds
+from benchmarks.harness.processes import ENVIRONMENT, ROOT
+from benchmarks.harness.variations import QUERIES, query_vectors, vectors
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import DisplayCopy, Record
 from indexer.vectors.hnsw import LEAST_RECALL

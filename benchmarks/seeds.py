@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import BenchmarkFailed
+from benchmarks.harness.measuring import BenchmarkFailed
 from models.card import ModelCard, read_card, write_card
 from models.errors import LookalikeError
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import load
-from benchmarks.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, OURS, Gallery, K, build
-from benchmarks.measuring import (
+from benchmarks.harness import load
+from benchmarks.harness.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, OURS, Gallery, K, build
+from benchmarks.harness.measuring import (
     BenchmarkFailed,
     Comparison,
     Figure,
@@ -22,8 +22,8 @@ from benchmarks.measuring import (
     less,
     more,
 )
-from benchmarks.processes import Server, serving
-from benchmarks.queries import Client, search
+from benchmarks.harness.processes import Server, serving
+from benchmarks.harness.queries import Client, search
 
 TIMES_FASTER = 35
 """What the project promises for one query."""

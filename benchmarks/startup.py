@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from benchmarks.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, K, build
-from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
-from benchmarks.processes import run_quietly, serving
-from benchmarks.queries import Client, get, search
+from benchmarks.harness.gallery import OBVIOUS, OBVIOUS_PATH, OUR_PATH, K, build
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, less, more, seconds
+from benchmarks.harness.processes import run_quietly, serving
+from benchmarks.harness.queries import Client, get, search
 
 OF_THE_IMPORT = 0.15
 HELP_SECONDS = 1 / 3

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import processes
+from benchmarks.harness import processes
 
 PATIENCE = 120.0
 """Seconds after which a test has waited in vain. Nothing that passes depends on it."""

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import baseline, load, variations
-from benchmarks.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
-from benchmarks.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
-from benchmarks.obvious_server import create_app
-from benchmarks.processes import Server, memory_of, serving, workers_of
-from benchmarks.queries import Client, get, search
-from benchmarks.report import section_lines
+from benchmarks.harness import baseline, load, variations
+from benchmarks.harness.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
+from benchmarks.harness.obvious_server import create_app
+from benchmarks.harness.processes import Server, memory_of, serving, workers_of
+from benchmarks.harness.queries import Client, get, search
+from benchmarks.harness.report import section_lines
 from benchmarks.server import crowds
 from benchmarks.server.probes import PATIENCE_SECONDS, Waits, probe
 from indexer.catalogue.local import LocalCatalogue

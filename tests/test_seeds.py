@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import models
-from benchmarks.measuring import BenchmarkFailed
+from benchmarks.harness.measuring import BenchmarkFailed
 from benchmarks.seeds import FEWEST, main, spread_of
 from models.card import CARD_FILE, read_card
 from models.training.recipes import RECIPES

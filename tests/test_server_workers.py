@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from live_server import COMMAND, LiveServer, answers_in, live_server, received, wait_until
 
-from benchmarks.load import Underway, underway
-from benchmarks.processes import Server
-from benchmarks.queries import get, search
+from benchmarks.harness.load import Underway, underway
+from benchmarks.harness.processes import Server
+from benchmarks.harness.queries import get, search
 from indexer.catalogue.local import LocalCatalogue
 from indexer.records import Record
 from indexer.upkeep.reindexing import reindex

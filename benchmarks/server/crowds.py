@@ -10,9 +10,9 @@ from enum import Enum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 
-from benchmarks.measuring import BenchmarkFailed
-from benchmarks.processes import Server
-from benchmarks.queries import HEAD_END
+from benchmarks.harness.measuring import BenchmarkFailed
+from benchmarks.harness.processes import Server
+from benchmarks.harness.queries import HEAD_END
 
 LARGE_ANSWER = "/static/site.css"
 """Large for what it costs the server: what a client does not read must fill all buffers on the way to it."""

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import load
-from benchmarks.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, more, seconds
-from benchmarks.processes import memory_of, run_quietly
-from benchmarks.queries import Client, get
+from benchmarks.harness import load
+from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section, in_turns, more, seconds
+from benchmarks.harness.processes import memory_of, run_quietly
+from benchmarks.harness.queries import Client, get
 from benchmarks.server.sides import ITEMS, Side, Sides, both_sides
 from benchmarks.server.throughput import FEW, picture_requests, similar_requests
 

@@ -9,9 +9,9 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.measuring import BenchmarkFailed
-from benchmarks.processes import Server
-from benchmarks.queries import HEAD_END, AnswerHead
+from benchmarks.harness.measuring import BenchmarkFailed
+from benchmarks.harness.processes import Server
+from benchmarks.harness.queries import HEAD_END, AnswerHead
 
 PATIENCE_SECONDS = 10.0
 """Who waits longer than this has gone elsewhere."""

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.gallery import OUR_PATH, K
-from benchmarks.load import Load, Underway, underway
-from benchmarks.measuring import BenchmarkFailed, Comparison, Figure, Measured, Say, Section, in_turns
-from benchmarks.processes import Server, workers_of
-from benchmarks.queries import get, search
+from benchmarks.harness.gallery import OUR_PATH, K
+from benchmarks.harness.load import Load, Underway, underway
+from benchmarks.harness.measuring import BenchmarkFailed, Comparison, Figure, Measured, Say, Section, in_turns
+from benchmarks.harness.processes import Server, workers_of
+from benchmarks.harness.queries import get, search
 from benchmarks.server.sides import ITEMS, Side, both_sides
 
 T = TypeVar("T")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.baseline import BEFORE_THE_FRONT, Checkout, checked_out
-from benchmarks.gallery import QUERIES, png_file
-from benchmarks.measuring import Say
-from benchmarks.processes import Server, run_quietly, serving
+from benchmarks.harness.baseline import BEFORE_THE_FRONT, Checkout, checked_out
+from benchmarks.harness.gallery import QUERIES, png_file
+from benchmarks.harness.measuring import Say
+from benchmarks.harness.processes import Server, run_quietly, serving
 from models.datasets import fashion_mnist
 
 ITEMS = 10_000

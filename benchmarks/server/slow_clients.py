@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.measuring import Comparison, Figure, Measured, Say, Section, in_turns
-from benchmarks.queries import get
+from benchmarks.harness.measuring import Comparison, Figure, Measured, Say, Section, in_turns
+from benchmarks.harness.queries import get
 from benchmarks.server.crowds import Crowd, Kind, assembled
 from benchmarks.server.probes import Waits, probe
 from benchmarks.server.sides import ITEMS, Side, both_sides

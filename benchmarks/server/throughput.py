@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import load
-from benchmarks.gallery import OUR_PATH, K
-from benchmarks.measuring import Comparison, Figure, Say, Section, in_turns, more
-from benchmarks.processes import Server
-from benchmarks.queries import get, search
+from benchmarks.harness import load
+from benchmarks.harness.gallery import OUR_PATH, K
+from benchmarks.harness.measuring import Comparison, Figure, Say, Section, in_turns, more
+from benchmarks.harness.processes import Server
+from benchmarks.harness.queries import get, search
 from benchmarks.server.sides import ITEMS, Sides, both_sides
 
 FEW, MANY = 8, 64

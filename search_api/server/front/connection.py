@@ -12,6 +12,7 @@ import httptools
 
 from search_api.server import refusals
 from search_api.server.frames import Answer, Headers, RequestHead
+from search_api.server.front.heads import path_of, read_fields, without_prefix
 from search_api.server.front.proxies import Proxies
 from search_api.server.front.request import Request
 from search_api.server.limits import Limits
@@ -33,8 +34,6 @@ _SMALL_CHUNK = 64
 _CHUNKS_FREE = 4096
 """A body may have so many chunks of any size; further ones must hold 64 bytes on average."""
 
-_REQUEST_ID = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=@")
-_MOST_REQUEST_ID = 128
 _RESET = struct.pack("ii", 1, 0)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -318,70 +317,33 @@ class Connection(asyncio.Protocol):
             return refusals.URI_TOO_LONG
         if len(headers) > limits.fields or self._fields > limits.head:
             return refusals.HEADERS_TOO_LARGE
-        parser = self._parser
-        method = parser.get_method().decode("ascii")
-        version = parser.get_http_version()
-        length: bytes | None = None
-        host_field: bytes | None = None
-        given_id: bytes | None = None
-        is_chunked = expects = is_encoded = False
-        content_type = b""
-        for name, value in headers:
-            if name == b"host":
-                if host_field is not None:
-                    return refusals.BAD_REQUEST
-                host_field = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"transfer-encoding":
-                if is_chunked or value.strip().lower() != b"chunked" or version != "1.1":
-                    return refusals.BAD_REQUEST
-                is_chunked = True
-            elif name == b"content-type":
-                content_type = value
-            elif name == b"content-encoding":
-                is_encoded = value.strip().lower() not in {b"", b"identity"}
-            elif name == b"expect":
-                expects = True
-                if value.strip().lower() != b"100-continue":
-                    return refusals.UNKNOWN_EXPECTATION
-            elif name == b"x-request-id":
-                given_id = value
-        if (
-            version not in {"1.0", "1.1"}
-            or (host_field is None and version == "1.1")
-            or (is_chunked and length is not None)
-        ):
+        version = self._parser.get_http_version()
+        fields = read_fields(headers, version)
+        if isinstance(fields, Answer):
+            return fields
+        method = self._parser.get_method().decode("ascii")
+        try:
+            target = path_of(target, method)
+        except ValueError:
             return refusals.BAD_REQUEST
-        if not target.startswith(b"/"):
-            try:
-                target = _path_of(target, method)
-            except ValueError:
-                return refusals.BAD_REQUEST
-        if given_id and len(given_id) <= _MOST_REQUEST_ID and _REQUEST_ID.issuperset(given_id):
-            request_id = given_id.decode("ascii")
-        else:
-            request_id = f"{host.id_prefix}{next(host.id_numbers):x}"
         client, scheme, prefix = self._peer, "http", host.proxies.prefix
         if self._is_trusted:
             client, scheme, prefix, told_host = host.proxies.origin(self._peer, headers)
             if told_host is not None:
                 headers = [(b"host", told_host), *(field for field in headers if field[0] != b"host")]
-        if prefix and target.startswith(prefix.encode()):
-            rest = target[len(prefix) :]
-            if not rest or rest[:1] in b"/?":
-                target = rest if rest[:1] == b"/" else b"/" + rest
+        target = without_prefix(target, prefix)
+        request_id = fields.request_id or f"{host.id_prefix}{next(host.id_numbers):x}"
         request.path = target.partition(b"?")[0]
-        request.content_type = content_type
+        request.content_type = fields.content_type
         request.is_http_1_0 = version != "1.1"
         request.head = RequestHead(
             request_id, method, target, prefix, scheme, client, *host.address, f"HTTP/{version}", headers
         )
-        if is_encoded:
+        if fields.is_encoded:
             return refusals.ENCODED
-        if length is not None and int(length) > host.max_body:
+        if fields.length is not None and fields.length > host.max_body:
             return self._too_large()
-        if expects and (is_chunked or (length is not None and int(length) > 0)):
+        if fields.expects_continue and (fields.is_chunked or fields.length):
             self._transport.write(_CONTINUE)
         return None
 
@@ -476,17 +438,3 @@ class Connection(asyncio.Protocol):
             self.deadline = monotonic() + self._host.limits.linger
         with suppress(OSError, RuntimeError):
             self._transport.write_eof()
-
-
-def _path_of(target: bytes, method: str) -> bytes:
-    """Return the path and query of a target that is a whole URL, or `*`. Raises ValueError for any other."""
-    if target == b"*" and method == "OPTIONS":
-        return target
-    try:
-        url = httptools.parse_url(target)
-    except httptools.HttpParserInvalidURLError as error:
-        raise ValueError("no URL") from error
-    if (url.schema or b"").lower() not in {b"http", b"https"} or method == "CONNECT":
-        raise ValueError("no URL of HTTP")
-    path: bytes = url.path or b"/"
-    return path + b"?" + url.query if url.query else path

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import models
-from benchmarks.measuring import Say
+from benchmarks.harness.measuring import Say
 from models.arrays import Images, Vectors
 from models.augmentations import flip, for_some, scale, shift, tone
 from models.datasets import fashion_mnist

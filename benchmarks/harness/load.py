@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 
-from benchmarks.measuring import BenchmarkFailed
-from benchmarks.processes import Server
-from benchmarks.queries import HEAD_END, AnswerHead
+from benchmarks.harness.measuring import BenchmarkFailed
+from benchmarks.harness.processes import Server
+from benchmarks.harness.queries import HEAD_END, AnswerHead
 
 CONNECTIONS = 16
 

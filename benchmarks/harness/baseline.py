@@ -7,8 +7,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measuring import BenchmarkFailed, Say
-from benchmarks.processes import ROOT, run_quietly
+from benchmarks.harness.measuring import BenchmarkFailed, Say
+from benchmarks.harness.processes import ROOT, run_quietly
 
 BEFORE_THE_FRONT = "b0b41ec"
 """The last commit whose server gave every connection a thread."""

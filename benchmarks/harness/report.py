@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.machine import Machine
-from benchmarks.measuring import Comparison, Figure, Measured, Section
+from benchmarks.harness.machine import Machine
+from benchmarks.harness.measuring import Comparison, Figure, Measured, Section
 
 QUIET = 0.1
 """Cores that other programs may use before a run says that it can't be trusted."""

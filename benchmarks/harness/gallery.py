@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import models
-from benchmarks.measuring import Say
-from benchmarks.processes import run_quietly
+from benchmarks.harness.measuring import Say
+from benchmarks.harness.processes import run_quietly
 from models.card import KERAS_FILE
 from models.datasets import fashion_mnist
 
@@ -45,7 +45,7 @@ class Gallery:
     @property
     def obvious_command(self) -> list[str]:
         """The command that serves the arrays in the obvious way on a free port."""
-        return [sys.executable, "-m", "benchmarks.obvious_server", str(CLASSIFIER), str(self.arrays)]
+        return [sys.executable, "-m", "benchmarks.harness.obvious_server", str(CLASSIFIER), str(self.arrays)]
 
 
 def build(directory: Path, say: Say) -> Gallery:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmarks.measuring import BenchmarkFailed
+from benchmarks.harness.measuring import BenchmarkFailed
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ENVIRONMENT: Mapping[str, str] = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 _ADDRESS = re.compile(rb"http://([\d.]+):(\d+)")

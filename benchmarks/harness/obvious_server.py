@@ -1,6 +1,6 @@
 """The obvious way: Keras's `predict` and a NumPy scan over all vectors, behind Flask's development server.
 
-python -m benchmarks.obvious_server classifier.keras gallery.npz
+python -m benchmarks.harness.obvious_server classifier.keras gallery.npz
 """
 
 import sys

@@ -6,8 +6,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-from benchmarks.measuring import BenchmarkFailed
-from benchmarks.processes import Server
+from benchmarks.harness.measuring import BenchmarkFailed
+from benchmarks.harness.processes import Server
 
 HEAD_END = b"\r\n\r\n"
 
