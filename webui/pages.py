@@ -10,7 +10,7 @@ from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
-from search_api.http.app import current_engine, picture_urls, reading
+from search_api.http.engine_access import current_engine, picture_urls, reading
 from search_api.http.parameters import read
 from search_api.http.problems import Problem
 from search_api.parameters import LIMIT, Parameter

@@ -1,0 +1,24 @@
+"""The API's description for machines (OpenAPI 3.1), served at /v1/openapi.json: operations by what they are about."""
+
+from search_api.http.openapi import asking, items
+from search_api.http.openapi.parts import Json
+from search_api.http.openapi.schemas import SCHEMAS
+
+
+def document() -> Json:
+    """Return the whole description."""
+    description = {"summary": "This description", "responses": {"200": {"description": "It"}}}
+    paths: Json = {}
+    for operations in (asking.PATHS, items.PATHS, {"/v1/openapi.json": {"get": description}}):
+        for path, methods in operations.items():
+            paths.setdefault(path, {}).update(methods)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lookalike",
+            "version": "1",
+            "description": "A picture in, its class and the items of the catalogue that look like it out.",
+        },
+        "paths": paths,
+        "components": {"schemas": SCHEMAS},
+    }

@@ -1,0 +1,112 @@
+"""The schemas of what is answered, by their names in the document."""
+
+from search_api.http.openapi.parts import NUMBER, SHARE, TEXT, WHOLE, Json, array, object_of, ref
+
+LOOK_USED: Json = {
+    "type": ["number", "null"],
+    "description": "The share of the look in the scores, 0 to 1; null for a model that does not tell it apart",
+}
+SIGNATURE: Json = {
+    "model": {**TEXT, "description": "Fingerprint of the model"},
+    "generation": {**WHOLE, "description": "Generation of the catalogue's index"},
+    "state": {**TEXT, "description": "Version of the catalogue's state: another after every write"},
+}
+COLOURS: Json = {
+    **array(object_of(name=TEXT, hex=TEXT, share=SHARE)),
+    "description": "The dominant colours of the garment, at most three, the largest share first; none where none was "
+    "cut out, as of a grey picture",
+}
+WEIGHTS_USED: Json = {
+    "type": ["object", "null"],
+    "additionalProperties": SHARE,
+    "description": "What each part of the vector counts in the scores, adding up to 1; null for a model without parts",
+}
+ITEM: Json = {
+    "id": TEXT,
+    "label": TEXT,
+    "probability": SHARE,
+    "attributes": {"type": "object"},
+    "colours": COLOURS,
+    "picture": object_of(url=TEXT, width=WHOLE, height=WHOLE, media_type=TEXT),
+}
+HITS: Json = {
+    "hits": array(ref("Hit")),
+    "no_good_match": {
+        "type": "boolean",
+        "description": "Whether no hit has a confidence of 0.5 or more: then they are the nearest there are, far off",
+    },
+    "exact": {"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
+}
+SCHEMAS: Json = {
+    "Item": object_of(**ITEM),
+    "SignedItem": object_of(**ITEM, **SIGNATURE),
+    "Hit": object_of(
+        item=ref("Item"),
+        score={**NUMBER, "description": "Weighted cosine, -1 to 1"},
+        confidence={
+            **SHARE,
+            "description": "The chance that the item is of the query's kind, as counted on held-out pictures",
+        },
+        optional={
+            "copies": {
+                **array(TEXT),
+                "description": "Only where hits are collapsed: the ids of those whose pictures are copies of it",
+            }
+        },
+    ),
+    "Prediction": object_of(label=TEXT, probability=SHARE),
+    "Garment": object_of(
+        box={
+            "type": "array",
+            "items": SHARE,
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "Left, top, width and height as shares of the upright picture: to be sent as box, joined by "
+            "commas, to search with this garment",
+        },
+        label=TEXT,
+        probability=SHARE,
+        searched={"type": "boolean", "description": "Whether this is the garment that was searched with"},
+    ),
+    "Search": object_of(
+        query={"type": "object"},
+        label=TEXT,
+        probability=SHARE,
+        predictions={
+            **array(ref("Prediction")),
+            "description": "Every class, best first; of an item, only what is stored: the best class",
+        },
+        view={**TEXT, "description": "What the model saw, a PNG as data: URI"},
+        notes=array(TEXT),
+        colours=COLOURS,
+        familiar={
+            "type": "boolean",
+            "description": "Whether the picture is like those of the model's classes; 95 % of them count as such",
+        },
+        familiarity={
+            **SHARE,
+            "description": "The share of pictures of the model's classes that are as strange as this one or more",
+        },
+        garments={
+            **array(ref("Garment")),
+            "description": "The garments of the picture, the largest first: one, or several of which one was searched "
+            "with, the largest where no box says which; a box around none of them comes first. None for an item",
+        },
+        **HITS,
+        look=LOOK_USED,
+        weights=WEIGHTS_USED,
+        **SIGNATURE,
+        took_ms=NUMBER,
+        optional={
+            "cutout": {
+                "type": ["string", "null"],
+                "description": "Only where asked for: the garment as it was cut out of its photograph, a PNG with "
+                "alpha as data: URI; null for a picture that is taken whole, such as Fashion-MNIST's own",
+            }
+        },
+    ),
+    "Page": object_of(items=array(ref("Item")), total=WHOLE, offset=WHOLE, limit=WHOLE, **SIGNATURE),
+    "Similar": object_of(item_id=TEXT, **HITS, look=LOOK_USED, weights=WEIGHTS_USED, **SIGNATURE),
+    "Classes": object_of(classes=array(object_of(label=TEXT, items=WHOLE)), **SIGNATURE),
+    "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT),
+}

@@ -1,0 +1,50 @@
+"""Routes that find items: by a picture, by an item."""
+
+import time
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from search_api.http import answers, requests
+from search_api.http.engine_access import current_engine, picture_urls, reading, unless_known
+
+if TYPE_CHECKING:
+    from search_api.engine_state import EngineState
+
+asking = Blueprint("asking", __name__)
+
+
+@asking.post("/v1/search")
+def search() -> Response:
+    """Answer a picture or an item with its class and the items that look like it."""
+    question = requests.read_search(request)
+    if question.item_id is not None:
+        source: answers.Json = {"source": "item", "item_id": question.item_id}
+        with reading() as state:
+            result = state.search_item(question.item_id, question.query)
+    else:
+        assert question.image is not None
+        source = {"source": "image", "bytes": len(question.image)}
+        if question.box is not None:
+            source["box"] = astuple(question.box)
+        picture = current_engine().embed_picture(question.image, question.box)
+        with reading() as state:
+            result = state.search(picture, question.query)
+    g.timings = result.timings
+    return jsonify(answers.search_answer(result, source, picture_urls(), cutout=question.cutout))
+
+
+@asking.get("/v1/items/<item_id:item_id>/similar")
+def similar(item_id: str) -> Response:
+    """Answer the items most like an item."""
+    query = requests.read_similar(request)
+
+    def found(state: "EngineState") -> answers.Json:
+        started = time.perf_counter()
+        matches = state.similar(item_id, query)
+        g.timings = {"search": (time.perf_counter() - started) * 1000}
+        weighed = answers.weights_answer(state.look(query), state.weights(query))
+        return {"item_id": item_id, **answers.hits_answer(matches, picture_urls()), **weighed}
+
+    return unless_known(found)
