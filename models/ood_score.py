@@ -3,6 +3,9 @@
 Vectors of known classes lie near the mean of their class; how far off a vector is, is told by its Mahalanobis distance
 to the nearest of these means (Lee et al., arXiv 1807.03888, eq. 2). A vector that lies nearer to what is known to be
 none of the classes counts as further off. Held-out pictures say how far is usual.
+
+Photographs by phone, products on white and drawings of one class lie in places of their own. So each domain has its own
+means of the classes, and directions in which domains differ count less: pictures from another shop differ in them, too.
 """
 
 from dataclasses import dataclass, replace
@@ -18,11 +21,14 @@ from models.npz import read_arrays, write_arrays
 ACCEPTED = 0.95
 """The share of known pictures that count as familiar."""
 
-_RIDGE = 1e-3
+RIDGE = 1e-3
 """What is added to every variance, as a share of the mean variance: some directions hardly vary at all."""
 
 _OTHERS_WEIGHT = 4.0
 """What being nearer to something else than to any class counts beside the distance from the classes."""
+
+_BETWEEN_DOMAINS = 0.3
+"""What the spread of a class's means from domain to domain counts beside that of its pictures around them."""
 
 _QUANTILES = 401
 
@@ -32,8 +38,9 @@ class OodScore:
     """Where known vectors lie.
 
     `whitening`, float32 (dim, dim), turns differences from a class's mean into such of unit variance. So turned,
-    `means`, float32 (classes, dim), are those of the classes and `others`, float32 (kinds, dim), of what belongs to
-    none; `distances`, float32 (quantiles,), rising, are evenly spaced quantiles of held-out pictures.
+    `means`, float32 (places, dim), are those of the classes, of each in one domain or more, and `others`, float32
+    (kinds, dim), of what belongs to none; `distances`, float32 (quantiles,), rising, are evenly spaced quantiles of
+    held-out pictures.
     """
 
     means: NDArray[np.float32]
@@ -50,24 +57,22 @@ class OodScore:
         weights: NDArray[np.floating] | None = None,
         others: NDArray[np.floating] | None = None,
         used: NDArray[np.bool_] | None = None,
+        domains: NDArray[np.integer] | None = None,
+        ridge: float = RIDGE,
     ) -> "OodScore":
         """Fit to vectors of training images, float32 (n, dim), n well above dim, of every class 0 to the highest.
 
         `held_out` are vectors of pictures that were not learned from, float32 (m, dim), and `weights` (m,) what each
         counts; `others` (kinds, dim) are means of vectors that belong to no class; `used` (dim,) says which dimensions
-        are looked at, if not all.
+        are looked at, if not all; `domains` (n,) numbers where each training image is from, if not all from one place,
+        of which each counts alike; `ridge` is added to every variance, as a share of the mean variance.
         """
-        classes = int(labels.max()) + 1
-        means = np.stack([vectors[labels == label].mean(axis=0, dtype=np.float64) for label in range(classes)])
-        spread = vectors - means[labels]
-        looked_at = np.flatnonzero(np.ones(means.shape[1]) if used is None else used)
-        spread = spread[:, looked_at]
-        covariance = spread.T @ spread / len(spread)
-        ridge = _RIDGE * np.trace(covariance) / len(covariance)
+        looked_at = np.flatnonzero(np.ones(vectors.shape[1]) if used is None else used)
+        means, covariance = _spread(vectors, labels, np.zeros_like(labels) if domains is None else domains)
+        covariance = covariance[np.ix_(looked_at, looked_at)]
+        evened = covariance + ridge * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         whitening = np.zeros((means.shape[1], means.shape[1]))
-        whitening[np.ix_(looked_at, looked_at)] = np.linalg.cholesky(
-            np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
-        )
+        whitening[np.ix_(looked_at, looked_at)] = np.linalg.cholesky(np.linalg.inv(evened))
         known = cls(
             (means @ whitening).astype(np.float32),
             (np.empty((0, means.shape[1])) if others is None else others @ whitening).astype(np.float32),
@@ -119,10 +124,32 @@ class OodScore:
     def load(cls, path: Path, classes: int, dim: int, data: bytes | None = None) -> "OodScore":
         """Read what `save` wrote, or was read of it already. Raises ValueError, for other shapes too, or OSError."""
         known = cls(*read_arrays(path, "means", "others", "whitening", "distances", data=data))
-        fits = known.others.ndim == 2 and known.others.shape[1] == dim and known.distances.ndim == 1
-        if not fits or known.means.shape != (classes, dim) or known.whitening.shape != (dim, dim):
+        fits = all(places.ndim == 2 and places.shape[1] == dim for places in (known.means, known.others))
+        if not fits or len(known.means) < classes or known.whitening.shape != (dim, dim) or known.distances.ndim != 1:
             raise ValueError(f"its means have the shape {known.means.shape}")
         return known
+
+
+def _spread(
+    vectors: Vectors, labels: NDArray[np.integer], domains: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the means of the classes in every domain that has them, (places, dim), and the covariance (dim, dim)."""
+    means: list[NDArray[np.float64]] = []
+    classes: list[int] = []
+    within: list[NDArray[np.float64]] = []
+    for domain in np.unique(domains):
+        spread = []
+        for label in np.unique(labels[domains == domain]):
+            some = vectors[(domains == domain) & (labels == label)]
+            means.append(some.mean(axis=0, dtype=np.float64))
+            classes.append(int(label))
+            spread.append(some - means[-1])
+        together = np.concatenate(spread)
+        within.append(together.T @ together / len(together))
+    places = np.stack(means)
+    middles = np.stack([places[np.array(classes) == label].mean(axis=0) for label in classes])
+    between = (places - middles).T @ (places - middles) / len(places)
+    return places, np.mean(within, axis=0) + _BETWEEN_DOMAINS * between
 
 
 def _distances(

@@ -134,6 +134,20 @@ def test_what_lies_nearer_to_something_else_counts_as_further_off() -> None:
     np.testing.assert_allclose(beside.distance(elsewhere), 5 * alone.distance(elsewhere), rtol=1e-3)
 
 
+def test_a_class_has_a_place_in_each_domain_and_directions_between_domains_count_less() -> None:
+    vectors, labels = known()
+    elsewhere, sideways = np.zeros((2, 6), np.float32)
+    elsewhere[2] = sideways[3] = 0.2
+    both, twice = np.concatenate([vectors, vectors + elsewhere]), np.tile(labels, 2)
+    domains = np.repeat([0, 1], len(labels))
+    in_one, in_two = OodScore.fit(vectors, labels, vectors), OodScore.fit(both, twice, both, domains=domains)
+    means = np.eye(6, dtype=np.float32)[:2]
+    np.testing.assert_allclose(in_one.distance(means + elsewhere), 20, rtol=0.1)
+    assert in_two.distance(means + elsewhere).max() < 0.2
+    # A third domain, as far off again: nearer than what is as far off in a direction in which no domains differ.
+    assert (in_two.distance(means + 2 * elsewhere) < in_two.distance(means + sideways) / 3).all()
+
+
 def test_held_out_vectors_count_by_their_weights() -> None:
     vectors, labels = known()
     near, far = vectors[:100], vectors[:100] + np.float32(0.1)

@@ -1,9 +1,12 @@
 """The shipped model for product pictures: what is in its bundle, what it sees, and what it finds again."""
 
+import csv
 import io
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +19,10 @@ from models.card import KERAS_FILE, RUNTIME_FILE
 from models.datasets.photographs import Photograph
 from models.embedder import as_views
 from models.evaluation.photo_metrics import evaluate_photographs
-from models.pictures.decoding import Picture
+from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 from models.vector_parts import weighted
+from sample_shop.products import products
 
 BUNDLE = models.bundle_directory(models.PHOTOGRAPHS)
 ASKED = 40
@@ -179,6 +183,29 @@ def test_an_original_comes_before_its_copies_in_other_colours(
         others = vectors_of(eye, [Picture(in_hue(pictures[number], shift)) for number in asked])
         before &= own > np.einsum("nd,nd->n", queries, others)
     assert before.mean() >= 0.97
+
+
+def test_drawn_products_are_familiar(eye: LiteRTEmbedder) -> None:
+    drawn = products()[::5]
+    vectors, _ = eye.embed([eye.prepare(Picture(one.draw())) for one in drawn])
+    assert (eye.familiarity(vectors) >= 0.05).mean() > 0.8
+
+
+def test_of_a_shop_shoes_and_trousers_are_familiar_watches_and_ties_are_not(
+    eye: LiteRTEmbedder, shop_table: Path
+) -> None:
+    with shop_table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def familiar(*types: str) -> float:
+        some = [
+            next(islice((row for row in rows if row["type"] == one), at, None)) for one in types for at in range(12)
+        ]
+        views = [eye.prepare(decode((shop_table.parent / row["image"]).read_bytes())) for row in some]
+        return float((eye.familiarity(eye.embed(views)[0]) >= 0.05).mean())
+
+    assert familiar("Jeans", "Casual Shoes", "Heels") > 0.85
+    assert familiar("Watches", "Ties", "Perfume and Body Mist") < 0.15
 
 
 def test_weights_decide_what_is_alike(eye: LiteRTEmbedder) -> None:

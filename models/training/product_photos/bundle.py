@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Vectors
 from models.card import (
     CARD_FILE,
     CONFIDENCE_FILE,
@@ -72,6 +73,8 @@ from sample_shop.products import products
 if TYPE_CHECKING:
     from models.arrays import Images
 
+_T = TypeVar("_T", bound=np.generic)
+
 RECIPE = "photographs"
 """The recipe's name, which the bundle takes for its own."""
 
@@ -93,8 +96,11 @@ _ORIGIN: Mapping[str, object] = MappingProxyType(
 
 _CHECKPOINTS = "checkpoints"
 _FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE, PHOTOGRAPHS_FILE
-_PHOTOGRAPHS_SAY = 0.7
-"""What held-out photographs count beside held-out images where it is said how far is usual."""
+_HELD_OUT_SAY = 0.6, 0.2, 0.2
+"""What held-out photographs, drawn products and images count where it is said how far is usual."""
+
+_AXES_OF_FAMILIARITY, _RIDGE_OF_FAMILIARITY = 96, 0.1
+"""The first axes of the kind, which pictures from elsewhere agree in, and how much their variances are evened out."""
 
 _CHECKED = 24
 
@@ -132,7 +138,7 @@ def train_photographs(
         weights = weights_of(keras.models.load_model(trunk / KERAS_FILE))
         origin = read_card(trunk).training["trunk"]
     features = build_features(weights)
-    total = len(learnable) * VIEWS + len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
+    total = len(learnable) * VIEWS + 2 * len(products()) + min(len(learn.images), IMAGES + IMAGES_HELD_OUT)
     looking = Looking(features, kept, progress, total)
     seen = photographs_seen(learnable, kinds, looking), drawn_seen(looking), images_seen(learn, looking)
     log("fitting the heads")
@@ -215,35 +221,50 @@ def export_halved(model: keras.Model, path: Path) -> None:
 
 def _fit_answers(seen: Sequence[Seen], heads: Heads, bundle: Path) -> None:
     """Write into a bundle directory how its model's answers are to be read: what is familiar, what a score means."""
-    photographs, _, images = seen
-    parts = [photographs, images]
-    vectors = [vectors_of(one.features, heads) for one in parts]
-    labels = [_labels(one, heads) for one in parts]
-    known = [one.right.any(axis=1) & ~one.held_out for one in parts]
-    asked = [one.right.any(axis=1) & one.held_out for one in parts]
-    used = np.zeros(vectors[0].shape[1], np.bool_)
-    used[: PARTS[0].dim - len(CLASSES) - int(photographs.folder.max()) - 1] = True
-    none = ~photographs.right.any(axis=1) & ~photographs.held_out
-    kinds = photographs.folder
-    others = [vectors[0][none & (kinds == kind)].mean(axis=0) for kind in sorted(set(kinds[none]))]
-    held_out = [vector[chosen] for vector, chosen in zip(vectors, asked, strict=True)]
-    shares = _PHOTOGRAPHS_SAY, 1 - _PHOTOGRAPHS_SAY
-    OodScore.fit(
-        np.concatenate([vector[chosen] for vector, chosen in zip(vectors, known, strict=True)]),
-        np.concatenate([label[chosen] for label, chosen in zip(labels, known, strict=True)]),
-        np.concatenate(held_out),
-        weights=np.concatenate(
-            [np.full(len(one), share / max(1, len(one))) for one, share in zip(held_out, shares, strict=True)]
-        ),
-        others=np.stack(others) if others else None,
-        used=used,
-    ).save(bundle / OOD_SCORE_FILE)
+    photographs = seen[0]
+    vectors = [vectors_of(one.features, heads) for one in seen]
+    _familiarity_of(seen, vectors, [_labels(one, heads) for one in seen]).save(bundle / OOD_SCORE_FILE)
     chosen = photographs.right.any(axis=1)
     predicted = probabilities_of(photographs.features, heads)[chosen].argmax(axis=1)
-    strangers = Strangers.among(vectors[0], kinds, np.flatnonzero(~chosen & photographs.held_out))
-    MatchConfidence.fit(vectors[0][chosen], labels[0][chosen], predicted, len(CLASSES), strangers).save(
-        bundle / CONFIDENCE_FILE
+    strangers = Strangers.among(vectors[0], photographs.folder, np.flatnonzero(~chosen & photographs.held_out))
+    MatchConfidence.fit(
+        vectors[0][chosen], _labels(photographs, heads)[chosen], predicted, len(CLASSES), strangers
+    ).save(bundle / CONFIDENCE_FILE)
+
+
+def _familiarity_of(seen: Sequence[Seen], vectors: Sequence[Vectors], labels: Sequence[NDArray[np.int64]]) -> OodScore:
+    """Fit what is familiar to photographs as they are and on white, to drawn products and to images."""
+    photographs = seen[0]
+    is_on_white = np.arange(len(photographs.right)) % VIEWS
+    domains = [is_on_white, *(np.full(len(one.right), VIEWS + at) for at, one in enumerate(seen[1:]))]
+    learned = [one.right.any(axis=1) & ~one.held_out for one in seen]
+    asked = [one.right.any(axis=1) & one.held_out for one in seen]
+    none = ~photographs.right.any(axis=1) & ~photographs.held_out
+    groups = [
+        none & (photographs.folder == kind) & (is_on_white == ground)
+        for kind in sorted(set(photographs.folder[none]))
+        for ground in range(VIEWS)
+    ]
+    weights = [
+        np.full(int(some.sum()), share / max(1, int(some.sum())))
+        for some, share in zip(asked, _HELD_OUT_SAY, strict=True)
+    ]
+    used = np.zeros(vectors[0].shape[1], np.bool_)
+    used[:_AXES_OF_FAMILIARITY] = True
+    return OodScore.fit(
+        _chosen(vectors, learned),
+        _chosen(labels, learned),
+        _chosen(vectors, asked),
+        weights=np.concatenate(weights),
+        others=np.stack([vectors[0][group].mean(axis=0) for group in groups]) if groups else None,
+        used=used,
+        domains=_chosen(domains, learned),
+        ridge=_RIDGE_OF_FAMILIARITY,
     )
+
+
+def _chosen(arrays: Sequence[NDArray[_T]], chosen: Sequence[NDArray[np.bool_]]) -> NDArray[_T]:
+    return np.concatenate([array[some] for array, some in zip(arrays, chosen, strict=True)])
 
 
 def _labels(seen: Seen, heads: Heads) -> NDArray[np.int64]:

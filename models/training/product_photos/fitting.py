@@ -31,7 +31,7 @@ _ITERATIONS = 400
 
 def fit_heads(photographs: Seen, drawn: Seen, images: Seen, folders: int) -> Heads:
     """Return the heads fitted to all that is not held out; `folders` is the number of kinds of photographs."""
-    seen = photographs.where(~photographs.held_out), drawn, images.where(~images.held_out)
+    seen = tuple(one.where(~one.held_out) for one in (photographs, drawn, images))
     centres = [
         ((1 - PRODUCTS_COUNT) * seen[0].features[name].mean(axis=0) + PRODUCTS_COUNT * _mean(seen[1:], name)).astype(
             np.float32

@@ -26,8 +26,8 @@ VIEWS = 2
 IMAGES, IMAGES_HELD_OUT = 3_000, 500
 """Of Fashion-MNIST's training images."""
 
-DRAWN_SEED = 1_000
-"""Of the drawn products to learn from: not those of the sample shop."""
+DRAWN_SEED, DRAWN_SEED_HELD_OUT = 1_000, 1_001
+"""Of the drawn products to learn from, and of those that are held out: neither are those of the sample shop."""
 
 _AT_ONCE = 32
 _PRODUCT_SIDE = 180
@@ -106,11 +106,11 @@ def photographs_seen(photographs: Sequence[Photograph], kinds: Sequence[str], lo
 
 
 def drawn_seen(looking: Looking) -> Seen:
-    """Show drawn products of another assortment than the sample shop's."""
-    drawn = products(DRAWN_SEED)
+    """Show drawn products of other assortments than the sample shop's."""
+    learned, held_out = products(DRAWN_SEED), products(DRAWN_SEED_HELD_OUT)
+    drawn = [*learned, *held_out]
     features = looking.at("drawn", (photo_view(Picture(one.draw())).pixels for one in drawn), len(drawn))
-    none = np.zeros(len(drawn), np.bool_)
-    return Seen(features, _drawn_classes(drawn), np.full(len(drawn), -1), none)
+    return Seen(features, _drawn_classes(drawn), np.full(len(drawn), -1), np.arange(len(drawn)) >= len(learned))
 
 
 def images_seen(learn: Split, looking: Looking) -> Seen:
