@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-from commands import duplicates, exporting, indexing, items, learning, reindexing, sampling, searching, serving, upkeep
+from commands import (
+    duplicates,
+    exporting,
+    faceting,
+    indexing,
+    items,
+    learning,
+    reindexing,
+    sampling,
+    searching,
+    serving,
+    upkeep,
+)
 
 
 class _Commands(click.Group):
@@ -41,6 +53,7 @@ for command in (
     indexing.index_command,
     reindexing.reindex,
     items.items,
+    faceting.facets,
     exporting.export_similar,
     duplicates.duplicates,
     searching.search,

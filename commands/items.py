@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.options import catalogue_option, where_of, where_option
+from commands.terminal import print_notes
+from search_api.parameters import SORT
 
 if TYPE_CHECKING:
     from indexer.records import Item
@@ -37,18 +39,25 @@ def get(ids: Sequence[str], catalogue: Path, as_json: bool) -> None:
 
 @items.command("list", epilog="Example: lookalike items list --where 'price<=40' --json")
 @where_option
+@click.option("--sort", default=SORT.default, show_default=True, metavar="FIELD", help=SORT.description)
 @click.option("--limit", type=click.IntRange(0), help="At most so many (default: all).")
 @click.option("--after", default="", metavar="ID", help="Only those after this id, such as the last of a page.")
 @catalogue_option
 @_json_lines
-def list_items(conditions: Sequence[str], limit: int | None, after: str, catalogue: Path, as_json: bool) -> None:
-    """List items in the order of their ids, a line each: class, its probability, id, attributes."""
+def list_items(
+    conditions: Sequence[str], sort: str, limit: int | None, after: str, catalogue: Path, as_json: bool
+) -> None:
+    """List items in order, a line each: class, its probability, id, attributes."""
     from indexer.catalogue.item_list import Items
+
+    where = where_of(conditions)
 
     with Items(catalogue) as kept:
         width = max(len(label) for label in kept.classes)
         show = _json_line if as_json else partial(_listed, width=width)
-        for item in kept.each(where_of(conditions), after, limit):
+        listed = kept.each(where, after, limit, sort)
+        print_notes(kept.filter_notes(where, sort))
+        for item in listed:
             sys.stdout.write(show(item) + "\n")  # click.echo would flush every line
         sys.stdout.flush()
 
@@ -73,7 +82,9 @@ def delete(ids: Sequence[str], conditions: Sequence[str], yes: bool, catalogue: 
         if where is None:
             deleted = kept.delete(ids)
         else:
-            _confirm(kept.count(where), yes)
+            count = kept.deletable(where)
+            print_notes(kept.filter_notes(where))
+            _confirm(count, yes)
             deleted = kept.delete_where(where)
         click.echo(f"{catalogue}: {deleted} deleted, {kept.count()} items.")
 

@@ -40,7 +40,8 @@ where_option = click.option(
     "conditions",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Only items like that: label=Sneaker, price<=40, colour~navy. Repeated values of a field mean any of them.",
+    help="Only items like that: label=Sneaker, price<40, brand!=Acme, material^=lin, colour~navy, or a filter as JSON. "
+    "Repeated values of a field mean any of them.",
 )
 
 
@@ -94,7 +95,7 @@ def query_options(k: Parameter = K) -> Callable[[Command], Command]:
 
 
 def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
-    """Return the filter of typed conditions; None where there are none."""
-    from indexer.typed_filters import parse_conditions
+    """Return the filter of conditions, typed or JSON; None where there are none."""
+    from search_api.http.parameters import read_where
 
-    return parse_conditions(conditions) or None
+    return read_where(conditions) or None

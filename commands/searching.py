@@ -8,7 +8,7 @@ import click
 
 from commands.composition import open_engine
 from commands.options import catalogue_option, json_option, model_option, query_options
-from commands.terminal import print_hits, print_json, print_result
+from commands.terminal import print_hits, print_json, print_notes, print_result
 
 if TYPE_CHECKING:
     from search_api.query import Query
@@ -47,6 +47,7 @@ def similar(item_id: str, query: "Query", catalogue: Path, model: Path | None, a
 
     with closing(open_engine(catalogue, model)) as engine:
         hits = engine.similar(item_id, query)
+    print_notes(hits.notes)
     if as_json:
         print_json([hit_answer(hit) for hit in hits])
     else:

@@ -65,6 +65,12 @@ def print_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what is to be said of a question, on stderr, a line each."""
+    for note in notes:
+        click.echo(note, err=True)
+
+
 def print_result(result: "SearchResult") -> None:
     """Print what a picture is taken for, what there is to say of it, and what was found."""
     best = result.predictions[0]

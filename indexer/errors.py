@@ -52,9 +52,27 @@ class UnknownItem(LookalikeError):
 
 
 class InvalidFilter(LookalikeError):
-    """A `where` that names an unknown field or holds a value of the wrong kind."""
+    """A `where` that is malformed, names a class that there is not, or holds a value of the wrong kind."""
 
     code = "invalid-filter"
+
+
+class FilterTooLarge(InvalidFilter):
+    """A `where` with more conditions, or deeper, than is answered."""
+
+    code = "filter-too-large"
+
+
+class InvalidSort(LookalikeError):
+    """What items are to be sorted by is no field."""
+
+    code = "invalid-sort"
+
+
+class InvalidFacet(LookalikeError):
+    """What facets are asked of is no field, or too many."""
+
+    code = "invalid-facet"
 
 
 class PictureFailed(LookalikeError):

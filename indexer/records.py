@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from models.colours.garment_colours import GarmentColour
 
-AttributeValue: TypeAlias = str | int | float | bool | None
-"""What an attribute of an item may be."""
+Scalar: TypeAlias = str | int | float | bool | None
+"""One value."""
 
-Where: TypeAlias = Mapping[str, AttributeValue | Sequence[AttributeValue] | Mapping[str, Any]]
-"""A filter. Each field maps to a value, a list of values, or a range `{"gte": .., "lte": ..}`; all must hold.
+AttributeValue: TypeAlias = Scalar | Sequence[str | int | float | bool]
+"""What an attribute of an item may be: a value, or a list of values such as the sizes that there are."""
 
-`label` is the predicted class, `colour~` what the garment's colours are seen to be: a name or six hexadecimal digits,
-a list of these, or `{"near": .., "within": ..}` with a Delta E; every other name is an attribute.
+Where: TypeAlias = Mapping[str, Any]
+"""A filter: what `indexer.filters.condition_of` reads. Each field maps to a value, a list of values, or comparisons
+like `{"gte": 1, "lt": 5}`; all must hold.
 """
 
 
@@ -114,7 +115,36 @@ class VectorTable:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the items that a filter allows, in order of id, and how many there are in all."""
+    """Some of the items that a filter allows, in the order that was asked for, and how many there are in all.
+
+    `last` is where the last of them stands in that order, None where nothing comes behind it.
+    """
 
     items: tuple[Item, ...]
     total: int
+    last: "PageEnd | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageEnd:
+    """Where an item stands in an order: what it is sorted by (None: nothing), and its id, by which ties are ordered."""
+
+    value: Scalar
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What a field holds among some items.
+
+    `items` is how many have it. `values` are its values and how many items have each, most first and ties in order; of
+    a list each member is one. `others` says how many more values there are. Where all are numbers, `minimum` and
+    `maximum` are their bounds, and there are values only where none is left out.
+    """
+
+    field: str
+    items: int
+    values: tuple[tuple[str | int | float | bool, int], ...] = ()
+    others: int = 0
+    minimum: int | float | None = None
+    maximum: int | float | None = None

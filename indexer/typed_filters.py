@@ -1,23 +1,29 @@
-"""Filters as a person types them: `label=Dress`, `price<=40`, `colour~navy`."""
+"""Filters as a person types them: `label=Dress`, `price<40`, `brand!=Acme`, `material^=lin`, `colour~navy`."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from indexer.errors import InvalidFilter
-from indexer.filters import COLOUR, LARGEST_INTEGER
+from indexer.fields import COLOUR, ID, LABEL, NOT
+from indexer.filters import LARGEST_INTEGER
 
-_CONDITION = re.compile(r"(?P<name>[^=<>]+)(?P<sign>>=|<=|=)(?P<value>.*)", re.DOTALL)
+BETWEEN = ";"
+"""What stands between conditions where all are one text, as in an address."""
+
+_CONDITION = re.compile(r"(?P<name>[^=<>]+?)(?P<sign>>=|<=|!=|\^=|=|<|>)(?P<value>.*)", re.DOTALL)
 _COLOUR_CONDITION = re.compile(r"\s*colou?r\s*~(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_BOUNDS = {">=": "gte", "<=": "lte"}
+_COMPARISONS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "^=": "prefix"}
+_WORDS = {"true": True, "false": False, "null": None}
 
 
 def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
     """Return the `where` of conditions that must all hold; several `name=value` of one name ask for any of them.
 
-    What is typed has no type: `size=42` asks for the string and for the number. A bound is a number when it looks
-    like one. `colour~navy` asks for what is seen, `colour~navy:15` within a Delta E. Raises InvalidFilter.
+    What is typed has no type: `size=42` asks for the string and for the number, `sale=true` for the string and for what
+    is true, `brand=null` for the string and for items without. A bound is a number when it looks like one.
+    `colour~navy` asks for what is seen, `colour~navy:15` within a Delta E. Raises InvalidFilter.
     """
     where: dict[str, Any] = {}
     for condition in conditions:
@@ -26,17 +32,29 @@ def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
             continue
         match = _CONDITION.fullmatch(condition)
         if match is None:
-            raise InvalidFilter(f"{condition!r} is no condition: write name=value, name>=value or name<=value.")
-        name, value = match["name"].strip(), match["value"].strip()
-        bound = _BOUNDS.get(match["sign"])
-        wanted = where.setdefault(name, [] if bound is None else {})
-        if isinstance(wanted, list) and bound is None:
-            wanted += _readings(value)
-        elif isinstance(wanted, dict) and bound is not None and bound not in wanted:
-            wanted[bound] = _readings(value)[-1]
+            raise InvalidFilter(
+                f"{condition[:60]!r} is no condition: write name=value, or with !=, <, <=, >, >= or ^= for =, or "
+                "colour~navy."
+            )
+        name, sign, value = match["name"].strip(), match["sign"], match["value"].strip()
+        comparison = _COMPARISONS.get(sign)
+        wanted = where.setdefault(name, [] if sign == "=" else {})
+        if isinstance(wanted, list) and sign == "=":
+            wanted += _readings(name, value)
+        elif isinstance(wanted, dict) and sign == "!=":
+            wanted.setdefault(NOT, []).extend(_readings(name, value))
+        elif isinstance(wanted, dict) and comparison is not None and comparison not in wanted:
+            wanted[comparison] = value if sign == "^=" else _bound(value)
         else:
-            raise InvalidFilter(f"The conditions on {name!r} don't go together: give values, or one bound each way.")
+            raise InvalidFilter(
+                f"The conditions on {name!r} don't go together: give values, or each comparison once at most."
+            )
     return where
+
+
+def split_conditions(text: str) -> list[str]:
+    """Return the conditions that a text holds, one at least, joined by semicolons."""
+    return [part for part in text.split(BETWEEN) if part.strip()] or [text]
 
 
 def _add_colour(where: dict[str, Any], typed: str) -> None:
@@ -48,9 +66,19 @@ def _add_colour(where: dict[str, Any], typed: str) -> None:
         raise InvalidFilter(f"{typed!r} is no colour with a Delta E, or there is another: write colour~navy:15.")
 
 
-def _readings(text: str) -> list[str | int | float]:
-    """Return what a typed value may mean, the string first."""
-    if not _NUMBER.fullmatch(text):
+def _readings(name: str, text: str) -> list[str | int | float | bool | None]:
+    """Return what a typed value may mean, the string first; an id and a class are nothing else."""
+    if name in (ID, LABEL):
         return [text]
+    if text in _WORDS:
+        return [text, _WORDS[text]]
+    bound = _bound(text)
+    return [text] if isinstance(bound, str) else [text, bound]
+
+
+def _bound(text: str) -> str | int | float:
+    """Return the number that a text looks like, or the text."""
+    if not _NUMBER.fullmatch(text):
+        return text
     number = float(text) if set(text) & set(".eE") else int(text)
-    return [text, number] if abs(number) <= LARGEST_INTEGER else [text]
+    return number if abs(number) <= LARGEST_INTEGER else text

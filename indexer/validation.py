@@ -1,20 +1,18 @@
 """What the id and the attributes of an item may be: told where they come in, held where they are kept."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.filters import COLOUR_FIELDS, LARGEST_INTEGER, is_text
+from indexer.fields import COLOUR_FIELDS, LONGEST_NAME, can_name_attribute, is_name
+from indexer.filters import is_scalar
 
-LONGEST_NAME = 200
-"""Characters that an id or the name of an attribute may have."""
-
-_NOT_IN_A_NAME = frozenset('"\\')
+LONGEST_LIST = 1000
+"""Members that a list in an attribute may have."""
 
 
 def id_error(id_: Any) -> str | None:
     """Return why something can't be an id; None when it can."""
-    if _is_name(id_):
+    if is_name(id_):
         return None
     return f"An id is a string of 1 to {LONGEST_NAME} printable characters, not {_shortened(id_)}."
 
@@ -25,7 +23,7 @@ def name_error(name: Any) -> str | None:
         return "'label' can't name an attribute: it is the predicted class. Give it another name."
     if name in COLOUR_FIELDS:
         return f"{name!r} can't name an attribute: filters ask by it for the colours seen. Give it another name."
-    if not _is_name(name) or not _NOT_IN_A_NAME.isdisjoint(name):
+    if not can_name_attribute(name):
         return f"{_shortened(name)} can't name an attribute. Give it a plain name of 1 to {LONGEST_NAME} characters."
     return None
 
@@ -36,25 +34,16 @@ def attribute_error(attributes: Mapping[Any, Any]) -> str | None:
         if error := name_error(name):
             return error
         if not _is_attribute(value):
-            return f"{name} = {_shortened(value)} is no string, finite number, true, false or null."
+            return (
+                f"{name} = {_shortened(value)} is no string, finite number, true, false or null, nor a list of these."
+            )
     return None
 
 
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
-
-
 def _is_attribute(value: Any) -> bool:
-    match value:
-        case None | bool():
-            return True
-        case str():
-            return is_text(value)
-        case int():
-            return abs(value) <= LARGEST_INTEGER
-        case float():
-            return math.isfinite(value)
-    return False
+    if isinstance(value, list | tuple):
+        return len(value) <= LONGEST_LIST and all(member is not None and is_scalar(member) for member in value)
+    return is_scalar(value)
 
 
 def _shortened(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import BoundedSemaphore
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.fields import ID
 from models.embedder import Embedder, View
 from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
 from models.garments.kinds import tells_kinds
@@ -19,18 +20,18 @@ from models.vector_parts import look_share
 from search_api.collapsing import NEAREST, duplicates
 from search_api.engine_state import EmbeddedPicture, EngineState, Reading
 from search_api.errors import Busy
-from search_api.parameters import LIMIT, MAX_WAIT
+from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
 from search_api.results import Garment
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
     from indexer.catalogue.neighbours import Neighbourhoods
-    from indexer.records import DisplayCopy, Item, Page, Where
+    from indexer.records import DisplayCopy, Item, Where
     from models.card import ModelCard
     from models.pictures.boxes import Box
     from models.progress import Progress
-    from search_api.results import EngineInfo, Matches, SearchResult
+    from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
 
 SEVERAL = "Several garments were found; the largest was searched with."
 SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
@@ -189,10 +190,27 @@ class Engine:
         with self.reading() as state:
             return state.display(item_id)
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = cast("int", LIMIT.default)) -> "Page":
+    def browse(
+        self,
+        where: "Where | None" = None,
+        offset: int = 0,
+        limit: int = cast("int", LIMIT.default),
+        sort: str = ID,
+        cursor: str | None = None,
+    ) -> "Listing":
         """Ask the latest state: see `EngineState.browse`."""
         with self.reading() as state:
-            return state.browse(where, offset, limit)
+            return state.browse(where, offset, limit, sort, cursor)
+
+    def facets(
+        self,
+        where: "Where | None" = None,
+        fields: Sequence[str] | None = None,
+        limit: int = cast("int", FACET_VALUES.default),
+    ) -> "FacetCounts":
+        """Ask the latest state: see `EngineState.facets`."""
+        with self.reading() as state:
+            return state.facets(where, fields, limit)
 
     def counts(self) -> Mapping[str, int]:
         """Ask the latest state: see `EngineState.counts`."""

@@ -1,7 +1,7 @@
 """The engine over one state of its catalogue: all that it answers belongs together."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import InvalidFilter
+from indexer.fields import COLOUR_FIELDS, ID, LABEL
+from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
 from search_api.collapsing import COPIES_AT_ONCE, MOST_SEEN, collapsed
-from search_api.errors import LookNotAvailable, PageOutOfRange
-from search_api.parameters import LIMIT, OFFSET
+from search_api.cursors import ListingCursor, listing_digest
+from search_api.errors import InvalidCursor, LookNotAvailable, PageOutOfRange
+from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
 from search_api.query import ANY, Query
-from search_api.results import EngineInfo, Garment, Match, Matches, Prediction, SearchResult
+from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, Prediction, SearchResult
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
     from indexer.catalogue.neighbours import Neighbourhoods
-    from indexer.records import DisplayCopy, Hits, Item, Page, Where
+    from indexer.records import DisplayCopy, Hits, Item, Where
     from models.arrays import Vectors
     from models.card import ModelCard
     from models.embedder import Embedder, View
 
+
+CHANGED_SINCE = (
+    "The catalogue has changed since the page before. This one goes on from the same place: items that were added, "
+    "changed or deleted meanwhile may be missing, or come twice."
+)
 
 _ITEMS_AT_ONCE = 4096
 
@@ -136,17 +143,59 @@ class EngineState:
         """Return the picture of an item as a page shows it. Raises UnknownItem."""
         return self._catalogue.display(item_id)
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = cast("int", LIMIT.default)) -> "Page":
-        """Return one page of items in order of id, with the number of all that fit.
+    def browse(
+        self,
+        where: "Where | None" = None,
+        offset: int = 0,
+        limit: int = cast("int", LIMIT.default),
+        sort: str = ID,
+        cursor: str | None = None,
+    ) -> Listing:
+        """Return one page of items, by default in order of id, with the number of all that fit.
 
-        `limit` is 1 to 100 and `offset` at least 0. Raises PageOutOfRange, InvalidFilter.
+        `sort` is `id`, `label` or an attribute, `-price` the other way round (`indexer.sorting`). `limit` is 1 to 100
+        and `offset` at least 0; or `cursor` is the `next` of the page before, of the same filter and order: of one
+        state no item is missing and none comes twice. Where the state is another by now, the page goes on from the same
+        place, and a note says so. Raises PageOutOfRange, InvalidFilter, InvalidSort, InvalidCursor.
         """
         for parameter, value in ((LIMIT, limit), (OFFSET, offset)):
             if not parameter.allows(value):
                 raise PageOutOfRange(
                     f"{parameter.name} must be between {parameter.minimum} and {parameter.maximum}, not {value}."
                 )
-        return self._catalogue.browse(where, offset=offset, limit=limit)
+        if cursor is not None and offset:
+            raise InvalidCursor("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
+        attribute = Order.read(sort).attribute
+        notes = self._catalogue.filter_notes(where, () if attribute is None else (attribute,))
+        listing, version = listing_digest(where, sort), self._catalogue.version
+        after = None
+        if cursor is not None:
+            before = ListingCursor.read(cursor, listing)
+            after = before.end
+            notes = notes if before.version == version else (*notes, CHANGED_SINCE)
+        page = self._catalogue.browse(where, offset, limit, sort, after)
+        behind = None if page.last is None else str(ListingCursor(version, listing, page.last))
+        return Listing(page.items, page.total, behind, notes)
+
+    def facets(
+        self,
+        where: "Where | None" = None,
+        fields: Sequence[str] | None = None,
+        limit: int = cast("int", FACET_VALUES.default),
+    ) -> FacetCounts:
+        """Return what fields hold among the items that a filter allows: counts of values, bounds of numbers.
+
+        `fields` are `label`, `colour~` and attributes, by default all that there are; `limit`, 1 to 1000, is how many
+        values of each are counted out, those of the most items. Raises PageOutOfRange, InvalidFilter, InvalidFacet.
+        """
+        if not FACET_VALUES.allows(limit):
+            raise PageOutOfRange(
+                f"{FACET_VALUES.name} must be between {FACET_VALUES.minimum} and {FACET_VALUES.maximum}, not {limit}."
+            )
+        facets = self._catalogue.facets(where, fields, limit)
+        named = [field for field in fields or () if field not in (LABEL, *COLOUR_FIELDS)]
+        total = self._catalogue.browse(where, limit=0).total
+        return FacetCounts(tuple(facets), total, self._catalogue.filter_notes(where, named))
 
     def counts(self) -> Mapping[str, int]:
         """Return how many items each class has, 0 included, in the model's order of classes."""
@@ -154,10 +203,7 @@ class EngineState:
 
     def is_sample(self) -> bool:
         """Return whether there are items and all of them are products that the project's own code drew."""
-        try:
-            return 0 < self._catalogue.browse(DRAWN, limit=0).total == len(self._catalogue)
-        except InvalidFilter:  # no item ever had the attribute, as in nearly every catalogue
-            return False
+        return 0 < self._catalogue.browse(DRAWN, limit=0).total == len(self._catalogue)
 
     def info(self) -> EngineInfo:
         """Return what is being served."""
@@ -184,7 +230,7 @@ class EngineState:
             weights=self.weights(query),
             colours=colours,
             view=view,
-            notes=view.notes,
+            notes=(*view.notes, *hits.notes),
             model=self.card.fingerprint,
             generation=self.reading.generation,
             state=self.reading.version,
@@ -203,7 +249,8 @@ class EngineState:
             Match(hit.item, hit.score, chance, copies.get(hit.item.id, ()) if query.collapse else None)
             for hit, chance in zip(hits, confidence, strict=True)
         ]
-        return Matches(matches, exact=hits.exact)
+        notes = self._catalogue.filter_notes(query.where) if query.where else ()
+        return Matches(matches, exact=hits.exact, notes=notes)
 
     def _found(self, queries: "Vectors", query: Query) -> "tuple[Hits, Mapping[str, tuple[str, ...]]]":
         """Return the hits of a query, and the ids of the copies that were left out, by that of the hit kept."""

@@ -27,6 +27,12 @@ class PageOutOfRange(LookalikeError):
     code = "page-out-of-range"
 
 
+class InvalidCursor(LookalikeError):
+    """A cursor that no answer gave, or that belongs to another listing."""
+
+    code = "invalid-cursor"
+
+
 class Busy(LookalikeError):
     """As many pictures as the machine can hold are being read already."""
 

@@ -20,7 +20,7 @@ class Parameter:
     name: str
     kind: Literal["integer", "number", "boolean", "text", "filter", "weights", "choice"]
     description: str
-    default: int | float | bool | None = None
+    default: int | float | bool | str | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     example: str | None = None
@@ -35,8 +35,11 @@ K = Parameter("k", "integer", "How many items.", default=12, minimum=1, maximum=
 WHERE = Parameter(
     "where",
     "filter",
-    'Each field maps to a value, a list of values, or bounds like {"gte": 1, "lte": 5}; "colour~" to colours that are '
-    'seen: "navy", "#1f2a44", a list of such, or {"near": "navy", "within": 15} with a Delta E.',
+    'Each field maps to a value, a list of values, or comparisons: {"gte": 1, "lt": 5} (also gt, lte), {"prefix": '
+    '"lin"}, {"not": ...}; "colour~" to colours that are seen: "navy", "#1f2a44", a list of such, or {"near": "navy", '
+    '"within": 15} with a Delta E; "id" to ids. "not" maps to a filter, "any" and "all" to lists of filters. Of an '
+    "attribute that is a list, one member is enough. As text, JSON or conditions joined by semicolons: "
+    "label=Bag;price<40;brand!=Acme;material^=lin;colour~navy.",
     example='{"label": "Bag"}',
 )
 LOOK = Parameter(
@@ -82,8 +85,33 @@ PICTURE = (BOX, CUTOUT)
 LABEL = Parameter("label", "text", "Only items of this predicted class.")
 OFFSET = Parameter("offset", "integer", "Items to skip.", default=0, minimum=0, maximum=2**31)
 LIMIT = Parameter("limit", "integer", "Items on the page.", default=48, minimum=1, maximum=100)
-PAGE = (LABEL, OFFSET, LIMIT)
+SORT = Parameter(
+    "sort",
+    "text",
+    "id, label or an attribute, upwards; with a minus before it downwards. Items without a value come last, ties are "
+    "in order of id.",
+    default="id",
+    example="-price",
+)
+CURSOR = Parameter(
+    "cursor",
+    "text",
+    "The next of the page before, with where, label and sort as they were. Not together with offset.",
+)
+PAGE = (LABEL, WHERE, SORT, OFFSET, CURSOR, LIMIT)
 """What a listing may be asked."""
+
+FACET_FIELDS = Parameter(
+    "fields",
+    "text",
+    "What to count, joined by commas: label, colour~ and attributes. Without it, all that there are.",
+    example="brand,price",
+)
+FACET_VALUES = Parameter(
+    "limit", "integer", "Values of each field, those of the most items.", default=20, minimum=1, maximum=1000
+)
+FACETS = (WHERE, FACET_FIELDS, FACET_VALUES)
+"""What facets may be asked."""
 
 NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=K.maximum)
 """The `k` of a table of every item's neighbours."""

@@ -8,7 +8,7 @@ from models.match_confidence import GOOD_MATCH
 from models.ood_score import is_familiar
 
 if TYPE_CHECKING:
-    from indexer.records import Item
+    from indexer.records import Facet, Item
     from models.card import ModelCard
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
@@ -53,11 +53,15 @@ class Match:
 
 
 class Matches(list[Match]):
-    """The matches of one query, best first; `exact` says that every item was compared, so that no better one exists."""
+    """The matches of one query, best first; `exact` says that every item was compared, so that no better one exists.
 
-    def __init__(self, matches: Iterable[Match] = (), *, exact: bool = True) -> None:
+    `notes` tell what is to be said of the query's filter.
+    """
+
+    def __init__(self, matches: Iterable[Match] = (), *, exact: bool = True, notes: tuple[str, ...] = ()) -> None:
         super().__init__(matches)
         self.exact = exact
+        self.notes = notes
 
     @property
     def no_good_match(self) -> bool:
@@ -74,10 +78,11 @@ class SearchResult:
     pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
     `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
     `weights` are those of all parts of the vector, adding up to 1, None where it has none; `colours` the garment's;
-    `view` is what the model saw, with `notes` about how it was made; `model` is the model's fingerprint, `generation`
-    that of the catalogue's index and `state` the version of the catalogue's state; `timings` are the milliseconds of
-    each step: decode, embed, search. `garments` are those of the picture, the largest first, but before them a box
-    that was given where it is around none of them: one or more, and none for an item or a view.
+    `view` is what the model saw, with `notes` about how it was made and about the query's filter; `model` is the
+    model's fingerprint, `generation` that of the catalogue's index and `state` the version of the catalogue's
+    state; `timings` are the milliseconds of each step: decode, embed, search. `garments` are those of the picture, the
+    largest first, but before them a box that was given where it is around none of them: one or more, and none for an
+    item or a view.
     """
 
     predictions: tuple[Prediction, ...]
@@ -103,6 +108,29 @@ class SearchResult:
     def familiar(self) -> bool:
         """Whether the picture is like those of the model's classes; 95 % of them count as such."""
         return is_familiar(self.familiarity)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some of the items that a filter allows, in the order that was asked for, and how many there are in all.
+
+    `next` is the cursor of the page behind, None behind the last; `notes` tell what is to be said of the filter, of the
+    order, and of a cursor that comes from an earlier state.
+    """
+
+    items: "tuple[Item, ...]"
+    total: int
+    next: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """What fields hold among the items that a filter allows, and how many items these are; `notes` as in a listing."""
+
+    facets: "tuple[Facet, ...]"
+    total: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

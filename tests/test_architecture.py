@@ -30,8 +30,9 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "__init__",
     ),
     "indexer": (
-        "__init__ errors records",
-        "filters content_key thumbnails",
+        "__init__ errors fields records",
+        "conditions content_key sorting thumbnails",
+        "filters",
         "typed_filters validation",
         "sources",
         "database",
@@ -43,7 +44,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "search_api": (
         "__init__ errors parameters results",
-        "collapsing query",
+        "collapsing cursors query",
         "engine_state",
         "engine",
         "http",

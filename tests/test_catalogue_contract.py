@@ -146,7 +146,7 @@ def test_the_vector_table_has_all_and_says_which_are_allowed(catalogue: Catalogu
 
 
 @pytest.mark.parametrize(
-    "where", [{"colour": "red"}, {"label": "Hat"}, {"price": {"gt": 1}}, {"price": {"gte": True}}, {"price": [[1]]}]
+    "where", [{"any": "red"}, {"label": "Hat"}, {"price": {"near": 1}}, {"price": {"gte": True}}, {"price": [[1]]}]
 )
 def test_a_filter_that_can_not_be_is_refused_everywhere(
     catalogue: Catalogue, records: list[Record], where: dict

@@ -146,7 +146,9 @@ def test_info_tells_items_classes_and_model(run: Run, small_catalogue: Path, emb
     [
         (["similar", "no-such-item"], "no-such-item"),
         (["similar", "test-00001", "--where", "nonsense"], "nonsense"),
-        (["similar", "test-00001", "--where", "colour=red"], "colour"),
+        (["similar", "test-00001", "--where", '{"any": "red"}'], "any"),
+        (["items", "list", "--sort", "-"], "sorted by"),
+        (["facets", "--fields", "id"], "no facets of"),
         (["search", "TEXT"], "no picture"),
         (["search", "EMPTY"], "empty"),
         (["similar", "test-00001", "--look", "nan"], "between 0"),

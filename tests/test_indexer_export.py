@@ -155,7 +155,7 @@ def test_wrong_questions_are_refused_at_once(engine: Engine) -> None:
     with pytest.raises(LookOutOfRange):
         engine.neighbours(Query(look=1.5))
     with pytest.raises(InvalidFilter):
-        engine.neighbours(Query(where={"colour": "red"}))
+        engine.neighbours(Query(where={"label": "red"}))
 
 
 def test_an_unknown_format_is_named_with_those_there_are(engine: Engine, tmp_path: Path) -> None:

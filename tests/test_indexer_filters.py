@@ -1,6 +1,7 @@
 """Filters, as mappings and as a person types them."""
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.errors import InvalidFilter
+from indexer.errors import FilterTooLarge, InvalidFilter
+from indexer.filters import MOST_CONDITIONS, MOST_DEPTH
 from indexer.records import AttributeValue, DisplayCopy, Record
 from indexer.typed_filters import parse_conditions
 from models.datasets.fashion_mnist import CLASSES, Split
@@ -78,6 +80,24 @@ SOUND: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
     ({"price": {"gte": ""}}, lambda a: isinstance(a.get("price"), str)),
     ({"brand": {"gte": "Z", "lte": "zz"}}, lambda a: isinstance(a.get("brand"), str) and "Z" <= a["brand"] <= "zz"),
     ({"price": {"lte": 40}, "sale": True}, lambda a: a.get("price") in (10, 39.99) and a.get("sale") == 1),
+    ({"price": {"gt": 10}}, lambda a: _is_number(a.get("price")) and a["price"] > 10),
+    ({"price": {"lt": 10}}, lambda a: _is_number(a.get("price")) and a["price"] < 10),
+    ({"brand": {"lt": "Z"}}, lambda a: isinstance(a.get("brand"), str) and a["brand"] < "Z"),
+    ({"brand": {"prefix": "Z"}}, lambda a: isinstance(a.get("brand"), str) and a["brand"].startswith("Z")),
+    ({"brand": {"prefix": "%"}}, lambda a: a.get("brand") == "%_'\"--"),
+    ({"brand": {"prefix": ""}}, lambda a: isinstance(a.get("brand"), str)),
+    ({"price": {"prefix": "1"}}, lambda a: a.get("price") == "10"),
+    ({"brand": {"not": None}}, lambda a: a.get("brand") is not None),
+    ({"price": {"not": [10, None]}}, lambda a: a.get("price") not in [10, None]),
+    ({"price": {"gte": 0, "not": 10}}, lambda a: a.get("price") in (39.99, 2**53 + 1)),
+    ({"price": {"not": {"gte": 10}}}, lambda a: not (_is_number(a.get("price")) and a["price"] >= 10)),
+    ({"price": {"not": {"not": 10}}}, lambda a: a.get("price") == 10),
+    ({"not": {"price": 10, "sale": True}}, lambda a: not (a.get("price") == 10 and a.get("sale") == 1)),
+    ({"any": [{"price": 10}, {"brand": ""}]}, lambda a: a.get("price") == 10 or a.get("brand") == ""),
+    ({"all": [{"price": 10}, {"sale": False}]}, lambda a: a.get("price") == 10 and a.get("sale") == 0),
+    ({"attributes.price": -3}, lambda a: a.get("price") == -3),
+    ({"nothing": "x"}, lambda a: False),
+    ({"nothing": None, "not": {"nothing": 1}}, lambda a: True),
 ]
 
 
@@ -97,7 +117,6 @@ def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatal
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"colour": "red"}, r"no item has a field 'colour'.*label, colour~, brand, price, sale, size \(EU\)"),
         ({"label": "Hat"}, "no class 'Hat'.*T-shirt/top, Trouser"),
         ({"label": ["Bag", None]}, "no class None"),
         ({"label": {"gte": "A"}}, "no class"),
@@ -106,15 +125,36 @@ def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatal
         ({"price": 2**63}, "finite number"),
         ({"price": b"10"}, "finite number"),
         ({"price": [[1]]}, "finite number"),
-        ({"price": {"gt": 1}}, 'bounds "gte" and "lte"'),
-        ({"price": {}}, 'bounds "gte" and "lte"'),
-        ({"price": {"gte": 1, "lte": "2"}}, "are numbers, or both are strings"),
-        ({"price": {"gte": None}}, "are numbers, or both are strings"),
-        ({"price": {"gte": True}}, "are numbers, or both are strings"),
+        ({"price": {"above": 1}}, 'compared by "gt", "gte", "lt", "lte", "prefix" and "not"'),
+        ({"price": {"gte": 1, "above": 1}}, 'compared by "gt"'),
+        ({"price": {}}, 'compared by "gt"'),
+        ({"price": {"gte": 1, "lte": "2"}}, "are numbers, or all are strings"),
+        ({"price": {"gte": None}}, "are numbers, or all are strings"),
+        ({"price": {"gt": True}}, "are numbers, or all are strings"),
+        ({"brand": {"prefix": 7}}, "begin with is a text"),
+        ({"brand": {"prefix": "\ud800"}}, "begin with is a text"),
+        ({"brand": {"not": {"above": 1}}}, "compared by"),
+        ({"brand": {"not": b"x"}}, "finite number"),
+        ({"id": 7}, "takes an id or a list of ids"),
+        ({"id": ["a", None]}, "takes an id or a list of ids"),
+        ({"id": {"prefix": "a"}}, "takes an id or a list of ids"),
+        ({"label": {"not": "Hat"}}, "no class 'Hat'"),
+        ({"colour~": {"not": "blurple"}}, "blurple"),
+        ({"not": "Bag"}, '"not" is about filters'),
+        ({"not": {}}, '"not" is about filters'),
+        ({"not": []}, '"not" is about filters'),
+        ({"any": {"brand": "x"}}, '"any" takes a list'),
+        ({"any": []}, '"any" takes a list'),
+        ({"any": "red"}, r'"any" takes a list.*"attributes\.any"'),
+        ({"any": ["red"]}, r'"any" is about filters.*"attributes\.any"'),
+        ({"all": [{"brand": "x"}, {}]}, '"all" is about filters'),
         ({"brand": "\ud800"}, "a string"),
         (["price"], "maps fields to values"),
-        ({7: 1}, "no item has a field 7"),
-        ({'price") OR 1=1 --': 1}, "no item has a field"),
+        ({7: 1}, "no item can have a field '7'"),
+        ({'price") OR 1=1 --': 1}, "no item can have a field"),
+        ({"": 1}, "no item can have a field"),
+        ({"attributes.": 1}, "no item can have a field"),
+        ({"n" * 201: 1}, "no item can have a field"),
     ],
 )
 def test_an_impossible_filter_is_refused_with_a_reason(catalogue: LocalCatalogue, where: Any, says: str) -> None:
@@ -152,6 +192,14 @@ def _ids(catalogue: LocalCatalogue, vectors: np.ndarray) -> list[str]:
         (["brand>=M"], {"brand": {"gte": "M"}}),
         (["note=a=b<=c"], {"note": ["a=b<=c"]}),
         (["brand="], {"brand": [""]}),
+        (["price>5", "price<9.5"], {"price": {"gt": 5, "lt": 9.5}}),
+        (["material^=lin", "material != 5"], {"material": {"prefix": "lin", "not": ["5", 5]}}),
+        (["label!=Bag", "label!=Coat", "id=42"], {"label": {"not": ["Bag", "Coat"]}, "id": ["42"]}),
+        (
+            ["sale=true", "new=false", "brand=null"],
+            {"sale": ["true", True], "new": ["false", False], "brand": ["null", None]},
+        ),
+        (["a!b=1", "c^d=x"], {"a!b": ["1", 1], "c^d": ["x"]}),
         (["name=nan", "code=1_0", "big=99999999999999999999"], {"name": ["nan"], "code": ["1_0"], "big": ["9" * 20]}),
     ],
 )
@@ -160,8 +208,43 @@ def test_typed_conditions_become_a_filter(typed: list[str], where: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "typed", [["Dress"], ["=Dress"], [""], ["price>5"], ["price=1", "price>=2"], ["price>=1", "price>=2"]]
+    "typed",
+    [
+        ["Dress"],
+        ["=Dress"],
+        [""],
+        ["!"],
+        ["price=1", "price>=2"],
+        ["price=1", "price!=2"],
+        ["price>=1", "price>=2"],
+        ["brand^=a", "brand^=b"],
+    ],
 )
 def test_conditions_that_make_no_sense_are_refused(typed: list[str]) -> None:
     with pytest.raises(InvalidFilter, match=r"condition"):
         parse_conditions(typed)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"all": [{"price": n} for n in range(MOST_CONDITIONS + 1)]},
+        {f"price{n}": 1 for n in range(MOST_CONDITIONS + 1)},
+        {"any": [{"any": [{"price": n} for n in range(50)]} for _ in range(10)]},
+        reduce(lambda where, _: {"not": where}, range(MOST_DEPTH + 1), {"price": 1}),
+        reduce(lambda where, _: {"any": [where]}, range(100_000), {"price": 1}),
+        {"price": reduce(lambda wanted, _: {"not": wanted}, range(100_000), 1)},
+    ],
+    ids=["all", "fields", "any of any", "not not", "deep any", "deep not"],
+)
+def test_a_filter_that_is_too_large_says_so(catalogue: LocalCatalogue, where: dict[str, Any]) -> None:
+    with pytest.raises(FilterTooLarge, match="more than"):
+        catalogue.browse(where)
+
+
+@pytest.mark.parametrize("word", ["not", "any", "all"])
+def test_the_largest_filters_are_answered(catalogue: LocalCatalogue, word: str) -> None:
+    leaf: dict[str, Any] = {"any": [{"price": {"gte": n, "lte": n}} for n in range(MOST_CONDITIONS)]}
+    where = reduce(lambda inner, _: {word: inner if word == "not" else [inner]}, range(MOST_DEPTH - 1), leaf)
+    found = _found(catalogue, where)
+    assert found == ([2, 3, 4, 5, 6] if word == "not" else [0, 1])

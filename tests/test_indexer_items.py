@@ -70,11 +70,22 @@ def test_a_filter_lists_and_counts_what_browsing_finds(
     assert kept.count(where) == page.total
 
 
-def test_an_unknown_field_is_refused_before_the_first_item(kept: Items) -> None:
-    with pytest.raises(InvalidFilter, match="colour"):
-        kept.each({"colour": "red"})
+def test_a_malformed_filter_is_refused_before_the_first_item(kept: Items) -> None:
+    with pytest.raises(InvalidFilter, match="any"):
+        kept.each({"any": "red"})
     with pytest.raises(InvalidFilter, match="Sock"):
         kept.delete_where({"label": "Sock"})
+
+
+def test_an_unknown_attribute_is_named_and_never_deleted_by(kept: Items) -> None:
+    assert list(kept.each({"colour": "red"})) == []
+    assert ["'colour'" in note for note in kept.filter_notes({"colour": "red"})] == [True]
+    for where in ({"colour": "red"}, {"not": {"colour": "red"}}, {"class": "Bag", "colour": {"not": "red"}}):
+        with pytest.raises(InvalidFilter, match=r"'colour'.*Nothing was deleted"):
+            kept.delete_where(where)
+        with pytest.raises(InvalidFilter, match="'colour'"):
+            kept.deletable(where)
+    assert kept.count() == 300
 
 
 def test_what_is_written_while_a_list_is_read_is_neither_waited_for_nor_listed_twice(

@@ -29,6 +29,9 @@ STATED = [
     "/v1/items/test-00001/similar",
     "/v1/items/test-00001/similar?k=3&look=0.5",
     "/v1/classes",
+    "/v1/facets",
+    "/v1/items?sort=-split&where=label!=Bag",
+    "/v1/facets?where=label=Bag&fields=label,split&limit=3",
 ]
 """Answers that depend on the address and the catalogue's state alone."""
 

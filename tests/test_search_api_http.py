@@ -251,7 +251,7 @@ def test_a_zero_byte_never_stands_for_a_slash(odd_client: FlaskClient) -> None:
 EVERY_ENDPOINT = [
     ("POST", "/v1/search"), ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
     ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
-    ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
+    ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import request, url_for
 
-from indexer.filters import COLOUR
+from indexer.fields import COLOUR
 from models.colours.names import NAMES, read_colour
 from models.vector_parts import LOOK, VectorPart, full_weights
 from search_api.http.engine_access import current_engine

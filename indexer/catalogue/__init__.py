@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Protocol, Self
 from indexer.errors import ModelMismatch
 
 if TYPE_CHECKING:
-    from indexer.records import AttributeUpdate, DisplayCopy, Hits, Item, Page, Record, VectorTable, Where
+    from indexer.records import (
+        AttributeUpdate,
+        DisplayCopy,
+        Facet,
+        Hits,
+        Item,
+        Page,
+        PageEnd,
+        Record,
+        VectorTable,
+        Where,
+    )
     from models.arrays import Vectors
 
 
@@ -64,10 +75,38 @@ class CatalogueState(Protocol):
         """Return the number of items of each class, 0 included, in the model's order of classes."""
         ...
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = 50) -> "Page":
-        """Return up to `limit` items that a filter allows, in order of id, from `offset` on.
+    def browse(
+        self,
+        where: "Where | None" = None,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str = "id",
+        after: "PageEnd | None" = None,
+    ) -> "Page":
+        """Return up to `limit` items that a filter allows, in an order (`indexer.sorting`).
 
-        Raises InvalidFilter; ValueError for a negative number.
+        They are those from `offset` on; with `after`, the `last` of an earlier page in the same order, those behind it:
+        of one state none is missing and none comes twice.
+
+        Raises InvalidFilter, InvalidSort; ValueError for a negative number.
+        """
+        ...
+
+    def facets(
+        self, where: "Where | None" = None, fields: Sequence[str] | None = None, most: int = 20
+    ) -> "list[Facet]":
+        """Return what fields hold among the items that a filter allows, with at most so many values each.
+
+        A field is `label`, `colour~` or an attribute; None stands for all that there are. Values that a filter takes
+        for equal count as one. Raises InvalidFilter, InvalidFacet; ValueError for a negative number.
+        """
+        ...
+
+    def filter_notes(self, where: "Where | None" = None, fields: Collection[str] = ()) -> tuple[str, ...]:
+        """Return a sentence for each attribute that can't do what a sound filter asks of it.
+
+        It names those, in the filter or among `fields`, that no item ever had, and those that no item has in the kind,
+        text or numbers, that the filter compares them with. Raises InvalidFilter.
         """
         ...
 
@@ -201,10 +240,29 @@ class Catalogue(Protocol):
         with self.reading() as state:
             return state.counts()
 
-    def browse(self, where: "Where | None" = None, offset: int = 0, limit: int = 50) -> "Page":
+    def browse(
+        self,
+        where: "Where | None" = None,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str = "id",
+        after: "PageEnd | None" = None,
+    ) -> "Page":
         """Ask the latest state: see `CatalogueState.browse`."""
         with self.reading() as state:
-            return state.browse(where, offset, limit)
+            return state.browse(where, offset, limit, sort, after)
+
+    def facets(
+        self, where: "Where | None" = None, fields: Sequence[str] | None = None, most: int = 20
+    ) -> "list[Facet]":
+        """Ask the latest state: see `CatalogueState.facets`."""
+        with self.reading() as state:
+            return state.facets(where, fields, most)
+
+    def filter_notes(self, where: "Where | None" = None, fields: Collection[str] = ()) -> tuple[str, ...]:
+        """Ask the latest state: see `CatalogueState.filter_notes`."""
+        with self.reading() as state:
+            return state.filter_notes(where, fields)
 
     def search(
         self,

@@ -6,11 +6,16 @@ from types import TracebackType
 
 import apsw
 
+from indexer.conditions import Condition
 from indexer.database import bulk_reads, rows
+from indexer.database.filter_notes import notes_on, unknown_names
+from indexer.database.listing import items_in_order, place_of
 from indexer.database.store import BUSY_SECONDS, Store
-from indexer.errors import UnknownItem
-from indexer.filters import Condition, condition_of
-from indexer.records import Item, Where
+from indexer.errors import InvalidFilter, UnknownItem
+from indexer.fields import ID
+from indexer.filters import condition_of
+from indexer.records import Item, PageEnd, Where
+from indexer.sorting import Order
 
 _BLOCK = 1000
 
@@ -35,21 +40,32 @@ class Items:
         with self._store.read() as connection:
             return rows.items_by_id(connection, ids)
 
-    def each(self, where: Where | None = None, after: str = "", limit: int | None = None) -> Iterator[Item]:
-        """Return the items that a filter allows and whose ids come after one, in order of id (by code points).
+    def each(
+        self, where: Where | None = None, after: str = "", limit: int | None = None, sort: str = ID
+    ) -> Iterator[Item]:
+        """Return the items that a filter allows and that come after an item (none: all), in an order.
 
         They are read as they are asked for, a thousand at once and each thousand as it is then, so that a slow reader
-        neither fills the memory nor holds up a writer: an item that is there all the time comes exactly once. Raises
-        InvalidFilter.
+        neither fills the memory nor holds up a writer: an item that is there, and stays where it is in the order, all
+        the time comes exactly once. Raises InvalidFilter, InvalidSort; UnknownItem where the item to come after is not
+        there and the order is not that of ids.
         """
+        order = Order.read(sort)
         with self._store.read() as connection:
-            condition = self._condition(connection, where)
-        return self._after(condition, after, limit)
+            condition = self._condition(where)
+            place = place_of(connection, order, after) if after else None
+        return self._after(condition, order, place, limit)
+
+    def filter_notes(self, where: Where | None, sort: str = ID) -> tuple[str, ...]:
+        """Return what is to be said of a filter and an order: see `CatalogueState.filter_notes`."""
+        attribute = Order.read(sort).attribute
+        with self._store.read() as connection:
+            return notes_on(connection, self._condition(where), () if attribute is None else (attribute,))
 
     def count(self, where: Where | None = None) -> int:
         """Return how many items a filter allows. Raises InvalidFilter."""
         with self._store.read() as connection:
-            return bulk_reads.count(connection, self._condition(connection, where))
+            return bulk_reads.count(connection, self._condition(where))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take items out in one durable transaction and return how many they were.
@@ -65,10 +81,19 @@ class Items:
                 raise UnknownItem(f"No item has the id {unknown[0]!r}{others}. Nothing was deleted.")
             return rows.delete(connection, wanted)
 
+    def deletable(self, where: Where) -> int:
+        """Return how many items `delete_where` would take out. Raises what it does."""
+        with self._store.read() as connection:
+            return bulk_reads.count(connection, self._known_condition(connection, where))
+
     def delete_where(self, where: Where) -> int:
-        """Take out all items that a filter allows, durably, and return how many they were. Raises InvalidFilter."""
+        """Take out all items that a filter allows, durably, and return how many they were.
+
+        Raises InvalidFilter, also for an attribute that no item ever had: a misspelt one with `not` would mean all.
+        """
         with self._store.write() as connection:
-            return rows.delete_rows(connection, rows.rows_where(connection, self._condition(connection, where)))
+            condition = self._known_condition(connection, where)
+            return rows.delete_rows(connection, rows.rows_where(connection, condition))
 
     def close(self) -> None:
         """Close the database."""
@@ -82,18 +107,24 @@ class Items:
     ) -> None:
         self.close()
 
-    def _after(self, condition: Condition | None, after: str, limit: int | None) -> Iterator[Item]:
+    def _after(
+        self, condition: Condition | None, order: Order, after: PageEnd | None, limit: int | None
+    ) -> Iterator[Item]:
         left = limit
         while left is None or left > 0:
+            most = _BLOCK if left is None else min(_BLOCK, left)
             with self._store.read() as connection:
-                block = bulk_reads.items_after(
-                    connection, condition, after, _BLOCK if left is None else min(_BLOCK, left)
-                )
+                block, after = items_in_order(connection, condition, order, most, after=after)
             yield from block
-            if len(block) < _BLOCK:
+            if after is None:
                 return
-            after = block[-1].id
             left = None if left is None else left - len(block)
 
-    def _condition(self, connection: apsw.Connection, where: Where | None) -> Condition | None:
-        return condition_of(where, self.classes, rows.attribute_names(connection) if where else ())
+    def _condition(self, where: Where | None) -> Condition | None:
+        return condition_of(where, self.classes)
+
+    def _known_condition(self, connection: apsw.Connection, where: Where) -> Condition | None:
+        condition = self._condition(where)
+        for note in unknown_names(connection, condition):
+            raise InvalidFilter(f"{note} Nothing was deleted.")
+        return condition

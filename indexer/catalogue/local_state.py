@@ -7,10 +7,15 @@ from functools import partial
 import apsw
 import numpy as np
 
-from indexer.database import bulk_reads, rows
+from indexer.conditions import Condition
+from indexer.database import bulk_reads, facet_counts, rows
+from indexer.database.filter_notes import notes_on
+from indexer.database.listing import items_in_order
 from indexer.database.rows import Rows
-from indexer.filters import Condition, condition_of
-from indexer.records import DisplayCopy, Hit, Hits, Item, Page, VectorTable, Where
+from indexer.fields import ID, attribute_in
+from indexer.filters import condition_of
+from indexer.records import DisplayCopy, Facet, Hit, Hits, Item, Page, PageEnd, VectorTable, Where
+from indexer.sorting import Order
 from indexer.vectors.snapshot import Found, Snapshot
 from models.arrays import Vectors
 
@@ -82,11 +87,34 @@ class LocalState:
         counts = rows.count_by_label(self._connection)
         return {label: counts.get(label, 0) for label in self._classes}
 
-    def browse(self, where: Where | None = None, offset: int = 0, limit: int = 50) -> Page:
+    def browse(
+        self,
+        where: Where | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str = ID,
+        after: PageEnd | None = None,
+    ) -> Page:
         """Return some of the items that a filter allows, as the protocol says."""
         if offset < 0 or limit < 0:
             raise ValueError("offset and limit are 0 or more.")
-        return Page(*rows.items_page(self._connection, self._condition(where), offset, limit))
+        condition, order = self._condition(where), Order.read(sort)
+        total = self._snapshot.count(condition, partial(rows.rows_where, self._connection))
+        if not total or not limit:
+            return Page((), total)
+        items, last = items_in_order(self._connection, condition, order, limit, offset, after)
+        return Page(items, total, last)
+
+    def facets(self, where: Where | None = None, fields: Sequence[str] | None = None, most: int = 20) -> list[Facet]:
+        """Return what fields hold among the items that a filter allows, as the protocol says."""
+        if most < 0:
+            raise ValueError("most is 0 or more.")
+        return facet_counts.facets(self._connection, self._condition(where), fields, most)
+
+    def filter_notes(self, where: Where | None = None, fields: Collection[str] = ()) -> tuple[str, ...]:
+        """Return what is to be said of a filter and of other fields, as the protocol says."""
+        attributes = tuple(attribute_in(field) or field for field in fields)
+        return self._snapshot.notes(self._condition(where), attributes, partial(notes_on, self._connection))
 
     def search(
         self,
@@ -136,7 +164,7 @@ class LocalState:
         return None if -1 in known else np.array(known, np.int64)
 
     def _condition(self, where: Where | None) -> Condition | None:
-        return condition_of(where, self._classes, rows.attribute_names(self._connection) if where else ())
+        return condition_of(where, self._classes)
 
 
 def _best(k: int, items: Mapping[int, Item], found: Found) -> Hits:

@@ -8,11 +8,11 @@ from itertools import islice
 import apsw
 import numpy as np
 
+from indexer.conditions import Condition
 from indexer.database import rows
 from indexer.database.rows import Rows
 from indexer.database.sql_filters import where_clause
-from indexer.filters import Condition
-from indexer.records import AttributeValue, DisplayCopy, Item, VectorTable
+from indexer.records import AttributeValue, DisplayCopy, VectorTable
 
 _VECTORS_AT_ONCE = 4096
 
@@ -26,16 +26,6 @@ class StoredItem:
     attributes: Mapping[str, AttributeValue]
     content_key: str
     display: DisplayCopy
-
-
-def items_after(connection: apsw.Connection, condition: Condition | None, after: str, limit: int) -> list[Item]:
-    """Return the first items that a filter allows and whose ids come after one, in order of id."""
-    where, parameters = where_clause(condition)
-    found = connection.execute(
-        f"SELECT {rows.ITEM_COLUMNS} FROM items {where or 'WHERE true'} AND id > ? ORDER BY id LIMIT ?",
-        (*parameters, after, limit),
-    )
-    return [rows.item_of(row) for row in found]
 
 
 def count(connection: apsw.Connection, condition: Condition | None) -> int:

@@ -9,10 +9,10 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.conditions import Condition
 from indexer.database.row_checksums import Value, item_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem
-from indexer.filters import Condition
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
@@ -135,19 +135,6 @@ def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tup
 def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
     """Return the items with these ids, in their order. Raises UnknownItem."""
     return [item for _, item in in_order(ids, rows_by_id(connection, ids))]
-
-
-def items_page(
-    connection: apsw.Connection, condition: Condition | None, offset: int, limit: int
-) -> tuple[tuple[Item, ...], int]:
-    """Return the items from `offset` on, in order of id, and how many there are in all."""
-    where, parameters = where_clause(condition)
-    page = connection.execute(
-        f"SELECT {ITEM_COLUMNS} FROM items {where} ORDER BY id LIMIT ? OFFSET ?", (*parameters, limit, offset)
-    )
-    items = tuple(item_of(row) for row in page)
-    total = connection.execute(f"SELECT count(*) FROM items {where}", parameters).get
-    return items, int(total)
 
 
 def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> Vectors:

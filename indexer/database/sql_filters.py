@@ -1,18 +1,31 @@
 """Conditions of a filter as SQL over the table `items`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from indexer.filters import AllOf, Condition, HasColour, InRange, LabelIn, OneOf
+from indexer.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    HasColour,
+    IdIn,
+    InRange,
+    LabelIn,
+    Not,
+    OneOf,
+    StartsWith,
+)
+from indexer.records import Scalar
 from models.colours.matching import NearColour, matcher_of
 
-Parameter: TypeAlias = str | int | float | None
+Parameter: TypeAlias = str | bytes | int | float | None
 
-_OPERATORS = {"gte": ">=", "lte": "<="}
-_ATTRIBUTE = "(attributes ->> ?)"
-"""The value of an attribute; what JSON keeps as true or false, SQL reads as 1 or 0."""
+NUMBERS, TEXTS = "('integer', 'real')", "('text')"
+"""Kinds of values as SQL's `typeof` tells them; what JSON keeps as true or false, SQL reads as 1 or 0."""
+
+_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 class Clause(NamedTuple):
@@ -27,35 +40,60 @@ def where_clause(condition: Condition | None) -> Clause:
     if condition is None:
         return Clause("", ())
     sql, parameters = _compiled(condition)
-    return Clause(f"WHERE {sql}", parameters)
+    return Clause(f"WHERE ({sql})", parameters)
 
 
 def _compiled(condition: Condition) -> Clause:
     match condition:
         case LabelIn(labels):
             return Clause("label IN (SELECT value FROM json_each(?))", (json.dumps(labels),))
+        case IdIn(ids):
+            return Clause("id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
         case OneOf(name, values):
-            return _one_of(_path(name), values)
+            return _one_of(name, values)
         case InRange(name, bounds):
-            kinds = "('text')" if condition.of_strings else "('integer', 'real')"
-            comparisons = [f"{_ATTRIBUTE} {_OPERATORS[comparison]} ?" for comparison, _ in bounds]
-            parameters = [part for _, bound in bounds for part in (_path(name), bound)]
-            return Clause(" AND ".join([f"typeof({_ATTRIBUTE}) IN {kinds}", *comparisons]), (_path(name), *parameters))
+            within = " AND ".join(f"value {_OPERATORS[comparison]} ?" for comparison, _ in bounds)
+            kind = TEXTS if condition.of_strings else NUMBERS
+            return _has_member(name, f"typeof(value) IN {kind} AND {within}", *(bound for _, bound in bounds))
+        case StartsWith(name, ""):
+            return _has_member(name, f"typeof(value) IN {TEXTS}")
+        case StartsWith(name, prefix):
+            begins = "substr(CAST(value AS BLOB), 1, ?) = ?"  # of bytes: the same in UTF-8, and NUL ends nothing
+            encoded = prefix.encode()
+            return _has_member(name, f"typeof(value) IN {TEXTS} AND {begins}", len(encoded), encoded)
         case HasColour(near):
             return Clause("colours IS NOT NULL AND has_colour(colours, ?)", (_colour_text(near),))
+        case Not(inner):
+            sql, parameters = _compiled(inner)
+            return Clause(f"({sql}) IS NOT TRUE", parameters)
         case AllOf(conditions):
-            parts = [_compiled(part) for part in conditions]
-            return Clause(
-                " AND ".join(f"({part.sql})" for part in parts),
-                tuple(parameter for part in parts for parameter in part.parameters),
-            )
+            return _joined(" AND ", conditions)
+        case AnyOf(conditions):
+            return _joined(" OR ", conditions)
 
 
-def _one_of(path: str, values: tuple[Parameter, ...]) -> Clause:
+def _joined(word: str, conditions: Sequence[Condition]) -> Clause:
+    parts = [_compiled(part) for part in conditions]
+    return Clause(
+        word.join(f"({part.sql})" for part in parts),
+        tuple(parameter for part in parts for parameter in part.parameters),
+    )
+
+
+def _one_of(name: str, values: tuple[Scalar, ...]) -> Clause:
     known = json.dumps([value for value in values if value is not None])
+    equals = _has_member(name, "value IN (SELECT wanted.value FROM json_each(?) AS wanted)", known)
     if None not in values:
-        return Clause(f"{_ATTRIBUTE} IN (SELECT value FROM json_each(?))", (path, known))
-    return Clause(f"{_ATTRIBUTE} IN (SELECT value FROM json_each(?)) OR {_ATTRIBUTE} IS NULL", (path, known, path))
+        return equals
+    sql, parameters = _has_member(name, "type != 'null'")
+    return Clause(f"{equals.sql} OR NOT {sql}", equals.parameters + parameters)
+
+
+def _has_member(name: str, condition: str, *parameters: Parameter) -> Clause:
+    """Return the clause that an attribute, or one member of it where it is a list, meets a condition on `value`."""
+    return Clause(
+        f"EXISTS (SELECT 1 FROM json_each(attributes, ?) AS member WHERE {condition})", (path_of(name), *parameters)
+    )
 
 
 def has_colour(*arguments: Any) -> bool:
@@ -74,5 +112,6 @@ def _matcher(wanted: str) -> Callable[[str], bool]:
     return matcher_of(NearColour(tuple(colours), within))
 
 
-def _path(name: str) -> str:
+def path_of(name: str) -> str:
+    """Return where an attribute is in the JSON of all of an item's."""
     return f'$."{name}"'

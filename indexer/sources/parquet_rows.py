@@ -14,7 +14,7 @@ _ROWS_AT_ONCE = 1024
 class ParquetRows:
     """The rows of a Parquet file; null and not-a-number are missing, dates become strings, decimals numbers.
 
-    Raises ParquetUnavailable, TableDamaged, ColumnUnusable.
+    A list stays one, without the members that are missing. Raises ParquetUnavailable, TableDamaged, ColumnUnusable.
     """
 
     is_text = False
@@ -41,7 +41,7 @@ class ParquetRows:
     def __iter__(self) -> Iterator[Row]:
         with open_table(self.path) as file:
             for number, values in enumerate(self._values(self._file(file)), 1):
-                named = zip(self.columns, values, strict=True)
+                named = zip(self.columns, map(_whole, values), strict=True)
                 yield Row(number, {name: value for name, value in named if not _is_missing(value)})
 
     def _file(self, file: Any) -> Any:
@@ -71,8 +71,16 @@ class ParquetRows:
             return self._arrow.float64()
         if types.is_date(kind) or types.is_timestamp(kind) or types.is_time(kind) or types.is_large_string(kind):
             return self._arrow.string()
+        if types.is_list(kind) or types.is_large_list(kind):
+            member = self._plain_type(kind.value_type)
+            return None if member is None or types.is_list(member) else self._arrow.list_(member)
         tells = (types.is_string, types.is_integer, types.is_boolean, types.is_null)
         return kind if any(is_plain(kind) for is_plain in tells) else None
+
+
+def _whole(value: Any) -> Any:
+    """Return a list without the members that are missing, any other value as it is."""
+    return [member for member in value if not _is_missing(member)] if isinstance(value, list) else value
 
 
 def _is_missing(value: Any) -> bool:

@@ -9,9 +9,9 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.conditions import Condition
 from indexer.database import rows
 from indexer.database.rows import Rows
-from indexer.filters import Condition
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.hnsw import MEASURED_AT
@@ -77,6 +77,7 @@ class Snapshot:
     last_row: int
     last_tombstone: int
     _filtered: dict[Condition, tuple[Mask, Mask]] = field(default_factory=dict)
+    _noted: dict[tuple[Condition | None, tuple[str, ...]], tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.published) + len(self.recent)
@@ -96,6 +97,28 @@ class Snapshot:
                 self._filtered.clear()
             self._filtered[condition] = masks
         return masks
+
+    def count(self, condition: Condition | None, find: Callable[[Condition], Rows]) -> int:
+        """Return how many rows a filter allows; remembered as well."""
+        if condition is None:
+            return len(self)
+        return sum(int(np.count_nonzero(mask)) for mask in self.allowed(condition, find))
+
+    def notes(
+        self,
+        condition: Condition | None,
+        names: tuple[str, ...],
+        find: Callable[[Condition | None, tuple[str, ...]], tuple[str, ...]],
+    ) -> tuple[str, ...]:
+        """Return what `find` says of a filter and names of attributes; remembered likewise."""
+        asked = condition, names
+        noted = self._noted.get(asked)
+        if noted is None:
+            noted = find(condition, names)
+            if len(self._noted) >= _FILTERS_KEPT:
+                self._noted.clear()
+            self._noted[asked] = noted
+        return noted
 
     def nearest(
         self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows, exact: bool
@@ -232,6 +255,7 @@ def _advanced(old: Snapshot, connection: apsw.Connection, dim: int) -> Snapshot:
         last_row=int(added.max(initial=old.last_row)),
         last_tombstone=last_tombstone,
         _filtered={},
+        _noted={},
     )
 
 

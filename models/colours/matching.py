@@ -51,6 +51,14 @@ def matcher_of(near: NearColour) -> Callable[[str], bool]:
     return matches
 
 
+def names_that_count(colours: str) -> frozenset[str]:
+    """Return what people call those that count, of colours as catalogues keep them."""
+    called, names = _called(), list(NAMES)
+    return frozenset(
+        names[called[_place(int(part[:6], 16))]] for part in colours.split() if int(part[7:]) >= COUNTING_SHARE * 100
+    )
+
+
 def _place(code: int) -> int:
     """Return a colour's number among all that are kept: its three levels, of LEVELS each."""
     red, green, blue = code >> 16, code >> 8 & 255, code & 255

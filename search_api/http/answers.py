@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
     from models.pictures.boxes import Box
-    from search_api.results import EngineInfo, Garment, Match, Matches, SearchResult
+    from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
@@ -91,6 +91,34 @@ def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:
         "hits": [hit_answer(hit, url) for hit in hits],
         "no_good_match": hits.no_good_match,
         "exact": hits.exact,
+    }
+
+
+def listing_answer(listing: "Listing", url: PictureUrl = picture_path) -> Json:
+    """Return one page of a listing."""
+    return {
+        "items": [item_answer(item, url) for item in listing.items],
+        "total": listing.total,
+        "next": listing.next,
+        "notes": list(listing.notes),
+    }
+
+
+def facets_answer(counts: "FacetCounts") -> Json:
+    """Return what fields hold among some items; bounds only of those that hold numbers alone."""
+    return {
+        "facets": [
+            {
+                "field": facet.field,
+                "items": facet.items,
+                "values": [{"value": value, "items": items} for value, items in facet.values],
+                "others": facet.others,
+                **({} if facet.minimum is None else {"minimum": facet.minimum, "maximum": facet.maximum}),
+            }
+            for facet in counts.facets
+        ],
+        "total": counts.total,
+        "notes": list(counts.notes),
     }
 
 

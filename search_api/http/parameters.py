@@ -3,13 +3,15 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from indexer.fields import ALL
+from indexer.typed_filters import parse_conditions, split_conditions
 from models.pictures.boxes import Box
 from search_api.errors import InvalidField
-from search_api.parameters import BOX, QUERY, Parameter
+from search_api.parameters import BOX, QUERY, WHERE, Parameter
 from search_api.query import Query
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
@@ -116,12 +118,33 @@ def _truth(name: str, value: Any) -> bool:
 
 
 def _filter(parameter: Parameter, value: Any) -> dict[str, Any]:
-    """Read a filter, an object or its JSON as text."""
+    """Read a filter: an object, its JSON as text, or typed conditions joined by semicolons."""
     if isinstance(value, str):
-        return read_object(value.encode(errors="surrogatepass"), parameter.name)
+        is_json = value.lstrip().startswith(("{", "["))
+        return read_where([value] if is_json else split_conditions(value))
     if not isinstance(value, dict):
         raise InvalidField(f"{parameter.name} must be an object, like {parameter.example}.")
     return value
+
+
+def read_where(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the filter of texts that must all hold, each a typed condition or an object as JSON.
+
+    Raises InvalidField for what is no JSON, and InvalidFilter.
+    """
+    typed, objects = [], []
+    for text in texts:
+        if text.lstrip().startswith(("{", "[")):
+            objects.append(read_object(text.encode(errors="surrogatepass"), WHERE.name))
+        else:
+            typed.append(text)
+    parts = [part for part in (parse_conditions(typed), *objects) if part]
+    return parts[0] if len(parts) == 1 else {ALL: parts} if parts else {}
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """Return the names in a text that joins them by commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
 
 
 def _weights(parameter: Parameter, value: Any) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from indexer.fields import ALL
 from search_api.errors import (
     BadRequest,
     InvalidField,
@@ -16,8 +17,23 @@ from search_api.errors import (
     UnsupportedContentType,
 )
 from search_api.http.forms import MAX_FORM_FIELD, read_form
-from search_api.http.parameters import read, read_box, read_object, read_query
-from search_api.parameters import CUTOUT, LIMIT, OFFSET, PAGE, PICTURE, QUERY, names_of
+from search_api.http.parameters import read, read_box, read_names, read_object, read_query
+from search_api.parameters import (
+    CURSOR,
+    CUTOUT,
+    FACET_FIELDS,
+    FACET_VALUES,
+    FACETS,
+    LABEL,
+    LIMIT,
+    OFFSET,
+    PAGE,
+    PICTURE,
+    QUERY,
+    SORT,
+    WHERE,
+    names_of,
+)
 
 if TYPE_CHECKING:
     from flask import Request
@@ -50,7 +66,18 @@ class Browse:
     """One page of a listing."""
 
     where: "Where | None"
+    sort: str
     offset: int
+    cursor: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What is to be counted among which items."""
+
+    where: "Where | None"
+    fields: tuple[str, ...] | None
     limit: int
 
 
@@ -87,10 +114,23 @@ def read_similar(request: "Request") -> "Query":
 
 
 def read_browse(request: "Request") -> Browse:
-    """Read label, offset and limit of a listing from its address."""
+    """Read what a listing is asked for from its address."""
     fields = _once(request.args, names_of(*PAGE), "query parameter")
-    where = {"label": fields["label"]} if "label" in fields else None
-    return Browse(where, read(fields, OFFSET), read(fields, LIMIT))
+    where = read(fields, WHERE)
+    if LABEL.name in fields:
+        by_label = {LABEL.name: fields[LABEL.name]}
+        where = {ALL: [by_label, where]} if where else by_label
+    if CURSOR.name in fields and OFFSET.name in fields:
+        raise InvalidField("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
+    return Browse(where, read(fields, SORT), read(fields, OFFSET), read(fields, CURSOR), read(fields, LIMIT))
+
+
+def read_facets(request: "Request") -> Facets:
+    """Read what is to be counted from the address."""
+    fields = _once(request.args, names_of(*FACETS), "query parameter")
+    asked = read(fields, FACET_FIELDS)
+    named = None if asked is None else read_names(asked)
+    return Facets(read(fields, WHERE), named, read(fields, FACET_VALUES))
 
 
 def no_parameters(request: "Request") -> None:

@@ -1,7 +1,7 @@
 """The operations on what a catalogue holds."""
 
 from search_api.http.openapi.parts import ITEM_ID, Json, get, in_address
-from search_api.parameters import PAGE
+from search_api.parameters import FACETS, PAGE
 
 
 def _image() -> Json:
@@ -11,7 +11,8 @@ def _image() -> Json:
 
 
 PATHS: Json = {
-    "/v1/items": {"get": get("One page of items in order of id", "Page", in_address(*PAGE))},
+    "/v1/items": {"get": get("One page of the items that a filter allows", "Page", in_address(*PAGE))},
+    "/v1/facets": {"get": get("What fields hold among the items that a filter allows", "Facets", in_address(*FACETS))},
     "/v1/items/{item_id}": {"get": get("One item", "SignedItem", [ITEM_ID])},
     "/v1/items/{item_id}/image": {"get": _image()},
     "/v1/classes": {"get": get("The classes and how many items each has", "Classes", [])},

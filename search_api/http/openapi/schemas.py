@@ -37,6 +37,10 @@ HITS: Json = {
     },
     "exact": {"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
 }
+NOTES: Json = {
+    **array(TEXT),
+    "description": "What is to be said of the question, such as that no item ever had an attribute of its filter",
+}
 SCHEMAS: Json = {
     "Item": object_of(**ITEM),
     "SignedItem": object_of(**ITEM, **SIGNATURE),
@@ -105,8 +109,35 @@ SCHEMAS: Json = {
             }
         },
     ),
-    "Page": object_of(items=array(ref("Item")), total=WHOLE, offset=WHOLE, limit=WHOLE, **SIGNATURE),
-    "Similar": object_of(item_id=TEXT, **HITS, look=LOOK_USED, weights=WEIGHTS_USED, **SIGNATURE),
+    "Page": object_of(
+        items=array(ref("Item")),
+        total=WHOLE,
+        next={
+            "type": ["string", "null"],
+            "description": "The cursor of the page behind, null behind the last. Where the catalogue has changed "
+            "meanwhile, the page goes on from the same place and a note says so",
+        },
+        notes=NOTES,
+        offset={"type": ["integer", "null"], "description": "Null where a cursor says where the page begins"},
+        limit=WHOLE,
+        **SIGNATURE,
+    ),
+    "Similar": object_of(item_id=TEXT, **HITS, look=LOOK_USED, weights=WEIGHTS_USED, notes=NOTES, **SIGNATURE),
+    "Facets": object_of(facets=array(ref("Facet")), total=WHOLE, notes=NOTES, **SIGNATURE),
+    "Facet": object_of(
+        field={**TEXT, "description": "label, colour~ or an attribute, as a filter names it"},
+        items={**WHOLE, "description": "How many items have a value"},
+        values={
+            **array(object_of(value={"type": ["string", "number", "boolean"]}, items=WHOLE)),
+            "description": "The values that most items have, most first; of a list each member is one. Where all are "
+            "numbers, none unless all fit in",
+        },
+        others={**WHOLE, "description": "How many values there are beside these"},
+        optional={
+            "minimum": {**NUMBER, "description": "Only where all values are numbers"},
+            "maximum": {**NUMBER, "description": "Only where all values are numbers"},
+        },
+    ),
     "Classes": object_of(classes=array(object_of(label=TEXT, items=WHOLE)), **SIGNATURE),
     "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT),
 }

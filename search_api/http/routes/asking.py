@@ -45,6 +45,7 @@ def similar(item_id: str) -> Response:
         matches = state.similar(item_id, query)
         g.timings = {"search": (time.perf_counter() - started) * 1000}
         weighed = answers.weights_answer(state.look(query), state.weights(query))
-        return {"item_id": item_id, **answers.hits_answer(matches, picture_urls()), **weighed}
+        hits = answers.hits_answer(matches, picture_urls())
+        return {"item_id": item_id, **hits, **weighed, "notes": list(matches.notes)}
 
     return unless_known(found)

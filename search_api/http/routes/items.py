@@ -19,16 +19,24 @@ holdings = Blueprint("holdings", __name__)
 
 @holdings.get("/v1/items")
 def items() -> Response:
-    """Answer one page of items in order of id."""
+    """Answer one page of the items that a filter allows."""
     question = requests.read_browse(request)
 
     def page(state: "EngineState") -> answers.Json:
-        found = state.browse(question.where, question.offset, question.limit)
-        url = picture_urls()
-        listed = [answers.item_answer(item, url) for item in found.items]
-        return {"items": listed, "total": found.total, "offset": question.offset, "limit": question.limit}
+        found = state.browse(question.where, question.offset, question.limit, question.sort, question.cursor)
+        offset = question.offset if question.cursor is None else None
+        return {**answers.listing_answer(found, picture_urls()), "offset": offset, "limit": question.limit}
 
     return unless_known(page)
+
+
+@holdings.get("/v1/facets")
+def facets() -> Response:
+    """Answer what fields hold among the items that a filter allows."""
+    question = requests.read_facets(request)
+    return unless_known(
+        lambda state: answers.facets_answer(state.facets(question.where, question.fields, question.limit))
+    )
 
 
 @holdings.get("/v1/items/<item_id:item_id>")

@@ -1,0 +1,82 @@
+"""What is to be said of a filter that asks for what no item has, though it is sound."""
+
+from collections.abc import Collection, Iterator
+
+import apsw
+
+from indexer.conditions import AttributeCondition, Condition, InRange, OneOf, attribute_conditions
+from indexer.database import rows
+from indexer.database.sql_filters import path_of
+from indexer.fields import COLOUR, ID, LABEL, field_of
+
+MOST_NAMES = 30
+"""Attributes that a note names."""
+
+_NUMBERS = "('integer', 'real', 'true', 'false')"
+_TEXTS = "('text')"
+_SHOWN = 40
+
+
+def notes_on(connection: apsw.Connection, condition: Condition | None, names: Collection[str] = ()) -> tuple[str, ...]:
+    """Return a sentence for each attribute that can't do what is asked of it.
+
+    That is one that no item ever had, be it in the filter or among `names`; and one that no item has in the kind that
+    the filter compares it with, so that the condition holds for none.
+    """
+    leaves = attribute_conditions(condition)
+    known = rows.attribute_names(connection)
+    notes = [_unknown(name, known) for name in (*(leaf.name for leaf in leaves), *names) if name not in known]
+    for leaf in leaves:
+        if leaf.name in known:
+            notes += _kind_notes(connection, leaf)
+    return tuple(dict.fromkeys(notes))
+
+
+def unknown_names(connection: apsw.Connection, condition: Condition | None) -> tuple[str, ...]:
+    """Return a sentence for each attribute in a filter that no item ever had."""
+    known = rows.attribute_names(connection)
+    return tuple(_unknown(leaf.name, known) for leaf in attribute_conditions(condition) if leaf.name not in known)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    named = [field_of(one) for one in sorted(known)]
+    more = f" and {len(named) - MOST_NAMES} more" if len(named) > MOST_NAMES else ""
+    there_are = ", ".join([LABEL, ID, COLOUR, *named[:MOST_NAMES]])
+    return f"No item ever had an attribute {name!r}. There are: {there_are}{more}."
+
+
+def _kind_notes(connection: apsw.Connection, condition: AttributeCondition) -> Iterator[str]:
+    match condition:
+        case OneOf(_, values):
+            of_text, of_number = (any(isinstance(one, str) is is_text for one in values) for is_text in (True, False))
+            if not values or None in values or of_text is of_number:
+                return
+        case InRange():
+            of_text = condition.of_strings
+        case _:
+            of_text = True
+    kind, other = (_TEXTS, _NUMBERS) if of_text else (_NUMBERS, _TEXTS)
+    if _example(connection, condition.name, kind) is not None:
+        return
+    wanted = "text" if of_text else "numbers"
+    example = _example(connection, condition.name, other)
+    if example is None:
+        yield f"No item has a value for {condition.name!r} at present."
+    else:
+        what = "text" if of_text else "a number"
+        yield (
+            f"No item has {what} as {condition.name!r}, and one has {example}: a condition that compares it with "
+            f"{wanted} holds for none."
+        )
+
+
+def _example(connection: apsw.Connection, name: str, kinds: str) -> str | None:
+    """Return a value of an attribute that is of one of these kinds of JSON, as it is written; None where none is."""
+    found = connection.execute(
+        f"SELECT value, type FROM items, json_each(items.attributes, ?) WHERE type IN {kinds} LIMIT 1", (path_of(name),)
+    ).fetchone()
+    if found is None:
+        return None
+    value, kind = found
+    text = kind if kind in ("true", "false") else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
