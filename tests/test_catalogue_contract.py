@@ -1,17 +1,21 @@
 """What every kind of catalogue keeps, whatever it stands on: run on each implementation of the protocol."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from filter_meaning import allows, members
 from numpy.typing import NDArray
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue import Catalogue, CatalogueState
 from indexer.catalogue.local import LocalCatalogue
-from indexer.errors import InvalidFilter, ModelMismatch, UnknownItem
-from indexer.records import AttributeUpdate, DisplayCopy, Record
+from indexer.errors import InvalidFacet, InvalidFilter, InvalidSort, ModelMismatch, UnknownItem
+from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
 from models.datasets.fashion_mnist import CLASSES, Split
 
 DIM = 49
@@ -160,6 +164,213 @@ def test_a_filter_that_can_not_be_is_refused_everywhere(
         ):
             with pytest.raises(InvalidFilter):
                 ask()
+
+
+# --- filters ---
+
+SHOP: list[dict[str, Any]] = [
+    {"price": 19, "brand": "Ossby", "sizes": ["S", "M"], "sale": True, "was": "19,95"},
+    {"price": 19.5, "brand": "ossby", "sizes": ["M"], "sale": False, "was": "24,95"},
+    {"price": "19", "brand": None, "sizes": [], "sale": 1},
+    {"brand": "Oss", "sizes": [36, 37.5, "M"], "was": ""},
+    {"price": -4, "brand": "Ärla", "sizes": "M"},
+    {"price": 2**62, "brand": "Os%", "any": "thing", "id": "item-00", "attributes.any": 1},
+    {},
+]
+
+FILTERS: list[dict[str, Any]] = [
+    {"price": 19},
+    {"price": [19, "19", None]},
+    {"price": []},
+    {"brand": None},
+    {"sizes": None},
+    {"sale": True},
+    {"sale": [0, 7]},
+    {"price": {"lt": 19}},
+    {"price": {"lte": 19}},
+    {"price": {"gt": 19}},
+    {"price": {"gte": 19, "lt": 2**62}},
+    {"brand": {"gt": "Os", "lte": "Ossby"}},
+    {"brand": {"prefix": "Os"}},
+    {"brand": {"prefix": "Ä"}},
+    {"brand": {"prefix": "Os%"}},
+    {"sizes": "M"},
+    {"sizes": ["S", 36]},
+    {"sizes": {"gte": 37}},
+    {"sizes": {"gt": 36, "lt": 37}},
+    {"sizes": {"prefix": "S"}},
+    {"sizes": {"not": "M"}},
+    {"sizes": '["M"]'},
+    {"brand": {"not": ["Ossby", None]}},
+    {"brand": {"prefix": "O", "not": {"prefix": "Oss"}}},
+    {"price": {"not": {"gte": 0}}},
+    {"price": {"gte": 0, "not": 19}},
+    {"price": {"not": {"not": 19}}},
+    {"not": {"brand": "Ossby", "price": 19}},
+    {"not": {"any": [{"sale": True}, {"price": "19"}]}},
+    {"any": [{"price": -4}, {"sizes": "S"}, {"nothing": 1}]},
+    {"any": [{"price": -4}]},
+    {"all": [{"sizes": "M"}, {"sizes": {"not": "S"}}]},
+    {"all": [{"price": {"gte": 0}}, {"any": [{"sale": True}, {"brand": {"prefix": "Os%"}}]}], "sizes": None},
+    {"id": "item-03"},
+    {"id": ["item-03", "item-05", "nobody"]},
+    {"id": {"not": ["item-03", "item-05"]}},
+    {"id": []},
+    {"label": CLASSES[1]},
+    {"label": {"not": [CLASSES[1], CLASSES[2]]}},
+    {"attributes.any": "thing"},
+    {"attributes.id": "item-00"},
+    {"attributes.attributes.any": True},
+    {"nothing": "x"},
+    {"nothing": None},
+    {"not": {"nothing": "x"}},
+    {"was": {"lt": 20}},
+    {},
+]
+
+
+@pytest.fixture
+def shelf(catalogue: Catalogue, records: list[Record]) -> Catalogue:
+    """The items of SHOP, of the first classes, half of them behind the published index."""
+    items = [replace(record, attributes=attributes) for record, attributes in zip(records, SHOP, strict=False)]
+    catalogue.upsert(items[:4])
+    catalogue.publish()
+    catalogue.upsert(items[4:])
+    return catalogue
+
+
+def test_what_was_written_as_a_list_is_read_as_one(shelf: Catalogue) -> None:
+    assert [dict(item.attributes) for item in shelf.get(shelf.ids())] == SHOP
+
+
+@pytest.mark.parametrize("where", FILTERS, ids=str)
+def test_a_filter_means_one_thing_wherever_it_is_asked(shelf: Catalogue, where: dict[str, Any]) -> None:
+    with shelf.reading() as state:
+        items = state.get(state.ids())
+        expected = [item.id for item in items if allows(where, item.id, item.label, item.attributes)]
+        page = state.browse(where)
+        assert [item.id for item in page.items] == expected
+        assert page.total == len(expected)
+        assert sorted(ids_of(state.search(state.vectors(["item-00"]), 100, where)[0])) == expected
+        table = state.vector_table(where)
+        allowed = range(len(table.ids)) if table.allowed is None else table.allowed
+        assert [table.ids[at] for at in allowed] == expected
+        (facet,) = state.facets(where, ["label"])
+        assert facet.items == sum(items for _, items in facet.values) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ({}, []),
+        ({"price": {"lt": 20}, "sizes": "M", "sale": True}, []),
+        ({"was": {"lt": 20}}, ["'was'.*'19,95'.*numbers"]),
+        ({"was": 19}, ["'was'.*numbers"]),
+        ({"was": [19, "19,95"]}, []),
+        ({"was": None}, []),
+        ({"sale": "true"}, ["'sale'.*true.*text"]),
+        ({"sale": {"prefix": "t"}}, ["'sale'.*text"]),
+        ({"sizes": {"gte": 36}}, []),
+        ({"any": [{"colour": "red"}, {"not": {"size": "M"}}, {"colour": "blue"}]}, ["'colour'.*was.*", "'size'"]),
+        (
+            {"attributes.all": 1},
+            ["'all'.*: label, id, colour~, attributes.any, attributes.attributes.any, brand, attributes.id"],
+        ),
+    ],
+)
+def test_a_filter_that_can_find_nothing_says_why(shelf: Catalogue, where: dict[str, Any], says: list[str]) -> None:
+    notes = shelf.filter_notes(where)
+    assert len(notes) == len(says)
+    for note, expected in zip(notes, says, strict=True):
+        assert re.search(expected, note)
+        assert note.endswith(".")
+
+
+def test_notes_speak_of_the_present_state(shelf: Catalogue) -> None:
+    assert "no item ever had" in shelf.filter_notes({"cut": "wide"})[0].lower()
+    assert "'cut'" in shelf.filter_notes(None, ["cut"])[0]
+    shelf.upsert([AttributeUpdate("item-06", {"cut": "wide", "was": 7}, "")])
+    assert shelf.filter_notes({"cut": "wide", "was": {"lt": 20}}) == ()
+    shelf.delete(["item-06"])
+    assert "at present" in shelf.filter_notes({"cut": "wide"})[0]
+    assert "'19,95'" in shelf.filter_notes({"was": {"lt": 20}})[0]
+
+
+# --- facets and orders ---
+
+
+def test_facets_count_what_filters_find(shelf: Catalogue) -> None:
+    with shelf.reading() as state:
+        for where in ({}, {"sizes": "M"}, {"price": {"gte": 0}}, {"nothing": 1}):
+            facets = {facet.field: facet for facet in state.facets(where)}
+            assert list(facets)[:2] == ["label", "colour~"]
+            assert {"attributes.any", "attributes.id", "attributes.attributes.any", "sizes", "price"} < set(facets)
+            for field, facet in facets.items():
+                counts = [items for _, items in facet.values]
+                assert counts == sorted(counts, reverse=True)
+                assert facet.others == 0
+                for value, items in facet.values:
+                    assert state.browse({**where, "all": [{field: value}]}).total == items
+                if field not in ("label", "colour~"):
+                    assert state.browse({**where, "all": [{field: {"not": None}}]}).total == facet.items
+
+
+def test_facets_tell_bounds_of_numbers_and_the_values_of_most(catalogue: Catalogue, records: list[Record]) -> None:
+    catalogue.upsert(records)
+    label, price, brand = catalogue.facets({"price": {"lt": 15}}, ["label", "price", "brand"], 4)
+    assert (price.items, price.values, price.others, price.minimum, price.maximum) == (15, (), 15, 0, 14)
+    assert (brand.items, brand.values, brand.others, brand.minimum) == (15, (("a", 8), ("b", 7)), 0, None)
+    assert (label.items, len(label.values), label.others) == (15, 4, 6)
+    assert label.values == tuple(sorted((name, 2) for name in CLASSES[:5]))[:4]
+    (few,) = catalogue.facets({"price": {"lt": 3}}, ["price"], 4)
+    assert (few.values, few.others, few.minimum, few.maximum) == (((0, 1), (1, 1), (2, 1)), 0, 0, 2)
+    (none,) = catalogue.facets(None, ["nothing"])
+    assert (none.items, none.values, none.others, none.minimum, none.maximum) == (0, (), 0, None, None)
+    for fields in (["id"], [""], ['a"b'], [f"a{n}" for n in range(51)]):
+        with pytest.raises(InvalidFacet):
+            catalogue.facets(None, fields)
+
+
+def _sorted(state: CatalogueState, sort: str, where: dict[str, Any] | None) -> list[str]:
+    """Return the ids of items in an order, as plain Python sorts them."""
+    field, down = sort.removeprefix("-"), sort.startswith("-")
+    found = [item for item in state.get(state.ids()) if allows(where or {}, item.id, item.label, item.attributes)]
+
+    def places(item: Item) -> list[tuple[bool, Any]]:
+        values = {"id": [item.id], "label": [item.label]}.get(field, members(item.attributes.get(field)))
+        return sorted((isinstance(value, str), value) for value in values)
+
+    having = [item for item in found if places(item)]
+    having.sort(key=lambda item: places(item)[-1 if down else 0], reverse=down)  # stable: ties stay in order of id
+    return [item.id for item in [*having, *(item for item in found if not places(item))]]
+
+
+@pytest.mark.parametrize(
+    "sort", ["id", "-id", "label", "-label", "price", "-price", "brand", "-sizes", "sizes", "-sale", "nothing"]
+)
+@pytest.mark.parametrize("where", [None, {"sizes": "M"}])
+def test_pages_in_an_order_hold_every_item_once(shelf: Catalogue, sort: str, where: dict[str, Any] | None) -> None:
+    with shelf.reading() as state:
+        expected = _sorted(state, sort, where)
+        assert [item.id for item in state.browse(where, sort=sort).items] == expected
+        assert [item.id for item in state.browse(where, 2, 3, sort).items] == expected[2:5]
+        for limit in (1, 2, 3, len(expected), 100):
+            seen, after = [], None
+            while True:
+                page = state.browse(where, 0, limit, sort, after)
+                assert page.total == len(expected)
+                seen += [item.id for item in page.items]
+                after = page.last
+                if after is None:
+                    break
+                assert len(page.items) == limit
+            assert seen == expected
+
+
+def test_an_order_by_no_field_is_refused(shelf: Catalogue) -> None:
+    for sort in ("", "-", 'a"b', "n" * 201, "attributes."):
+        with pytest.raises(InvalidSort):
+            shelf.browse(sort=sort)
 
 
 def test_another_model_is_refused(catalogue: Catalogue) -> None:

@@ -206,21 +206,27 @@ def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None
         {"image": "a.jpg"},
         {"id": True, "image": "a.jpg"},
         {"id": "x" * 201, "image": "a.jpg"},
-        {"id": "2", "image": "a.jpg", "tags": ["a", "b"]},
+        {"id": "2", "image": "a.jpg", "tags": ["a", ["b"]]},
         {"id": "3", "image": "a.jpg", "price": 2**70},
         {"id": "4", "price": 1},
         {"id": "5", "image": ["a.jpg"]},
         {"id": "6", "image": "a.jpg", "weight": float("nan")},
         {"id": "7", "image": "a.jpg", "title": "\ud800"},
-        {"id": "8", "image": "a.jpg"},
+        {"id": "8", "image": "a.jpg", "tags": ["a", None]},
+        {"id": "9", "image": "a.jpg", "tags": [1] * 1001},
+        {"id": "10", "image": "a.jpg", "tags": {"a": 1}},
+        {"id": "11", "image": "a.jpg", "sizes": ["S", 36, 37.5, True], "tags": []},
     ]
     table = Table(write(tmp_path / "t.jsonl", "\n".join(json.dumps(row) for row in rows)))
-    assert attributes_of(table) == {"1": {"price": 5, "sale": True, "weight": 0.5, "size": "42"}, "8": {}}
+    assert attributes_of(table) == {
+        "1": {"price": 5, "sale": True, "weight": 0.5, "size": "42"},
+        "11": {"sizes": ["S", 36, 37.5, True], "tags": []},
+    }
     failed = failures_of(table)
-    assert [failure.place for failure in failed] == list(range(2, 11))
-    assert [failure.id for failure in failed] == [None, None, None, "2", "3", "4", "5", "6", "7"]
+    assert [failure.place for failure in failed] == list(range(2, 14))
+    assert [failure.id for failure in failed] == [None, None, None, *map(str, range(2, 11))]
     assert {failure.code for failure in failed} == {"invalid-row"}
-    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 7
+    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 10
 
 
 BAD_TABLES = [
@@ -337,6 +343,8 @@ def test_parquet_gives_plain_values(parquet: Callable[..., Path]) -> None:
         brand=pyarrow.array(["x", "y", "x"]).dictionary_encode(),
         since=[day, None, day],
         at=pyarrow.array([1_700_000_000_000_000_001, None, None], pyarrow.timestamp("ns")),
+        sizes=[["S", None, "M"], [], None],
+        widths=pyarrow.array([[0.5, float("nan")], None, None], pyarrow.large_list(pyarrow.float32())),
     )
     table = Table(path)
     assert attributes_of(table) == {
@@ -348,15 +356,19 @@ def test_parquet_gives_plain_values(parquet: Callable[..., Path]) -> None:
             "brand": "x",
             "since": "2026-01-31",
             "at": "2023-11-14 22:13:20.000000001",
+            "sizes": ["S", "M"],
+            "widths": [0.5],
         },
-        "2": {"sale": False, "brand": "y"},
+        "2": {"sale": False, "brand": "y", "sizes": []},
     }
     assert [(failure.place, failure.id) for failure in failures_of(table)] == [(3, "3")]
 
 
 def test_bad_parquet_tables_are_refused(parquet: Callable[..., Path]) -> None:
     with pytest.raises(errors.ColumnUnusable, match="'tags' holds list"):
-        Table(parquet(id=["1"], image=["a"], tags=[["x"]]))
+        Table(parquet(id=["1"], image=["a"], tags=[[["x"]]]))
+    with pytest.raises(errors.ColumnUnusable, match="'tags' holds struct"):
+        Table(parquet(id=["1"], image=["a"], tags=[{"x": 1}]))
     with pytest.raises(errors.ColumnMissing, match="'image'"):
         Table(parquet(id=["1"]))
     with pytest.raises(errors.SourceEmpty, match="no rows"):
