@@ -25,6 +25,7 @@ from search_api.engine import Engine
 from search_api.engine_state import CHANGED_SINCE
 from search_api.http.app import create_app
 from search_api.http.parameters import read_where
+from webui.app import create_app as create_site
 
 MANY = 400
 SEED = 13
@@ -323,6 +324,14 @@ def test_the_description_names_what_listings_and_facets_take(client: FlaskClient
         "/v1/items": ["label", "where", "sort", "offset", "cursor", "limit"],
         "/v1/facets": ["where", "fields", "limit"],
     }
+
+
+def test_a_page_shows_the_members_of_a_list(shop: LocalCatalogue, embedder: LiteRTEmbedder) -> None:
+    id_ = shop.ids()[0]
+    shop.upsert([AttributeUpdate(id_, {"sizes": ["S", 36], "tags": []}, "")])
+    page = create_site(lambda: Engine(embedder, shop)).test_client().get(f"/items/{id_}").text
+    assert "S, 36" in page
+    assert "ags</dt>" not in page
 
 
 # --- on the command line ---

@@ -150,7 +150,7 @@ def _bad(record: Record) -> dict[str, Record]:
         "price": replace(record, attributes={"price": float("inf")}),
         "stock": replace(record, attributes={"stock": 2**63}),
         "brand": replace(record, attributes={"brand": "\ud800"}),
-        "sizes": replace(record, attributes={"sizes": [1, 2]}),  # type: ignore[dict-item]
+        "sizes": replace(record, attributes={"sizes": [1, [2]]}),  # type: ignore[dict-item]
     }
 
 
