@@ -8,7 +8,7 @@ import click
 
 from commands.composition import open_engine
 from commands.options import catalogue_option, model_option, query_options
-from commands.terminal import progress_bar
+from commands.terminal import print_notes, progress_bar
 from search_api.parameters import NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def export_similar(query: "Query", out: Path, catalogue: Path, model: Path | Non
 
     require_format(out)
     with closing(open_engine(catalogue, model)) as engine, progress_bar("item") as progress:
+        print_notes(engine.filter_notes(query.where))
         neighbourhoods = engine.neighbours(query)
         rows = write_neighbours(neighbourhoods, out, progress)
     click.echo(f"{out}: {rows} rows, for {len(neighbourhoods)} items.")

@@ -202,6 +202,11 @@ class Engine:
         with self.reading() as state:
             return state.browse(where, offset, limit, sort, cursor)
 
+    def filter_notes(self, where: "Where | None") -> tuple[str, ...]:
+        """Ask the latest state: see `EngineState.filter_notes`."""
+        with self.reading() as state:
+            return state.filter_notes(where)
+
     def facets(
         self,
         where: "Where | None" = None,

@@ -1,7 +1,7 @@
 """The engine over one state of its catalogue: all that it answers belongs together."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -166,7 +166,7 @@ class EngineState:
         if cursor is not None and offset:
             raise InvalidCursor("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
         attribute = Order.read(sort).attribute
-        notes = self._catalogue.filter_notes(where, () if attribute is None else (attribute,))
+        notes = self.filter_notes(where, () if attribute is None else (attribute,))
         listing, version = listing_digest(where, sort), self._catalogue.version
         after = None
         if cursor is not None:
@@ -176,6 +176,13 @@ class EngineState:
         page = self._catalogue.browse(where, offset, limit, sort, after)
         behind = None if page.last is None else str(ListingCursor(version, listing, page.last))
         return Listing(page.items, page.total, behind, notes)
+
+    def filter_notes(self, where: "Where | None", fields: Collection[str] = ()) -> tuple[str, ...]:
+        """Return what is to be said of a sound filter, and of other fields: that no item has what it asks about.
+
+        See `CatalogueState.filter_notes`.
+        """
+        return self._catalogue.filter_notes(where, fields) if where or fields else ()
 
     def facets(
         self,
@@ -195,7 +202,7 @@ class EngineState:
         facets = self._catalogue.facets(where, fields, limit)
         named = [field for field in fields or () if field not in (LABEL, *COLOUR_FIELDS)]
         total = self._catalogue.browse(where, limit=0).total
-        return FacetCounts(tuple(facets), total, self._catalogue.filter_notes(where, named))
+        return FacetCounts(tuple(facets), total, self.filter_notes(where, named))
 
     def counts(self) -> Mapping[str, int]:
         """Return how many items each class has, 0 included, in the model's order of classes."""
@@ -249,8 +256,7 @@ class EngineState:
             Match(hit.item, hit.score, chance, copies.get(hit.item.id, ()) if query.collapse else None)
             for hit, chance in zip(hits, confidence, strict=True)
         ]
-        notes = self._catalogue.filter_notes(query.where) if query.where else ()
-        return Matches(matches, exact=hits.exact, notes=notes)
+        return Matches(matches, exact=hits.exact, notes=self.filter_notes(query.where))
 
     def _found(self, queries: "Vectors", query: Query) -> "tuple[Hits, Mapping[str, tuple[str, ...]]]":
         """Return the hits of a query, and the ids of the copies that were left out, by that of the hit kept."""

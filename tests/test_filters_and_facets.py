@@ -16,6 +16,7 @@ from filter_meaning import allows, members
 from flask.testing import FlaskClient
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.errors import InvalidFilter
 from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
 from indexer.sources.csv_rows import number_in
 from models.datasets.fashion_mnist import Split
@@ -131,6 +132,53 @@ def test_random_filters_find_what_plain_python_does(shop: LocalCatalogue) -> Non
             assert sorted(hit.item.id for hit in state.search(query, MANY, where)[0]) == expected, where
             sizes.append(len(expected))
     assert len({size for size in sizes if 0 < size < MANY}) > 50
+
+
+def test_nonsense_is_answered_or_refused_by_name(shop: LocalCatalogue) -> None:
+    chance = random.Random(SEED)
+    names = [
+        "id",
+        "label",
+        "colour~",
+        "not",
+        "any",
+        "all",
+        "year",
+        "words",
+        "attributes.any",
+        "",
+        "\0",
+        "a\0b",
+        'a"',
+        "ß" * 200,
+    ]
+    plain: list[Any] = [
+        None, True, 0, -0.0, 1e308, float("nan"), float("inf"), 2**63, -(2**63), 2011, "", "x\0y", "\ud800", "Men",
+        "navy", "Bag", b"Men", [], {}, (), {"Men"}, object(), "'; DROP TABLE items --", "$.year", "%",
+    ]  # fmt: skip
+    words = ["lt", "lte", "gt", "gte", "prefix", "not", "near", "within", "any", "year", ""]
+
+    def made(depth: int) -> Any:
+        way = chance.random()
+        if depth == 0 or way < 0.4:
+            return chance.choice(plain)
+        if way < 0.6:
+            return [made(depth - 1) for _ in range(chance.randint(0, 3))]
+        return {chance.choice(words if way < 0.8 else names): made(depth - 1) for _ in range(chance.randint(0, 3))}
+
+    outcomes = Counter()
+    with shop.reading() as state:
+        query = state.vectors(state.ids()[:1])
+        for _ in range(3000):
+            where = {chance.choice(names): made(3) for _ in range(chance.choice((1, 1, 1, 2)))}
+            try:
+                total = state.browse(where, limit=1).total
+                state.filter_notes(where)
+                assert len(state.search(query, MANY, where)[0]) == total
+                outcomes["answered"] += 1
+            except InvalidFilter:
+                outcomes["refused"] += 1
+    assert min(outcomes.values()) > 300
 
 
 def test_random_filters_are_counted_as_plain_python_does(shop: LocalCatalogue) -> None:
@@ -359,3 +407,5 @@ def test_the_command_counts_and_sorts(project: Path, shop: LocalCatalogue, clien
     rest = _run(project, "items", "list", "--where", "gender=Men", "--sort", "-title", "--after", ids[6], "--json", *at)
     assert [json.loads(line)["id"] for line in rest.stdout.splitlines()] == ids[7:]
     assert "'was'" in _run(project, "items", "list", "--where", "was<5", *at).stderr
+    table = ("--out", shop.directory.parent / "t.csv")
+    assert "'was'" in _run(project, "export-similar", "--where", "was<5", *table, *at).stderr
