@@ -13,6 +13,9 @@ from flask import Response, abort, request, url_for
 FOLDER = Path(__file__).parent / "static"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
+EMBEDDED = frozenset({"lookalike-strip.js"})
+"""Files that pages of other origins may load."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -42,6 +45,8 @@ def static_file(name: str) -> Response:
     response = Response(asset.data, content_type=asset.media_type)
     response.set_etag(asset.version)
     response.headers["Cache-Control"] = FOR_GOOD if request.args.get("v") == asset.version else "no-cache"
+    if name in EMBEDDED:
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return cast("Response", response.make_conditional(request))
 
 
