@@ -10,6 +10,8 @@ ifeq ($(CATALOGUE),sample)
 override CATALOGUE := $(SAMPLE)
 endif
 TEST_WORKERS ?= 2
+# Where others can reach the server, anybody may ask it, and nobody write.
+PUBLIC := $(if $(filter-out 127.0.0.1 ::1 localhost,$(HOST)),--public-read)
 MODEL_OUT ?= reports/trained
 RECIPE ?= quick
 # Fashion-MNIST beside the checkout is used when it is there; else lookalike finds or downloads it.
@@ -43,7 +45,7 @@ setup: .venv/serving ## install the command as .venv/bin/lookalike
 
 serve: .venv/serving ## set everything up once, then serve the page and the API
 	@$(FILL); case $$code in 0) served='$(CATALOGUE)' ;; 4) served=$(SAMPLE) ;; *) exit $$code ;; esac; \
-	exec $(BIN)/lookalike serve --catalogue "$$served" --host $(HOST) --port $(PORT)
+	exec $(BIN)/lookalike serve --catalogue "$$served" --host $(HOST) --port $(PORT) $(PUBLIC)
 
 index: .venv/serving
 	@$(FILL); [ $$code = 4 ] || exit $$code

@@ -20,6 +20,7 @@ from commands import (
     serving,
     upkeep,
 )
+from commands.server import keys
 
 
 class _Commands(click.Group):
@@ -59,6 +60,7 @@ for command in (
     searching.search,
     searching.similar,
     serving.serve,
+    keys.keys,
     serving.info,
     upkeep.verify,
     upkeep.backup,

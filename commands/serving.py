@@ -8,6 +8,8 @@ import click
 
 from commands.composition import open_engine, prepare_engine
 from commands.options import catalogue_option, json_option, model_option
+from commands.server.exposing import Exposing, exposing_options
+from commands.server.settings import SettingsCommand, print_settings
 from commands.terminal import print_json, print_others
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-@click.command(epilog="Example: lookalike serve --port 8000")
+@click.command(cls=SettingsCommand, epilog="Example: lookalike serve --port 8000")
 @catalogue_option
 @model_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -41,7 +43,10 @@ if TYPE_CHECKING:
 )
 @click.option("--access-log", metavar="FILE", help="Write a line of JSON for each answer to FILE, or to stderr: -")
 @click.option("--reuse-port", is_flag=True, help="Let several servers share the port, to exchange them without a gap.")
+@exposing_options
+@click.pass_context
 def serve(
+    context: click.Context,
     catalogue: Path,
     model: Path | None,
     host: str,
@@ -52,8 +57,14 @@ def serve(
     trusted_proxies: tuple[str, ...],
     access_log: str | None,
     reuse_port: bool,
+    exposing: Exposing,
+    check: bool,
 ) -> None:
     """Serve the page and the API until Ctrl-C. SIGHUP loads catalogue and model anew."""
+    if check:
+        print_settings(context)
+        click.echo(f"# {exposing.gate.summary}")
+        return
     from search_api.server import serving
 
     def prepare() -> "Callable[[], Flask]":
@@ -61,7 +72,7 @@ def serve(
         import webui.app
 
         make_engine = prepare_engine(catalogue, model)
-        return lambda: webui.app.create_app(make_engine)
+        return lambda: webui.app.create_app(make_engine, exposing.exposure)
 
     def tell(address: str) -> None:
         click.echo(f"Lookalike is ready on {address}{serving_prefix} (Ctrl-C stops it)", err=True)
@@ -78,6 +89,7 @@ def serve(
         prefix=prefix,
         trusted_proxies=trusted_proxies,
         access_log=access_log,
+        admission=exposing.admission,
     )
 
 

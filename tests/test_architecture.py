@@ -44,6 +44,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "search_api": (
         "__init__ errors parameters results",
+        "access",
         "collapsing cursors query",
         "engine_state",
         "engine",

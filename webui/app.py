@@ -10,11 +10,15 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from search_api.access.exposure import Exposure
     from search_api.engine import Engine
 
 
-def create_app(open_engine: "Callable[[], Engine]") -> "Flask":
-    """Return the API's application with the pages registered on it. `open_engine` is called once, here."""
-    app = search_app.create_app(open_engine, problem_page)
+def create_app(open_engine: "Callable[[], Engine]", exposure: "Exposure | None" = None) -> "Flask":
+    """Return the API's application with the pages registered on it. `open_engine` is called once, here.
+
+    `exposure` says who may ask; without it, everybody may who reaches the application.
+    """
+    app = search_app.create_app(open_engine, problem_page, exposure)
     app.register_blueprint(pages)
     return app

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from models.embedder import View
 from models.pictures.decoding import MAX_BYTES, readable_formats
+from search_api.access.guard import REFUSED
 from search_api.errors import PageOutOfRange
 from search_api.http import requests
 from search_api.http.answers import png_data_uri
-from search_api.http.engine_access import current_engine, picture_urls, reading
+from search_api.http.engine_access import current_engine, picture_paths, reading
 from search_api.http.parameters import read
 from search_api.http.problems import Problem
 from search_api.parameters import LIMIT, Parameter
@@ -56,7 +57,7 @@ class Shelf:
 
 @pages.app_context_processor
 def _names() -> dict[str, Any]:
-    url = picture_urls()
+    url = picture_paths()
     return {
         "accept": ACCEPT,
         "model": current_engine().card,
@@ -188,7 +189,7 @@ def _weighing(query: Query) -> dict[str, Any]:
 
 def problem_page(problem: Problem) -> Response:
     """Answer an error as a page: beside the form when a picture was given, on a page of its own otherwise."""
-    if request.endpoint == "pages.upload" and problem.status < 500:
+    if request.endpoint == "pages.upload" and problem.status < 500 and REFUSED not in request.environ:
         return make_response(_home(alert=problem), problem.status)
     return make_response(render_template("error.html", problem=problem), problem.status)
 

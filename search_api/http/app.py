@@ -7,8 +7,10 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from models.pictures.decoding import MAX_BYTES
+from search_api.access.exposure import Exposure
+from search_api.access.guard import REFUSED, guarded
 from search_api.http import transfer
-from search_api.http.engine_access import ENGINE
+from search_api.http.engine_access import ENGINE, PUBLIC_URL
 from search_api.http.kept_answers import KeptAnswers
 from search_api.http.problems import Problem, problem_of, problem_response
 from search_api.http.routes.asking import asking
@@ -18,6 +20,7 @@ from search_api.http.security import SecureHeaders
 from search_api.http.urls import ItemIdConverter, KeepEncodedSlashes, path_of
 
 if TYPE_CHECKING:
+    from models.errors import LookalikeError
     from search_api.engine import Engine
     from search_api.engine_state import Reading
 
@@ -28,8 +31,12 @@ ProblemPage = Callable[[Problem], Response]
 """Makes a page for people out of a problem."""
 
 
-def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | None = None) -> Flask:
+def create_app(
+    open_engine: "Callable[[], Engine]", problem_page: ProblemPage | None = None, exposure: Exposure | None = None
+) -> Flask:
     """Return the API as a WSGI application. `open_engine` is called once, here.
+
+    `exposure` says who may ask; without it, everybody may who reaches the application.
 
     `problem_page` makes the answer to an error outside `/v1` when the client prefers HTML; without it, and
     for every other client, errors are `application/problem+json`. What `open_engine` raises passes through.
@@ -39,10 +46,19 @@ def create_app(open_engine: "Callable[[], Engine]", problem_page: ProblemPage | 
     app.json = transfer.QuickJSON(app)
     app.url_map.merge_slashes = False
     app.url_map.converters["item_id"] = ItemIdConverter
-    inner = SecureHeaders(KeepEncodedSlashes(app.wsgi_app))
-    app.wsgi_app = KeptAnswers(inner, lambda: engine)  # type: ignore[method-assign]
+    exposure = exposure or Exposure()
+    app.config[PUBLIC_URL] = exposure.public_url
+    inner = SecureHeaders(app.wsgi_app)
+    kept = KeptAnswers(inner, lambda: engine)
+    app.wsgi_app = KeepEncodedSlashes(guarded(kept, inner, exposure))  # type: ignore[method-assign]
     for blueprint in (asking, holdings, service):
         app.register_blueprint(blueprint)
+
+    @app.before_request
+    def refuse() -> None:
+        refusal: LookalikeError | None = request.environ.get(REFUSED)
+        if refusal is not None:
+            raise refusal
 
     @app.errorhandler(Exception)
     def answer_error(error: Exception) -> Response:

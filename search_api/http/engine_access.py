@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ENGINE = "lookalike"
 """The key of the Engine in `app.extensions`."""
 
+PUBLIC_URL = "LOOKALIKE_PUBLIC_URL"
+"""The key, in `app.config`, of the address under which clients see the application; empty where nobody tells."""
+
 
 def current_engine() -> "Engine":
     """Return the engine that answers. Needs a request."""
@@ -32,7 +35,16 @@ def reading() -> "Iterator[EngineState]":
 
 
 def picture_urls() -> answers.PictureUrl:
-    """Return what makes the path of an item's picture out of its id. Needs a request."""
+    """Return what makes the address of an item's picture out of its id: a path, or whole under the public address.
+
+    Needs a request.
+    """
+    root = current_app.config[PUBLIC_URL] or request.script_root
+    return lambda item_id: root + answers.picture_path(item_id)
+
+
+def picture_paths() -> answers.PictureUrl:
+    """Return what makes the path of an item's picture out of its id, for our own pages. Needs a request."""
     root = request.script_root
     return lambda item_id: root + answers.picture_path(item_id)
 

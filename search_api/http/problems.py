@@ -13,9 +13,13 @@ from indexer import errors as indexer_errors
 from models import errors as model_errors
 from models.errors import LookalikeError
 from search_api import errors as api_errors
+from search_api.access import errors as access_errors
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "5"}
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="lookalike"'}
+HEADERS: Mapping[int, Mapping[str, str]] = {401: CHALLENGE, 503: RETRY_AFTER}
+"""What the answer to any error of a status holds besides."""
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,11 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     indexer_errors.InvalidSort: (400, "There is nothing to sort by"),
     indexer_errors.InvalidFacet: (400, "There is nothing to count"),
     api_errors.InvalidCursor: (400, "The cursor is of no such listing"),
+    access_errors.UntrustedHost: (400, "The host is not the server's"),
+    access_errors.KeyRequired: (401, "A key is needed"),
+    access_errors.UnknownKey: (401, "The key is not known"),
+    access_errors.ScopeMissing: (403, "The key does not allow this"),
+    access_errors.ForeignWrite: (403, "Writing needs a key from here"),
     indexer_errors.UnknownItem: (404, "There is no such item"),
     model_errors.PictureTooLarge: (413, "The picture is too large"),
     api_errors.UnsupportedContentType: (415, "The content type is not supported"),
@@ -52,6 +61,7 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
 """What the person who asks can mend: the sentence is for them."""
 
 OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
+    access_errors.KeysUnreadable: (503, "Keys can't be told apart"),
     indexer_errors.CatalogueBusy: (503, "The catalogue is being written"),
     indexer_errors.CatalogueMissing: (503, "The catalogue is missing"),
     indexer_errors.CatalogueDamaged: (503, "The catalogue is damaged"),
@@ -109,7 +119,7 @@ def problem_of(error: Exception) -> Problem:
         if kind in OPERATOR_ERRORS:
             log.error("A request met a known failure: %s", error)
             detail = "The service can't answer at the moment; the reason has been logged for its operator."
-        return Problem(status, title, detail, error.code, RETRY_AFTER if status == 503 else {})
+        return Problem(status, title, detail, error.code, HEADERS.get(status, {}))
     if isinstance(error, HTTPException) and error.code is not None and 400 <= error.code < 500:
         return _http_problem(error, error.code)
     log.error("A request met an unexpected error", exc_info=error)

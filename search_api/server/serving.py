@@ -6,6 +6,7 @@ The process that calls `serve` becomes the front. What is heavy is imported in o
 import os
 from collections.abc import Callable, Sequence
 
+from search_api.server.admission import Admission
 from search_api.server.limits import DEFAULTS, Limits
 from search_api.server.listening import DEFAULT_HOST, DEFAULT_PORT, listen
 from search_api.server.workers import fork_server
@@ -32,6 +33,7 @@ def serve(
     prefix: str = "",
     trusted_proxies: Sequence[str] = (),
     access_log: str | None = None,
+    admission: Admission | None = None,
     limits: Limits = DEFAULTS,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests being answered and return.
@@ -44,6 +46,7 @@ def serve(
 
     `prefix` is the path under which clients see the application, with or without which a proxy may pass requests on;
     headers of proxies are believed from `trusted_proxies`, addresses or networks. `access_log` names a file, or `-`.
+    `admission` refuses what the application need not hear of; without it, nothing is refused so.
 
     A worker that dies is replaced, and what it was answering goes to another. When none is left and none can start,
     because `prepare` or what it returns raises a LookalikeError, the server stops and ServerFailed is raised with that
@@ -64,4 +67,4 @@ def serve(
 
     log = None if access_log is None else AccessLog(access_log)
     proxies = Proxies(trusted_proxies, prefix)
-    run(Service(prepare, forks, listener, workers, threads, on_ready, limits, proxies, log))
+    run(Service(prepare, forks, listener, workers, threads, on_ready, limits, proxies, log, admission or Admission()))

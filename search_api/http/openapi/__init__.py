@@ -3,11 +3,12 @@
 from search_api.http.openapi import asking, items
 from search_api.http.openapi.parts import Json
 from search_api.http.openapi.schemas import SCHEMAS
+from search_api.http.openapi.security import FOR_ALL, SCHEMES, SECURITY
 
 
 def document() -> Json:
     """Return the whole description."""
-    description = {"summary": "This description", "responses": {"200": {"description": "It"}}}
+    description = {"summary": "This description", "security": FOR_ALL, "responses": {"200": {"description": "It"}}}
     paths: Json = {}
     for operations in (asking.PATHS, items.PATHS, {"/v1/openapi.json": {"get": description}}):
         for path, methods in operations.items():
@@ -19,6 +20,7 @@ def document() -> Json:
             "version": "1",
             "description": "A picture in, its class and the items of the catalogue that look like it out.",
         },
+        "security": SECURITY,
         "paths": paths,
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": SCHEMAS, "securitySchemes": SCHEMES},
     }

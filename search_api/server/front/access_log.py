@@ -6,6 +6,7 @@ and the log says how many were.
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 
+from search_api.access.keys import PREFIX
 from search_api.errors import LogNotWritable
 from search_api.server.frames import Answer
 from search_api.server.front.request import Request
@@ -21,6 +23,8 @@ MOST_WAITING = 20_000
 """Lines that wait to be written."""
 
 STDERR = "-"
+
+_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{20,}}")
 
 
 class AccessLog:
@@ -51,7 +55,7 @@ class AccessLog:
             "request_id": None if head is None else head.request_id,
             "client": None if head is None else head.client,
             "method": None if head is None else head.method,
-            "path": None if head is None else head.prefix + head.target.decode("latin-1"),
+            "path": None if head is None else _without_keys(head.prefix + head.target.decode("latin-1")),
             "status": facts.status,
             "bytes": sent,
             "ms": round((now - request.started) * 1000, 2),
@@ -100,3 +104,8 @@ class AccessLog:
                     data = data[os.write(self._descriptor, data) :]
             except OSError:
                 self._dropped += len(lines)  # a full disk may have room again later
+
+
+def _without_keys(path: str) -> str:
+    """Return a path as it is logged: keys belong into header fields, and who puts one here must not give it away."""
+    return _KEY.sub(f"{PREFIX}...", path) if PREFIX in path else path

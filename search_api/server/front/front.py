@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from search_api.server import refusals
+from search_api.server.admission import Admission
 from search_api.server.frames import Answer, AnswerFacts, Hello
 from search_api.server.front.connection import Connection
 from search_api.server.front.lanes import Lane, LaneName
@@ -31,7 +32,7 @@ _NO_PICTURE = (b"application/json", b"application/x-www-form-urlencoded")
 class Front:
     """Takes requests from connections and has them answered."""
 
-    def __init__(self, limits: Limits, proxies: Proxies, access_log: "AccessLog | None") -> None:
+    def __init__(self, limits: Limits, proxies: Proxies, access_log: "AccessLog | None", admission: Admission) -> None:
         self.limits = limits
         self.proxies = proxies
         self.max_body = DEFAULT_MAX_BODY
@@ -52,6 +53,7 @@ class Front:
         self._quick = self.lanes[LaneName.QUICK]
         self._picture = self.lanes[LaneName.PICTURE]
         self._access_log = access_log
+        self._admission = admission
         self._loop = asyncio.get_running_loop()
         self._health: Answer | None = None
         self._drained = asyncio.Event()
@@ -99,6 +101,8 @@ class Front:
             self._answer_metrics(request)
         elif path == b"/readyz":
             self._control.take(request, monotonic())
+        elif (refused := self._admission.of_any(head, path, monotonic())) is not None:
+            request.settle(refused)
         elif request.body and not request.content_type.lower().startswith(_NO_PICTURE):
             self._picture.take(request, monotonic())
         else:
@@ -148,6 +152,9 @@ class Front:
         assert head is not None
         if head.method not in {"GET", "HEAD"}:
             request.settle(refusals.METHOD_NOT_ALLOWED)
+            return
+        if (refused := self._admission.of_metrics(head)) is not None:
+            request.settle(refused)
             return
         imported = self._loop.run_in_executor(None, import_module, EXPOSITION)
 

@@ -14,6 +14,7 @@ import uvloop
 
 from models.allocator import give_back_large_blocks
 from search_api.errors import LogNotWritable, ServerFailed
+from search_api.server.admission import Admission
 from search_api.server.front.access_log import AccessLog
 from search_api.server.front.front import Front
 from search_api.server.front.lanes import LaneName
@@ -58,6 +59,7 @@ class Service:
         limits: Limits,
         proxies: Proxies,
         access_log: AccessLog | None,
+        admission: Admission,
     ) -> None:
         self.failure: str | None = None
         self._prepare = prepare
@@ -69,6 +71,7 @@ class Service:
         self._limits = limits
         self._proxies = proxies
         self._access_log = access_log
+        self._admission = admission
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -78,7 +81,7 @@ class Service:
     async def run(self) -> None:
         """Run until told to stop."""
         loop = asyncio.get_running_loop()
-        front = Front(_within_open_files(self._limits), self._proxies, self._access_log)
+        front = Front(_within_open_files(self._limits), self._proxies, self._access_log, self._admission)
         front.address = self._listener.getsockname()[:2]
         lanes = [*[LaneName.QUICK] * self._threads, *[LaneName.PICTURE] * PICTURE_THREADS]
         self._supervisor = Supervisor(

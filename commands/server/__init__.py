@@ -1,0 +1,1 @@
+"""What `lookalike serve` is told besides what it serves: keys, who may ask, and its settings."""
