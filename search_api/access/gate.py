@@ -158,8 +158,8 @@ def _check_local(asked: Asked) -> None:
     is_own = not asked.origin or asked.origin.lower().partition("://")[2] == host
     if asked.is_forwarded or not is_own or not (not host or is_loopback(name)):
         raise ForeignWrite(
-            "Without keys only programs on the server's own machine may write. Its operator can make one, with lookalike "
-            "keys create NAME --scope write --keys keys.json, and serve with --keys keys.json."
+            "Without keys only programs on the server's own machine may write. Its operator can make one with "
+            "lookalike keys create NAME --scope write --keys keys.json and serve with --keys keys.json."
         )
 
 
