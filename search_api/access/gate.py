@@ -87,6 +87,7 @@ class Gate:
     def __init__(self, keyring: Keyring | None = None, *, public_read: bool = False) -> None:
         self._keyring = keyring
         self._public_read = public_read
+        self._is_open = keyring is None and not public_read
 
     @property
     def has_keys(self) -> bool:
@@ -107,12 +108,17 @@ class Gate:
         who = "Anybody may ask, and write with a key" if self._public_read else "Asking and writing need a key"
         return f"{who}: {keys or 'there is none'}."
 
+    def is_open_for(self, method: str, path: str) -> bool:
+        """Whether a request may be answered whoever asks, so that there is nothing to check."""
+        needed = scope_needed(method, path)
+        return needed is None or (needed is Scope.READ and self._is_open)
+
     def check(self, asked: Asked) -> None:
         """Let a request pass, or raise why not: KeyRequired, UnknownKey, ScopeMissing, ForeignWrite, KeysUnreadable."""
         needed = scope_needed(asked.method, asked.path)
         if needed is None:
             return
-        if self._keyring is None and not self._public_read:
+        if self._is_open:
             if needed is Scope.WRITE:
                 _check_local(asked)
             return

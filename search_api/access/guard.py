@@ -8,7 +8,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from models.errors import LookalikeError
 from search_api.access.errors import UntrustedHost
 from search_api.access.exposure import Exposure
-from search_api.access.gate import HEALTH, Asked, scope_needed
+from search_api.access.gate import HEALTH, Asked
 from search_api.access.origins import Origins
 
 REFUSED = "lookalike.refused"
@@ -43,8 +43,8 @@ class Guard:
         except LookalikeError as error:
             environ[REFUSED] = error
             return self._refusing(environ, start_response)
-        is_for_all = scope_needed(environ["REQUEST_METHOD"], environ["PATH_INFO"]) is None
-        if is_for_all or exposure.gate is None or not exposure.gate.is_private:
+        gate = exposure.gate
+        if gate is None or not gate.is_private or gate.is_open_for(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
             return self._answering(environ, start_response)
 
         def start(status: str, headers: Fields, *error: Any) -> Any:
@@ -57,7 +57,7 @@ class Guard:
         is_asked_by_address = environ["PATH_INFO"] in HEALTH
         if hosts and not is_asked_by_address and not host_is_trusted(environ.get("HTTP_HOST", "").lower(), hosts):
             raise UntrustedHost("The server goes by other names than the Host of this request.")
-        if gate is not None:
+        if gate is not None and not gate.is_open_for(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
             gate.check(Asked.of(environ))
 
 

@@ -1,5 +1,6 @@
 """The keys that a running server knows: those of a file as it is now."""
 
+import os
 from hmac import compare_digest
 from pathlib import Path
 
@@ -17,13 +18,14 @@ class Keyring:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = str(path)
         self._known: tuple[_Version, tuple[Key, ...] | str] | None = None
         self.present()
 
     def present(self) -> tuple[Key, ...]:
         """Return the keys. Raises KeysUnreadable while the file can't be read: one of them may have been revoked."""
         try:
-            facts = self.path.stat()
+            facts = os.stat(self._file)  # noqa: PTH116 (half the time of Path.stat, for every question)
         except OSError:
             return read_keys(self.path)  # which tells why
         version = (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size)
