@@ -85,6 +85,22 @@ def test_a_limit_holds_over_all_workers_and_is_each_keys_own(server: LiveServer,
     assert get(server, "/healthz", few).status == get(server, "/readyz", few).status == 200
 
 
+def test_who_may_not_write_is_refused_before_a_worker_has_the_body(server: LiveServer, place: Path) -> None:
+    _, reader = create_key(place / "keys.json", "reader")
+    body, address = b"x" * 1_000_000, "/v1/items/nobody"
+    for key, status in ((reader, 403), ("lk_wrong", 401)):
+        refused = server.ask("PUT", address, body, {"Authorization": f"Bearer {key}", "Origin": ORIGIN})
+        assert_problem(refused, [status])
+        assert "lookalike-model" not in refused.headers, "a worker would have told"
+        assert refused.headers["access-control-allow-origin"] == ORIGIN
+    assert (
+        server.ask("POST", "/v1/sea%72ch", b"{}", {"X-API-Key": reader, "Content-Type": "application/json"}).json[
+            "code"
+        ]
+        == "no-query"
+    )
+
+
 def test_no_log_holds_a_key(server: LiveServer, place: Path, secret: str) -> None:
     wrong = f"{secret[:-4]}AAAA"
     get(server, SIMILAR, secret)

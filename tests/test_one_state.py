@@ -229,7 +229,7 @@ def test_an_answer_is_given_again_until_something_is_written(
 def test_kept_answers_take_no_more_than_their_room(shop: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop.get("/v1/items?limit=1")
     monkeypatch.setattr(kept_answers, "MOST_BYTES", 4 * len(first.data))
-    keeper = shop.application.wsgi_app
+    keeper = shop.application.extensions[kept_answers.KEEPER]
     assert isinstance(keeper, kept_answers.KeptAnswers)
     for number in range(40):
         assert shop.get(f"/v1/items?limit=1&offset={number % 25}").status_code == 200

@@ -20,7 +20,10 @@ METRICS = "/metrics"
 
 _FOR_ALL = HEALTH | {"/v1/openapi.json"}
 _STATIC = "/static/"
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
+FORWARDED = frozenset({"x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via"})
+"""Header fields by which proxies tell that a request is not their own."""
+
+_FORWARDED = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in FORWARDED)
 _BEARER = "bearer "
 
 

@@ -11,7 +11,7 @@ from search_api.access.exposure import Exposure
 from search_api.access.guard import REFUSED, guarded
 from search_api.http import transfer
 from search_api.http.engine_access import ENGINE, PUBLIC_URL
-from search_api.http.kept_answers import KeptAnswers
+from search_api.http.kept_answers import KEEPER, KeptAnswers
 from search_api.http.problems import Problem, problem_of, problem_response
 from search_api.http.routes.asking import asking
 from search_api.http.routes.items import holdings
@@ -49,7 +49,7 @@ def create_app(
     exposure = exposure or Exposure()
     app.config[PUBLIC_URL] = exposure.public_url
     inner = SecureHeaders(app.wsgi_app)
-    kept = KeptAnswers(inner, lambda: engine)
+    app.extensions[KEEPER] = kept = KeptAnswers(inner, lambda: engine)
     app.wsgi_app = KeepEncodedSlashes(guarded(kept, inner, exposure))  # type: ignore[method-assign]
     for blueprint in (asking, holdings, service):
         app.register_blueprint(blueprint)

@@ -19,6 +19,9 @@ KEEP = "lookalike.keep"
 ROUTE = "lookalike.route"
 """Set in a request's environment where it is answered without routing: the rule that it was routed by before."""
 
+KEEPER = "lookalike.keeper"
+"""The key, in `app.extensions`, of what keeps its answers."""
+
 MOST_BYTES = 8 * 1024 * 1024
 """Of all bodies that are kept; past that all are let go."""
 
