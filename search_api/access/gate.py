@@ -64,7 +64,7 @@ class Asked(NamedTuple):
 
 def scope_needed(method: str, path: str) -> Scope | None:
     """Return what a request needs; None for what anybody may ask of any server."""
-    if method == "OPTIONS":
+    if method in {"OPTIONS", "TRACE"}:  # the latter gets 405 from whoever is asked
         return None
     if method in {"GET", "HEAD"}:
         return None if path in _FOR_ALL or path.startswith(_STATIC) else Scope.READ
