@@ -27,7 +27,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 export LOOKALIKE_DATA_DIR := $(if $(DATA_DIR),$(abspath $(DATA_DIR)),$(LOOKALIKE_DATA_DIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve index train test check style format bench browser screenshots clean
+.PHONY: help setup serve index train test check style format bench browser nginx screenshots clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,7 +53,7 @@ index: .venv/serving
 train: .venv/developing ## train RECIPE, quick (10 to 40 minutes) or full (hours), into MODEL_OUT
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
-test: .venv/developing browser ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
+test: .venv/developing browser nginx ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
 	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: style test ## format, lint, types, tests
@@ -76,6 +76,9 @@ screenshots: .venv/developing browser ## take the README's pictures anew from se
 
 browser: .venv/developing
 	@$(BIN)/python tests/find_chromium.py --install || true
+
+nginx: .venv/developing
+	@$(BIN)/python tests/find_nginx.py --install || true
 
 .venv/python:
 	@[ -n '$(PYTHON)' ] || { echo 'Lookalike needs Python 3.11 or later; none was found. Set PYTHON=.' >&2; exit 1; }
