@@ -154,7 +154,7 @@ def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     assert [line.split()[1::3] for line in listed.splitlines()] == [["read", "shop"], ["write", "importer"]]
     (shop, _) = json.loads(run("keys", "list", "--keys", "keys.json", "--json").stdout)
     assert set(shop) == {"id", "name", "scopes", "created", "limit"}
-    assert run("keys", "revoke", shop["id"], "--keys", "keys.json").returncode == 0
+    assert "shop" in run("keys", "revoke", shop["id"], "--keys", "keys.json").stdout
     assert "shop" not in run("keys", "list", "--keys", "keys.json").stdout
     for wrong in (("revoke", "shop"), ("create", "importer"), ("create", "new", "--limit", "many")):
         failed = run("keys", *wrong, "--keys", "keys.json")

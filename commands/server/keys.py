@@ -71,4 +71,4 @@ def revoke(name_or_id: str, keys: Path) -> None:
     from search_api.access.keys import revoke_key
 
     key = revoke_key(keys, name_or_id)
-    click.echo(f"The key {key.name} ({key.id}) opens nothing any more.", err=True)
+    click.echo(f"The key {key.name} ({key.id}) opens nothing any more.")
