@@ -62,6 +62,9 @@ def serve(
 ) -> None:
     """Serve the page and the API until Ctrl-C. SIGHUP loads catalogue and model anew."""
     if check:
+        from search_api.server.front.proxies import Proxies
+
+        Proxies(trusted_proxies, prefix)  # says what is wrong with them
         print_settings(context)
         click.echo(f"# {exposing.gate.summary}")
         return

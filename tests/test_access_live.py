@@ -168,13 +168,15 @@ def test_a_server_that_others_reach_does_not_start_unless_told_who_may_ask(run: 
     for told in ("lookalike keys create", "--keys", "--public-read", "127.0.0.1"):
         assert told in refused.stderr
     assert run("serve", "--host", "0.0.0.0", "--public-read", "--check").returncode == 0
-    assert run("serve", "--keys", "keys.json", "--check").returncode == 1
+    wrong = (("--keys", "keys.json"), ("--prefix", "/a b"), ("--trusted-proxy", "nginx"), ("--limit", "many"))
+    for options in wrong:
+        assert run("serve", *options, "--check").returncode == 1
 
 
 def test_what_is_in_force_is_told_with_where_it_comes_from(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('port = 1\nthreads = 3\nworkers = 5\npublic-read = true\nlimit = "9/minute"\n')
     done = run(
-        "serve", "--check", "--settings", "s.toml", "--port", "3", LOOKALIKE_SERVE_PORT="2",
+        "serve", "--check", "--port", "3", LOOKALIKE_SERVE_PORT="2", LOOKALIKE_SERVE_SETTINGS="s.toml",
         LOOKALIKE_SERVE_WORKERS="4", LOOKALIKE_SERVE_CORS_ORIGIN="https://a.example https://b.example",
         LOOKALIKE_CATALOGUE="mine",
     )  # fmt: skip

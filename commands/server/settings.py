@@ -38,13 +38,13 @@ class SettingsCommand(click.Command):
                 expose_value=False,
                 callback=_take,
                 help="TOML file of these options by their names, like port = 8000. The environment "
-                f"({_variable(self.name, '--port')} ...) goes before it, the command line before both.",
+                f"({_variable(self.name, 'port')} ...) goes before it, the command line before both.",
             ),
             click.Option(["--check"], is_flag=True, help="Say what is in force and where it comes from, and end."),
         ]
         for option in self.params:
             if isinstance(option, click.Option) and option.envvar is None and option.name != "check":
-                option.envvar = _variable(self.name, option.opts[0])
+                option.envvar = _variable(self.name, _name_of(option))
 
 
 def print_settings(context: click.Context) -> None:
@@ -110,11 +110,11 @@ def _settings_of(command: click.Command) -> list[click.Option]:
 
 
 def _name_of(option: click.Option) -> str:
-    return option.opts[0].lstrip("-")
+    return max(option.opts, key=len).lstrip("-")
 
 
 def _variable(command: str | None, option: str) -> str:
-    return f"LOOKALIKE_{command}_{option.lstrip('-')}".upper().replace("-", "_")
+    return f"LOOKALIKE_{command}_{option}".upper().replace("-", "_")
 
 
 def _variable_in_force(option: click.Option) -> str:
