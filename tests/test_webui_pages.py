@@ -550,7 +550,7 @@ def test_an_unexpected_error_is_a_page_that_tells_nothing_of_it(
 def test_static_files_may_be_kept_for_good_only_under_their_own_version(client: FlaskClient, results: str) -> None:
     links = read(client.get("/")).links | read(client.get(results)).links
     addresses = [link for link in links if link.startswith("/static/")]
-    assert len(addresses) == len(assets.assets()) == 4
+    assert len(addresses) == len(assets.assets().keys() - assets.EMBEDDED) == 4
     for address in addresses:
         response = client.get(address)
         assert response.headers["Cache-Control"] == assets.FOR_GOOD
@@ -560,6 +560,15 @@ def test_static_files_may_be_kept_for_good_only_under_their_own_version(client: 
         for other in (address.partition("?")[0], address.partition("?")[0] + "?v=000000000000"):
             assert client.get(other).headers["Cache-Control"] == "no-cache"
     assert client.get("/static/site.js").mimetype == "text/javascript"
+
+
+def test_only_what_shops_embed_may_be_loaded_by_pages_of_others(client: FlaskClient) -> None:
+    allowed = {
+        name
+        for name in assets.assets()
+        if client.get(f"/static/{name}").headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    }
+    assert allowed == assets.EMBEDDED == {"lookalike-strip.js"}
 
 
 def test_styles_and_scripts_together_weigh_less_than_30_kilobytes() -> None:
