@@ -14,7 +14,7 @@ from benchmarks.harness.measuring import BenchmarkFailed, Say, Section
 from benchmarks.harness.report import as_json, machine_lines, section_lines
 from models.errors import LookalikeError
 
-NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph")
+NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", "photograph", "recommending")
 SERVER = ("throughput", "slow_clients", "restarts", "footprint")
 """The server against the one of an earlier commit, which is installed first."""
 

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from indexer.fields import ID
 from models.embedder import Embedder, View
+from models.errors import LookalikeError
 from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
 from models.garments.kinds import tells_kinds
 from models.pictures.decoding import Picture, decode
 from models.vector_parts import look_share
+from search_api.batches import MOST_SECONDS, Strips, check_questions, pictures_of
 from search_api.collapsing import NEAREST, duplicates
-from search_api.engine_state import EmbeddedPicture, EngineState, Reading
+from search_api.engine_state import Answer, EmbeddedPicture, EngineState, Reading, Seen
 from search_api.errors import Busy
 from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from models.card import ModelCard
     from models.pictures.boxes import Box
     from models.progress import Progress
+    from search_api.batches import Question
+    from search_api.recommending.recommendations import Recommendations
+    from search_api.recommending.strips import Strip
     from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
 
 SEVERAL = "Several garments were found; the largest was searched with."
@@ -105,14 +110,43 @@ class Engine:
         what its box holds, or the whole picture where that is hardly more.
         Raises what `view` does.
         """
+        (embedded,) = self.embed_pictures([(data, box)])
+        if isinstance(embedded, LookalikeError):
+            raise embedded
+        return embedded
+
+    def embed_pictures(
+        self, pictures: "Sequence[tuple[bytes, Box | None]]"
+    ) -> "list[EmbeddedPicture | LookalikeError]":
+        """Return what `embed_picture` does of each picture, or raises, from one pass through the model.
+
+        Each picture is decoded in a turn of its own. Those that have not been begun after MOST_SECONDS are answered
+        with Busy.
+        """
         started = time.perf_counter()
-        with self._turn():
-            picture = decode(data)
-            view = self._embedder.prepare(picture, box)
-        decoded = time.perf_counter()
-        embedded = self._embed_garments(picture, self.embed(view), box)
-        steps = {"decode": (decoded - started) * 1000, "embed": _milliseconds_since(decoded)}
-        return replace(embedded, timings=steps)
+        answers: dict[int, EmbeddedPicture | LookalikeError] = {}
+        prepared: dict[int, tuple[Picture, View, float]] = {}
+        for number, (data, box) in enumerate(pictures):
+            begun = time.perf_counter()
+            try:
+                if begun - started > MOST_SECONDS:
+                    raise Busy("The pictures before this one took too long. Send fewer at a time.")
+                with self._turn():
+                    picture = decode(data)
+                    view = self._embedder.prepare(picture, box)
+                prepared[number] = picture, view, _milliseconds_since(begun)
+            except LookalikeError as error:
+                answers[number] = error
+        begun = time.perf_counter()
+        vectors, probabilities = self._embedder.embed([view for _, view, _ in prepared.values()])
+        share = _milliseconds_since(begun) / max(len(prepared), 1)
+        for at, (number, (picture, view, decoding)) in enumerate(prepared.items()):
+            begun = time.perf_counter()
+            embedded = EmbeddedPicture(view, vectors[at : at + 1], probabilities[at], {})
+            embedded = self._embed_garments(picture, embedded, pictures[number][1])
+            steps = {"decode": decoding, "embed": share + _milliseconds_since(begun)}
+            answers[number] = replace(embedded, timings=steps)
+        return [answers[number] for number in range(len(pictures))]
 
     def _embed_garments(self, picture: Picture, given: EmbeddedPicture, box: "Box | None") -> EmbeddedPicture:
         """Return what is to be searched with, `given` or the largest garment, and all garments of the picture.
@@ -162,6 +196,29 @@ class Engine:
         """Ask the latest state: see `EngineState.similar`."""
         with self.reading() as state:
             return state.similar(item_id, query)
+
+    def recommend(self, strips: "Sequence[Strip]", *, repeat: bool = False) -> "Recommendations":
+        """Ask the latest state: see `EngineState.recommend`. Raises what `view` does for pictures, too."""
+        (answer,) = self.batch([Strips(strips, repeat)])
+        if isinstance(answer, LookalikeError):
+            raise answer
+        return cast("Recommendations", answer)
+
+    def batch(self, questions: "Sequence[Question]") -> "list[Answer]":
+        """Answer 1 to 64 questions from one state, all pictures seen in one pass through the model.
+
+        Each has its answer, as the method that its kind names gives it, or the error that this would raise.
+        Raises TooManyQuestions.
+        """
+        seen = self.see(questions)
+        with self.reading() as state:
+            return state.batch(questions, seen)
+
+    def see(self, questions: "Sequence[Question]") -> "Seen":
+        """Return what the model sees of all pictures in questions, each once. Raises TooManyQuestions."""
+        check_questions(len(questions))
+        wanted = list(dict.fromkeys(picture for question in questions for picture in pictures_of(question)))
+        return dict(zip(wanted, self.embed_pictures(wanted), strict=True))
 
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Ask the latest state: see `EngineState.neighbours`."""

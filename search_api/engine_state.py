@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,20 @@ from numpy.typing import NDArray
 from indexer.fields import COLOUR_FIELDS, ID, LABEL
 from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour, garment_colours
+from models.errors import LookalikeError
 from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
+from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, pictures_of
 from search_api.collapsing import COPIES_AT_ONCE, MOST_SEEN, collapsed
 from search_api.cursors import ListingCursor, listing_digest
-from search_api.errors import InvalidCursor, LookNotAvailable, PageOutOfRange
+from search_api.errors import Busy, InvalidCursor, LookNotAvailable, PageOutOfRange
+from search_api.joint_searches import JointSearches
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
 from search_api.query import ANY, Query
+from search_api.recommending.recommendations import Recommendations
+from search_api.recommending.recommender import Recommender, Subject
+from search_api.recommending.strips import check_number
 from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, Prediction, SearchResult
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
     from models.arrays import Vectors
     from models.card import ModelCard
     from models.embedder import Embedder, View
+    from models.pictures.boxes import Box
+    from search_api.batches import Question
+    from search_api.recommending.strips import Strip
 
 
 CHANGED_SINCE = (
@@ -61,6 +71,13 @@ class Reading:
     version: str
     generation: int
     items: int
+
+
+Seen: TypeAlias = "Mapping[tuple[bytes, Box | None], EmbeddedPicture | LookalikeError]"
+"""What a model sees of pictures, by their bytes and the box in them; the error where there is nothing to see."""
+
+Answer: TypeAlias = "SearchResult | Matches | Recommendations | Item | LookalikeError"
+"""What a question of a batch is answered with."""
 
 
 class EngineState:
@@ -112,6 +129,67 @@ class EngineState:
         label = self.item(item_id).label
         vectors = self._catalogue.vectors([item_id])
         return self._matches(vectors, label, self._embedder.familiarity(vectors), _without(item_id, query))
+
+    def recommend(
+        self,
+        strips: "Sequence[Strip]",
+        pictures: "Seen | None" = None,
+        *,
+        repeat: bool = False,
+    ) -> Recommendations:
+        """Return strips of items by what is liked and disliked; unless they may `repeat`, no item is in two of them.
+
+        `pictures` holds all that are liked or disliked, without a box. Unknown ids are told and passed over. What the
+        strips are like: `search_api.recommending`. Raises TooManyOpinions unless there are 1 to 16 strips, and what was
+        raised for a picture.
+        """
+        check_number(strips)
+        started = time.perf_counter()
+        seen: dict[str | bytes, Subject] = {}
+        for data, _ in pictures_of(Strips(strips)):
+            picture = _sound((pictures or {})[data, None])
+            seen[data] = Subject(picture.vectors[0], int(picture.probabilities.argmax()))
+        recommended = Recommender(self._catalogue, self._embedder, seen).strips(strips, repeat=repeat)
+        timings = {"search": (time.perf_counter() - started) * 1000}
+        reading = self.reading
+        return Recommendations(recommended, self.card.fingerprint, reading.generation, reading.version, timings)
+
+    def batch(self, questions: "Sequence[Question]", pictures: "Seen") -> "list[Answer]":
+        """Answer questions, each with what its method answers or the error that this raises; `pictures` are theirs."""
+        state = self._searching_together(questions, pictures)
+        answers: list[Answer] = []
+        latest = time.perf_counter() + MOST_SECONDS
+        for question in questions:
+            try:
+                if time.perf_counter() > latest:
+                    raise Busy("The questions before this one took too long. Ask fewer at a time.")
+                answers.append(state._answer(question, pictures))
+            except LookalikeError as error:
+                answers.append(error)
+        return answers
+
+    def _searching_together(self, questions: "Sequence[Question]", pictures: "Seen") -> "EngineState":
+        """Return this state, searching at once for pictures of which the same is asked."""
+        queries: list[tuple[str, Vectors]] = []
+        for question in questions:
+            if isinstance(question, PictureSearch):
+                with suppress(LookalikeError):  # told where it is answered
+                    vectors = _sound(pictures[question.image, question.box]).vectors
+                    queries.append((repr(question.query), self._weighted(vectors, self._asked(question.query))))
+        return EngineState(self._embedder, cast("CatalogueState", JointSearches(self._catalogue, queries)))
+
+    def _answer(self, question: "Question", pictures: "Seen") -> "Answer":
+        match question:
+            case PictureSearch(image, query, box):
+                return self.search(_sound(pictures[image, box]), query)
+            case ItemSearch(item_id, query):
+                return self.search_item(item_id, query)
+            case SimilarItems(item_id, query):
+                return self.similar(item_id, query)
+            case Strips(strips, repeat):
+                return self.recommend(strips, pictures, repeat=repeat)
+            case KnownItem(item_id):
+                return self.item(item_id)
 
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
@@ -301,6 +379,12 @@ def colours_seen(view: "View") -> tuple[GarmentColour, ...]:
     if view.cutout is None and view.pixels.shape[2:] != (4,):
         return ()
     return garment_colours(view.pixels if view.cutout is None else view.cutout)
+
+
+def _sound(picture: EmbeddedPicture | LookalikeError) -> EmbeddedPicture:
+    if isinstance(picture, LookalikeError):
+        raise picture
+    return picture
 
 
 def _without(item_id: str, query: Query) -> Query:

@@ -21,6 +21,36 @@ class LookNotAvailable(LookalikeError):
     code = "look-not-available"
 
 
+class LimitOutOfRange(LookalikeError):
+    """The number of items asked for a strip is not between 1 and the limit."""
+
+    code = "limit-out-of-range"
+
+
+class OpinionOutOfRange(LookalikeError):
+    """The weight of a like or a dislike is out of range."""
+
+    code = "opinion-out-of-range"
+
+
+class ContradictoryOpinion(LookalikeError):
+    """The same is both liked and disliked."""
+
+    code = "contradictory-opinion"
+
+
+class TooManyOpinions(LookalikeError):
+    """More likes, dislikes, items seen or strips than are answered at once, or no strip at all."""
+
+    code = "too-many-opinions"
+
+
+class TooManyQuestions(LookalikeError):
+    """More questions than are answered together, or none."""
+
+    code = "too-many-questions"
+
+
 class PageOutOfRange(LookalikeError):
     """The offset or the limit of a listing is out of range."""
 

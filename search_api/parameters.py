@@ -113,6 +113,20 @@ FACET_VALUES = Parameter(
 FACETS = (WHERE, FACET_FIELDS, FACET_VALUES)
 """What facets may be asked."""
 
+RECOMMENDED = Parameter("limit", "integer", "How many items a strip has.", default=12, minimum=1, maximum=1000)
+COLD_START = Parameter(
+    "cold_start",
+    "choice",
+    "What is shown where nothing is liked: varied, items that stand for all there are; newest, what was written last; "
+    "by, items of each value of an attribute in turn.",
+    choices=("varied", "newest", "by"),
+)
+BY = Parameter("by", "text", "The attribute of a cold start that is by one; label is the predicted class.")
+OPINION_WEIGHT = Parameter(
+    "weight", "number", "How much a like or a dislike counts.", default=1, minimum=0, maximum=1000
+)
+REPEAT = Parameter("repeat", "boolean", "Whether an item may be in several strips.", default=False)
+
 NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=K.maximum)
 """The `k` of a table of every item's neighbours."""
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import recommending
 from benchmarks.harness import baseline, load, variations
 from benchmarks.harness.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
 from benchmarks.harness.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
@@ -130,6 +131,23 @@ def test_client_load_and_scales_work_on_the_real_server(server: Server, png: byt
     assert load.generate(server, [request], 0.5).answered >= 1
     memory = memory_of(server.pid)
     assert memory is None or 20e6 < memory.proportional <= memory.resident
+
+
+def test_strips_and_batches_are_measured_on_the_real_server(
+    server: Server, small_catalogue: Path, test_split: Split, tmp_path: Path
+) -> None:
+    ids = np.array([f"test-{number:05}" for number in range(300)])
+    np.savez(tmp_path / "arrays.npz", ids=ids)
+    pictures = tuple(png_file(image) for image in test_split.images[300:364])
+    gallery = Gallery(small_catalogue, tmp_path / "arrays.npz", len(ids), pictures)
+    with Client(server) as client:
+        section = recommending.compare(gallery, server, client, lambda text: None, quick=True)
+    assert [(one.name, one.against) for one in section.comparisons] == [
+        ("5 likes, 2 dislikes", "similar items"),
+        ("64 pictures together", "singly"),
+    ]
+    assert all(one.ratio.value > 0 for one in section.comparisons)
+    assert len(section.figures) == 2
 
 
 def test_answers_that_are_errors_are_not_counted(server: Server) -> None:

@@ -78,6 +78,24 @@ def test_what_was_written_is_read_as_it_was(catalogue: Catalogue, records: list[
     assert catalogue.counts() == dict.fromkeys(CLASSES, 4)
 
 
+def test_the_latest_and_a_sample_are_told_in_the_order_of_writing(catalogue: Catalogue, records: list[Record]) -> None:
+    catalogue.upsert(records[:30])
+    catalogue.publish()
+    catalogue.upsert(records[30:])
+    catalogue.upsert([AttributeUpdate("item-05", {"price": 5, "brand": "c"}, "new")])
+    catalogue.delete(["item-39", "item-00"])
+    with catalogue.reading() as state:
+        assert [item.id for item in state.latest(3)] == ["item-05", "item-38", "item-37"]
+        assert state.latest(1)[0].attributes["brand"] == "c"
+        only = state.latest(100, {"brand": "a"}, ["item-38", "nothing"])
+        assert [item.id for item in only] == [f"item-{number:02}" for number in range(36, 1, -2)]
+        order = [f"item-{number:02}" for number in range(1, 39) if number != 5] + ["item-05"]
+        assert [item.id for item in state.sample(100)] == order
+        assert [item.id for item in state.sample(4)] == [order[at] for at in (0, 9, 19, 28)]
+        assert [item.id for item in state.sample(2, {"price": {"lte": 4}}, ["item-02"])] == ["item-01", "item-03"]
+        assert state.latest(3, {"price": -1}) == state.sample(0) == []
+
+
 def test_a_search_equals_brute_force_with_filter_and_exclusions(catalogue: Catalogue, records: list[Record]) -> None:
     catalogue.upsert(records[:30])
     catalogue.publish()

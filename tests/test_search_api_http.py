@@ -249,10 +249,14 @@ def test_a_zero_byte_never_stands_for_a_slash(odd_client: FlaskClient) -> None:
 # --- every answer ---
 
 EVERY_ENDPOINT = [
-    ("POST", "/v1/search"), ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
+    ("POST", "/v1/search"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"), ("GET", "/v1/items"),
+    ("GET", "/v1/items/test-00001"),
     ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip
+
+
+JSON_BODIES = {"/v1/recommend": {"likes": ["test-00001"]}, "/v1/batch": {"questions": [{"item": "test-00001"}]}}
 
 
 def test_the_list_of_endpoints_is_complete(app: Flask) -> None:
@@ -269,6 +273,8 @@ def test_every_endpoint_is_well_dressed_and_holds_the_one_problem_shape(
     client: FlaskClient, engine: Engine, png: bytes, method: str, path: str
 ) -> None:
     data = {"data": png, "content_type": "image/png"} if method == "POST" else {}
+    if path in JSON_BODIES:
+        data = {"json": JSON_BODIES[path]}
     answer = client.open(path, method=method, **data)
     assert answer.status_code == 200
     assert_well_dressed(answer, engine)
@@ -311,11 +317,15 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
         "SignedItem": client.get("/v1/items/test-00001").json,
         "Similar": client.get("/v1/items/test-00001/similar?collapse=duplicates").json,
         "Classes": client.get("/v1/classes").json,
+        "Strip": client.post("/v1/recommend", json={"likes": ["test-00001"]}).json,
+        "Strips": client.post("/v1/recommend", json={"strips": [{}]}).json,
+        "Batch": client.post("/v1/batch", json={"questions": [{"item": "test-00001"}]}).json,
         "Problem": json.loads(client.get("/v1/items/none").data),
     }
     for name, answer in answers.items():
         assert set(schemas[name]["properties"]) == set(answer), name
     assert set(schemas["Item"]["properties"]) == set(answers["Page"]["items"][0])
+    assert set(schemas["RecommendedHit"]["properties"]) == set(answers["Strip"]["hits"][0])
     assert set(schemas["Hit"]["properties"]) == set(answers["Similar"]["hits"][0])
 
 

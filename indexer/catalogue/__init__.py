@@ -110,6 +110,20 @@ class CatalogueState(Protocol):
         """
         ...
 
+    def latest(self, limit: int, where: "Where | None" = None, exclude: Collection[str] = ()) -> "list[Item]":
+        """Return up to `limit` items, those that were written last, the last of all first. Raises InvalidFilter.
+
+        Only items that `where` allows and whose ids are not among `exclude`. What was changed counts as written.
+        """
+        ...
+
+    def sample(self, limit: int, where: "Where | None" = None, exclude: Collection[str] = ()) -> "list[Item]":
+        """Return up to `limit` items, evenly spread over the order in which all were written, the first of all first.
+
+        It is the same sample whenever the same state is asked. `where` and `exclude` as in `latest`.
+        """
+        ...
+
     def search(
         self,
         queries: "Vectors",

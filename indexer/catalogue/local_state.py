@@ -16,7 +16,7 @@ from indexer.fields import ID, attribute_in
 from indexer.filters import condition_of
 from indexer.records import DisplayCopy, Facet, Hit, Hits, Item, Page, PageEnd, VectorTable, Where
 from indexer.sorting import Order
-from indexer.vectors.snapshot import Found, Snapshot
+from indexer.vectors.snapshot import Found, Mask, Snapshot
 from models.arrays import Vectors
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
@@ -116,6 +116,17 @@ class LocalState:
         attributes = tuple(attribute_in(field) or field for field in fields)
         return self._snapshot.notes(self._condition(where), attributes, partial(notes_on, self._connection))
 
+    def latest(self, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> list[Item]:
+        """Return the items that were written last, as the protocol says."""
+        return self._in_rows(self._written(where, exclude)[::-1][:limit])
+
+    def sample(self, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> list[Item]:
+        """Return items spread over the order in which they were written, as the protocol says."""
+        written = self._written(where, exclude)
+        if len(written) > limit:
+            written = written[np.arange(limit) * len(written) // limit]
+        return self._in_rows(written)
+
     def search(
         self,
         queries: Vectors,
@@ -134,19 +145,32 @@ class LocalState:
             raise ValueError(f"Queries are finite vectors of length {SHORTEST_QUERY:g} to {LONGEST_QUERY:g}.")
         if k < 1:
             raise ValueError("k is at least 1.")
-        condition = self._condition(where)
-        find = partial(rows.rows_where, self._connection)
-        allowed = None if condition is None else self._snapshot.allowed(condition, find)
-        excluded = self._known_rows(exclude)
-        if excluded is None:
-            excluded = rows.rows_of(self._connection, exclude)
-        found = self._snapshot.nearest(queries, k, allowed, excluded, exact)
+        found = self._snapshot.nearest(queries, k, self._allowed(where), self._excluded(exclude), exact)
         items = self._items_of({row for nearest in found for row in nearest.rows.tolist()})
         return [_best(k, items, nearest) for nearest in found]
 
     def vector_table(self, where: Where | None = None) -> VectorTable:
         """Return every id and vector, and which items a filter allows. Raises InvalidFilter."""
         return bulk_reads.vector_table(self._connection, self._dim, self._condition(where))
+
+    def _written(self, where: Where | None, exclude: Collection[str]) -> Rows:
+        """Return the rows that a filter allows and that are not excluded, in the order in which they were written."""
+        written = self._snapshot.live_rows(self._allowed(where))
+        excluded = self._excluded(exclude)
+        return written[~np.isin(written, excluded)] if len(excluded) else written
+
+    def _in_rows(self, wanted: Rows) -> list[Item]:
+        items = self._items_of(set(wanted.tolist()))
+        return [items[row] for row in wanted.tolist()]
+
+    def _allowed(self, where: Where | None) -> tuple[Mask, Mask] | None:
+        condition = self._condition(where)
+        find = partial(rows.rows_where, self._connection)
+        return None if condition is None else self._snapshot.allowed(condition, find)
+
+    def _excluded(self, ids: Collection[str]) -> Rows:
+        known = self._known_rows(ids)
+        return rows.rows_of(self._connection, ids) if known is None else known
 
     def _items_of(self, wanted: set[int]) -> Mapping[int, Item]:
         known = {row: item for row in wanted if (item := self._items.get(row)) is not None}
@@ -156,6 +180,7 @@ class LocalState:
                 self._items.clear()
             self._items.update(read)
             known |= read
+        self._rows.update((item.id, row) for row, item in known.items())
         return known
 
     def _known_rows(self, ids: Collection[str]) -> Rows | None:

@@ -140,16 +140,22 @@ class Snapshot:
 
     def vectors_of(self, rows: Rows) -> Vectors | None:
         """Return the vectors of live rows, float32 (n, dim), as they are in memory; None where one is not there."""
-        found: list[NDArray[np.float32]] = []
-        for row in rows.tolist():
-            for part in (self.published, self.recent):
-                at = int(np.searchsorted(part.index.rows, row))
-                if at < len(part.index.rows) and part.index.rows[at] == row:
-                    found.append(part.index.vectors[at])
-                    break
-            else:
-                return None
-        return np.stack(found) if found else np.empty((0, self.published.index.vectors.shape[1]), np.float32)
+        vectors = np.empty((len(rows), self.published.index.vectors.shape[1]), np.float32)
+        are_missing = np.ones(len(rows), dtype=np.bool_)
+        for index in (self.published.index, self.recent.index):
+            if len(index.rows):
+                places = np.minimum(np.searchsorted(index.rows, rows), len(index.rows) - 1)
+                are_here = index.rows[places] == rows
+                vectors[are_here] = index.vectors[places[are_here]]
+                are_missing &= ~are_here
+        return None if are_missing.any() else vectors
+
+    def live_rows(self, allowed: tuple[Mask, Mask] | None) -> Rows:
+        """Return the live rows, or those of them that a filter allows, ascending."""
+        parts = self._parts(allowed, np.empty(0, np.int64))
+        return np.concatenate(
+            [part.index.rows if part.alive is None else part.index.rows[part.alive] for part in parts]
+        )
 
     def _compared(self, queries: Vectors, k: int, allowed: tuple[Mask, Mask] | None, excluded: Rows) -> list[Found]:
         """Compare queries with every vector that is allowed and not excluded."""

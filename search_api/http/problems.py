@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -50,6 +50,11 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.BlankPicture: (422, "There is nothing to see in the picture"),
     model_errors.InvalidBox: (422, "The box does not lie in the picture"),
     api_errors.KOutOfRange: (422, "k is out of range"),
+    api_errors.LimitOutOfRange: (422, "The limit is out of range"),
+    api_errors.OpinionOutOfRange: (422, "The weight of a like is out of range"),
+    api_errors.ContradictoryOpinion: (422, "The same is both liked and disliked"),
+    api_errors.TooManyOpinions: (422, "Too much at once"),
+    api_errors.TooManyQuestions: (422, "Too many questions, or none"),
     api_errors.LookOutOfRange: (422, "The look is out of range"),
     api_errors.LookNotAvailable: (422, "The model has no look of its own"),
     model_errors.UnknownPart: (422, "The model's vectors have no such part"),
@@ -89,7 +94,7 @@ HTTP_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     413: (
         "content-too-large",
         "Content too large",
-        "The body, or one of its form fields, is larger than is accepted. Send a smaller picture.",
+        "The body, or one of its form fields, is larger than is accepted. Send a smaller picture, or fewer.",
     ),
 }
 """Code, title and detail for what Flask and Werkzeug refuse before any question is read. Any other is a 400."""
@@ -126,9 +131,9 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "Internal error", "Something went wrong on our side; it has been logged.", "internal-error")
 
 
-def problem_response(problem: Problem, instance: str) -> Response:
-    """Return the problem as `application/problem+json`; `instance` is the path that was asked for."""
-    body = {
+def problem_answer(problem: Problem, instance: str) -> dict[str, Any]:
+    """Return the JSON of a problem; `instance` is the path that was asked for."""
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
@@ -136,7 +141,12 @@ def problem_response(problem: Problem, instance: str) -> Response:
         "code": problem.code,
         "instance": instance,
     }
-    response = Response(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE)
+
+
+def problem_response(problem: Problem, instance: str) -> Response:
+    """Return the problem as `application/problem+json`; `instance` is the path that was asked for."""
+    body = json.dumps(problem_answer(problem, instance))
+    response = Response(body, status=problem.status, content_type=MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
 

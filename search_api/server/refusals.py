@@ -33,7 +33,9 @@ URI_TOO_LONG = refusal(414, "uri-too-long", _NOT_HTTP)
 HEADERS_TOO_LARGE = refusal(431, "request-header-fields-too-large", _NOT_HTTP)
 TOO_LATE = refusal(408, "request-timeout", "The request did not arrive whole in time. Send it again.")
 PICTURE_TOO_LARGE = refusal(413, "picture-too-large", "The picture is larger than is accepted. Send a smaller one.")
-CONTENT_TOO_LARGE = refusal(413, "content-too-large", "The body is larger than is accepted. Send a smaller picture.")
+CONTENT_TOO_LARGE = refusal(
+    413, "content-too-large", "The body is larger than is accepted. Send a smaller picture, or fewer."
+)
 ENCODED = refusal(
     415,
     "unsupported-content-encoding",

@@ -15,6 +15,7 @@ from search_api.server.frames import Answer, AnswerFacts, Hello
 from search_api.server.front.connection import Connection
 from search_api.server.front.lanes import Lane, LaneName
 from search_api.server.front.metrics import Metrics
+from search_api.server.front.pictures import may_hold_picture
 from search_api.server.front.proxies import Proxies
 from search_api.server.front.request import Request
 from search_api.server.limits import DEFAULT_MAX_BODY, Limits
@@ -26,7 +27,6 @@ SWEEP_SECONDS = 0.25
 """How often deadlines are looked at."""
 
 EXPOSITION = "search_api.server.front.exposition"
-_NO_PICTURE = (b"application/json", b"application/x-www-form-urlencoded")
 
 
 class Front:
@@ -103,7 +103,7 @@ class Front:
             self._control.take(request, monotonic())
         elif (refused := self._admission.of_any(head, path, monotonic())) is not None:
             request.settle(refused)
-        elif request.body and not request.content_type.lower().startswith(_NO_PICTURE):
+        elif may_hold_picture(request):
             self._picture.take(request, monotonic())
         else:
             self._quick.take(request, monotonic())

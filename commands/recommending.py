@@ -1,0 +1,120 @@
+"""`lookalike recommend`."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.composition import open_engine
+from commands.options import (
+    catalogue_option,
+    json_option,
+    model_option,
+    option_of,
+    weights_option,
+    where_of,
+    where_option,
+)
+from commands.terminal import print_json
+from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED
+
+if TYPE_CHECKING:
+    from search_api.recommending.recommendations import Recommendation
+
+_picture = click.Path(exists=True, dir_okay=False, path_type=Path)
+_weight = click.FloatRange(OPINION_WEIGHT.minimum, OPINION_WEIGHT.maximum)
+
+
+@click.command(epilog="Example: lookalike recommend --like test-00042 --like test-00007 --dislike test-00001")
+@click.option("--like", "likes", multiple=True, metavar="ID", help="An item that is liked; repeat it for others.")
+@click.option("--dislike", "dislikes", multiple=True, metavar="ID", help="An item that is disliked.")
+@click.option("--like-picture", "liked_files", multiple=True, type=_picture, help="A picture that is liked.")
+@click.option("--dislike-picture", "disliked_files", multiple=True, type=_picture, help="A picture that is disliked.")
+@click.option(
+    "--weigh",
+    "weighed",
+    multiple=True,
+    type=(str, _weight),
+    metavar="ID WEIGHT",
+    help="How much a like or dislike counts, an item or a picture's file (default: 1).",
+)
+@click.option("--seen", multiple=True, metavar="ID", help="An item that is not to be shown.")
+@click.option("--cold-start", type=click.Choice(COLD_START.choices), help=COLD_START.description)
+@click.option("--by", metavar="ATTRIBUTE", help=BY.description)
+@where_option
+@weights_option
+@option_of(RECOMMENDED)
+@catalogue_option
+@model_option
+@json_option
+def recommend(
+    likes: Sequence[str],
+    dislikes: Sequence[str],
+    liked_files: Sequence[Path],
+    disliked_files: Sequence[Path],
+    weighed: Sequence[tuple[str, float]],
+    seen: Sequence[str],
+    cold_start: str | None,
+    by: str | None,
+    conditions: Sequence[str],
+    weights: str | None,
+    limit: int,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
+) -> None:
+    """Find items for somebody who likes some items and pictures, and dislikes others.
+
+    Likes of different kinds are kept apart, and each item says which like it is there for.
+    """
+    from search_api.http.parameters import weights_of_text
+    from search_api.http.strips import strips_answer
+    from search_api.recommending.strips import Opinion, Strip
+
+    told = dict(weighed)
+    given = {*likes, *dislikes, *map(str, (*liked_files, *disliked_files))}
+    if stray := next((name for name in told if name not in given), None):
+        raise click.UsageError(f"--weigh names {stray!r}, which is neither liked nor disliked.")
+
+    def opinions(ids: Sequence[str], files: Sequence[Path]) -> tuple[Opinion, ...]:
+        of_items = [Opinion(id_, told.get(id_, 1.0)) for id_ in ids]
+        return (*of_items, *(Opinion(path.read_bytes(), told.get(str(path), 1.0)) for path in files))
+
+    strip = Strip(
+        likes=opinions(likes, liked_files),
+        dislikes=opinions(dislikes, disliked_files),
+        seen=seen,
+        where=where_of(conditions),
+        limit=limit,
+        weights=None if weights is None else weights_of_text(weights),
+        cold_start=cold_start or ("by" if by is not None else COLD_START.choices[0]),
+        by=by,
+    )
+    with closing(open_engine(catalogue, model)) as engine:
+        found = engine.recommend([strip])
+    if as_json:
+        print_json(strips_answer(found, {}))
+    else:
+        _print_strip(found.strips[0], [*likes, *map(str, liked_files)])
+
+
+def _print_strip(strip: "Recommendation", likes: Sequence[str]) -> None:
+    """Print a strip, a line an item: rank, score, chance of the same kind, id, predicted class, and because of what."""
+    for note in strip.notes:
+        click.echo(note)
+    for id_ in strip.unknown:
+        click.echo(f"Passed over, since no item has the id {id_!r}.", err=True)
+    if strip.cold_start is not None:
+        click.echo(f"Nothing is liked, so this is a beginning ({strip.cold_start}):")
+    width = max((len(hit.item.id) for hit in strip.hits), default=0)
+    kinds = max((len(hit.item.label) for hit in strip.hits), default=0)
+    for rank, hit in enumerate(strip.hits, 1):
+        line = f"{rank:>3}  "
+        if hit.match is not None:
+            line += f"{hit.match.score:.3f}  {hit.match.confidence:>4.0%}  "
+        line += f"{hit.item.id:<{width}}  {hit.item.label:<{kinds}}"
+        if hit.because_of is not None:
+            line += f"  because of {likes[hit.because_of.like]}"
+        click.echo(line.rstrip())

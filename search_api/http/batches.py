@@ -1,0 +1,123 @@
+"""Questions of a batch over HTTP: each read from JSON by itself, and answered or refused by itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from models.errors import LookalikeError
+from search_api.batches import ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, check_questions
+from search_api.errors import InvalidField, NoQuery, SeveralQueries
+from search_api.http import answers
+from search_api.http.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.parameters import read, read_box, read_query
+from search_api.http.problems import problem_answer, problem_of
+from search_api.http.strips import read_strips, strips_answer
+from search_api.parameters import CUTOUT, PICTURE, QUERY, names_of
+
+if TYPE_CHECKING:
+    from indexer.records import Item
+    from search_api.batches import Question
+    from search_api.engine_state import Answer, EngineState
+    from search_api.http.answers import Json, PictureUrl
+    from search_api.recommending.recommendations import Recommendations
+    from search_api.results import Matches, SearchResult
+
+EXAMPLE = '{"questions": [{"similar": {"item_id": "ID"}}]}'
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question of a batch, its kind and what it says; or the error where it can't be understood."""
+
+    kind: str
+    fields: Mapping[str, Any]
+    question: "Question | LookalikeError"
+
+
+def read_questions(body: Mapping[str, Any]) -> list[AskedQuestion]:
+    """Read the questions of a batch; what is wrong with one is told by it.
+
+    Raises InvalidField and UnknownField where it is no batch, and TooManyQuestions.
+    """
+    listed = read_list_in(read_object_in(body, ("questions",), "The body").get("questions"), "questions")
+    check_questions(len(listed))
+    return [_read_question(one) for one in listed]
+
+
+def questions_answer(
+    asked: list[AskedQuestion], state: "EngineState", found: "list[Answer]", url: "PictureUrl", instance: str
+) -> "list[Json]":
+    """Return an answer or a problem, with its status, for each question. `found` is of those that were understood."""
+    rest = iter(found)
+    return [
+        _answer(one, state, one.question if isinstance(one.question, LookalikeError) else next(rest), url, instance)
+        for one in asked
+    ]
+
+
+def _read_question(value: Any) -> AskedQuestion:
+    kind, fields = "", dict[str, Any]()
+    try:
+        named = read_object_in(value, tuple(_READERS), "A question")
+        if len(named) != 1:
+            raise InvalidField(f"A question must have exactly one of {', '.join(_READERS)}.")
+        ((kind, said),) = named.items()
+        fields = {"item_id": said} if kind == "item" and isinstance(said, str) else said
+        return AskedQuestion(kind, fields, _READERS[kind](fields))
+    except LookalikeError as error:
+        return AskedQuestion(kind, fields, error)
+
+
+def _read_search(said: Any) -> "Question":
+    fields = read_object_in(said, ("image", "item_id", *names_of(*QUERY, *PICTURE)), "search")
+    if "image" in fields and "item_id" in fields:
+        raise SeveralQueries("There is both a picture and an item_id. Send one of the two.")
+    read(fields, CUTOUT)
+    box, query = read_box(fields, of_picture="image" in fields), read_query(fields)
+    if "image" in fields:
+        return PictureSearch(read_picture(fields["image"], "image"), query, box)
+    return ItemSearch(_id_in(fields), query)
+
+
+def _read_similar(said: Any) -> "Question":
+    fields = read_object_in(said, ("item_id", *names_of(*QUERY)), "similar")
+    return SimilarItems(_id_in(fields), read_query(fields))
+
+
+def _read_item(said: Any) -> "Question":
+    return KnownItem(_id_in(read_object_in(said, ("item_id",), "item")))
+
+
+def _id_in(fields: Mapping[str, Any]) -> str:
+    if "item_id" not in fields:
+        raise NoQuery("There is nothing to search with. Send an item_id.")
+    return read_id_in(fields["item_id"], "item_id")
+
+
+_READERS: "Mapping[str, Callable[[Any], Question]]" = {
+    "search": _read_search,
+    "similar": _read_similar,
+    "recommend": read_strips,
+    "item": _read_item,
+}
+
+
+def _answer(asked: AskedQuestion, state: "EngineState", found: "Answer", url: "PictureUrl", instance: str) -> "Json":
+    if isinstance(found, LookalikeError):
+        problem = problem_of(found)
+        return {"status": problem.status, "problem": problem_answer(problem, instance)}
+    match asked.question:
+        case PictureSearch(image, _, box):
+            source: Json = {"source": "image", "bytes": len(image)} | ({} if box is None else {"box": astuple(box)})
+            answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
+        case ItemSearch(item_id):
+            source = {"source": "item", "item_id": item_id}
+            answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
+        case SimilarItems(item_id, query):
+            weighed = answers.weights_answer(state.look(query), state.weights(query))
+            answer = {"item_id": item_id, **answers.hits_answer(cast("Matches", found), url), **weighed}
+        case Strips():
+            answer = strips_answer(cast("Recommendations", found), asked.fields, url)
+        case _:
+            answer = answers.item_answer(cast("Item", found), url)
+    return {"status": 200, "answer": answer}

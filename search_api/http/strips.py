@@ -1,0 +1,107 @@
+"""Strips of recommended items over HTTP: read from JSON, and answered."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from search_api.batches import Strips
+from search_api.errors import InvalidField
+from search_api.http.answers import hit_answer, item_answer, picture_path
+from search_api.http.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.parameters import read
+from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, REPEAT, WEIGHTS, WHERE
+from search_api.recommending.strips import Opinion, Strip, check_number
+
+if TYPE_CHECKING:
+    from search_api.http.answers import Json, PictureUrl
+    from search_api.recommending.recommendations import Recommendation, Recommendations, Recommended
+
+EXAMPLE = '{"likes": ["ID"]}'
+
+OPINIONS = ("likes", "dislikes")
+SHARED = (*OPINIONS, "seen", "where", "limit", "weights", "cold_start", "by")
+"""What a body may say of each strip, or of all at once."""
+
+
+def read_strips(body: Mapping[str, Any]) -> Strips:
+    """Read one strip, or several under `strips`, to which what stands beside them applies where they say nothing.
+
+    Raises InvalidField, UnknownField, NoQuery, and what Strip and Opinion do.
+    """
+    fields = read_object_in(body, (*SHARED, "strips", "repeat"), "The question")
+    repeat = read(fields, REPEAT)
+    if "strips" not in fields:
+        return Strips((_read_strip(fields),), repeat)
+    shared = {name: value for name, value in fields.items() if name in SHARED}
+    listed = read_list_in(fields["strips"], "strips")
+    check_number(listed)
+    named = [read_object_in(one, ("name", *SHARED), f"strips[{number}]") for number, one in enumerate(listed)]
+    return Strips(tuple(_read_strip({**shared, **one}) for one in named), repeat)
+
+
+def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "PictureUrl" = picture_path) -> "Json":
+    """Return what is recommended: a list of strips where a list was asked for, else the fields of the one."""
+    strips = [_strip_answer(strip, url) for strip in found.strips]
+    answer = {"strips": strips} if "strips" in asked else strips[0]
+    return answer | {
+        "model": found.model,
+        "generation": found.generation,
+        "state": found.state,
+        "took_ms": round(sum(found.timings.values()), 3),
+    }
+
+
+def _read_strip(fields: Mapping[str, Any]) -> Strip:
+    name = fields.get("name")
+    if name is not None and not isinstance(name, str):
+        raise InvalidField("name must be text.")
+    likes, dislikes = (
+        tuple(_read_opinion(one, kind) for one in read_list_in(fields.get(kind, []), kind)) for kind in OPINIONS
+    )
+    by = read(fields, BY)
+    if by is not None and not isinstance(by, str):
+        raise InvalidField("by must be the name of an attribute, as text.")
+    return Strip(
+        likes=likes,
+        dislikes=dislikes,
+        seen=tuple(read_id_in(one, "What is seen") for one in read_list_in(fields.get("seen", []), "seen")),
+        where=read(fields, WHERE),
+        limit=read(fields, RECOMMENDED),
+        weights=read(fields, WEIGHTS),
+        cold_start=read(fields, COLD_START) or COLD_START.choices[0],
+        by=by,
+        name=name,
+    )
+
+
+def _read_opinion(value: Any, kind: str) -> Opinion:
+    if isinstance(value, str):
+        return Opinion(value)
+    what = f"Each of {kind} that is not an id"
+    fields = read_object_in(value, ("item_id", "image", "weight"), what)
+    if ("item_id" in fields) == ("image" in fields):
+        raise InvalidField(f"{what} must have an item_id or an image, and not both.")
+    subject = (
+        read_id_in(fields["item_id"], "item_id") if "item_id" in fields else read_picture(fields["image"], "image")
+    )
+    return Opinion(subject, read(fields, OPINION_WEIGHT))
+
+
+def _strip_answer(strip: "Recommendation", url: "PictureUrl") -> "Json":
+    named = {} if strip.name is None else {"name": strip.name}
+    return named | {
+        "hits": [_hit_answer(hit, url) for hit in strip.hits],
+        "no_good_match": strip.no_good_match,
+        "exact": strip.exact,
+        "modes": [{"likes": list(mode.likes), "share": round(mode.share, 6)} for mode in strip.modes],
+        "unknown": list(strip.unknown),
+        "cold_start": strip.cold_start,
+        "weights": None if strip.weights is None else {part: round(one, 6) for part, one in strip.weights.items()},
+        "notes": list(strip.notes),
+    }
+
+
+def _hit_answer(hit: "Recommended", url: "PictureUrl") -> "Json":
+    if hit.match is None or hit.because_of is None:
+        return {"item": item_answer(hit.item, url), "score": None, "confidence": None, "because_of": None}
+    because = {"like": hit.because_of.like, "item_id": hit.because_of.item_id}
+    return hit_answer(hit.match, url) | {"because_of": because}
