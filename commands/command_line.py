@@ -14,13 +14,13 @@ from commands import (
     indexing,
     items,
     learning,
-    recommending,
     reindexing,
     sampling,
     searching,
     serving,
     upkeep,
 )
+from commands.asking import recommending
 from commands.server import keys
 
 

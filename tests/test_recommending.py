@@ -184,6 +184,8 @@ def test_unknown_ids_are_told_and_passed_over(engine: Engine) -> None:
 def test_a_context_and_weights_are_those_of_a_search(engine: Engine) -> None:
     found = strip_of(engine, Strip(liked("test-00007"), where={"label": "Bag"}, weights={"look": 1}, limit=5))
     assert [hit.item.label for hit in found.hits] == ["Bag"] * 5
+    unheard = strip_of(engine, Strip(liked("test-00007"), where={"fabric": "wool"}))
+    assert (unheard.hits, "fabric" in unheard.notes[0]) == ((), True)
     similar = engine.similar("test-00007", Query(5, {"label": "Bag"}, weights={"look": 1}))
     assert ids_of(found) == [match.item.id for match in similar]
 
@@ -281,6 +283,9 @@ def test_values_of_an_attribute_take_turns(own: Engine) -> None:
     assert [hit.item.attributes["brand"] for hit in found.hits] == ["a", "b"] * 3
     by_class = strip_of(own, Strip(cold_start="by", by="label", limit=5))
     assert len({hit.item.label for hit in by_class.hits}) == 5
+    own._catalogue.upsert([AttributeUpdate("test-00002", {"brand": ["b", "z"]}, "")])
+    both = strip_of(own, Strip(cold_start="by", by="attributes.brand", limit=3))
+    assert [hit.item.attributes["brand"] for hit in both.hits[:2]] == ["a", ["b", "z"]]
     none = strip_of(own, Strip(cold_start="by", by="size", limit=5))
     assert (none.cold_start, len(none.hits)) == ("varied", 5)
     assert "'size'" in none.notes[0]

@@ -115,7 +115,9 @@ def _answer(asked: AskedQuestion, state: "EngineState", found: "Answer", url: "P
             answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
         case SimilarItems(item_id, query):
             weighed = answers.weights_answer(state.look(query), state.weights(query))
-            answer = {"item_id": item_id, **answers.hits_answer(cast("Matches", found), url), **weighed}
+            matches = cast("Matches", found)
+            hits = answers.hits_answer(matches, url)
+            answer = {"item_id": item_id, **hits, **weighed, "notes": list(matches.notes)}
         case Strips():
             answer = strips_answer(cast("Recommendations", found), asked.fields, url)
         case _:

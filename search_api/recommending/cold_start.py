@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from indexer.fields import LABEL, attribute_in
 from search_api.recommending.modes import interleaved
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ def _in_turn(items: "Sequence[Item]", attribute: str, limit: int) -> "list[Item]
     """Return items of each value in turn, that which most have first; of one value in the order of the items."""
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
-        value = item.label if attribute == "label" else item.attributes.get(attribute)
-        if value is not None:
-            groups[json.dumps(value)].append(item)
+        value = item.label if attribute == LABEL else item.attributes.get(attribute_in(attribute) or attribute)
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one is not None:
+                groups[json.dumps(one)].append(item)
     lists = sorted(groups.values(), key=len, reverse=True)
     by_id = {item.id: item for item in items}
     turns, _ = interleaved([[item.id for item in one] for one in lists], [1.0] * len(lists), limit)

@@ -93,9 +93,12 @@ class Recommender:
         weights = None if strip.weights is None else full_weights(parts, strip.weights)
         likes, dislikes = self._opinions(strip.likes), self._opinions(strip.dislikes)
         unknown = _unknown((*strip.likes, *strip.dislikes), self._subjects)
+        notes = self._catalogue.filter_notes(strip.where) if strip.where else ()
         used = weights or ({part.name: part.share for part in parts} or None)
         if len(likes):
-            return _ByLikes(self._catalogue, self._embedder, strip, likes, dislikes, exclude).answer(unknown, used)
+            return _ByLikes(self._catalogue, self._embedder, strip, likes, dislikes, exclude).answer(
+                unknown, used, notes
+            )
         disliked = self._weighted(dislikes.vectors, strip)
 
         def is_welcome(vectors: "Vectors") -> NDArray[np.bool_]:
@@ -103,7 +106,7 @@ class Recommender:
             return far
 
         start = cold_start(self._catalogue, strip, exclude, is_welcome)
-        notes = start.notes
+        notes = (*start.notes, *notes)
         if strip.likes:
             notes = ("Nothing of what is liked is in the catalogue, or weighs anything.", *notes)
         hits = tuple(Recommended(item) for item in start.items)
@@ -155,7 +158,9 @@ class _ByLikes:
             self._mode_of_like[mode] = number
         self._centres = self._weighted(self._means())
 
-    def answer(self, unknown: tuple[str, ...], weights: Mapping[str, float] | None) -> Recommendation:
+    def answer(
+        self, unknown: tuple[str, ...], weights: Mapping[str, float] | None, notes: tuple[str, ...]
+    ) -> Recommendation:
         """Search by each mode, deeper while one has too few items, and let the modes take turns."""
         strip, exclude = self._strip, self._exclude
         k = math.ceil(strip.limit * max(self._shares)) + _SPARE
@@ -177,7 +182,7 @@ class _ByLikes:
             cold_start=None,
             exact=all(one.exact for one in found),
             weights=weights,
-            notes=(),
+            notes=notes,
         )
 
     def _means(self) -> "Vectors":

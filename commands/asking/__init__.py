@@ -1,0 +1,1 @@
+"""Commands that ask a catalogue about several things at once."""
