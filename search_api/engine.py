@@ -218,7 +218,7 @@ class Engine:
         """Return what the model sees of all pictures in questions, each once. Raises TooManyQuestions."""
         check_questions(len(questions))
         wanted = list(dict.fromkeys(picture for question in questions for picture in pictures_of(question)))
-        return dict(zip(wanted, self.embed_pictures(wanted), strict=True))
+        return dict(zip(wanted, self.embed_pictures(wanted), strict=True)) if wanted else {}
 
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Ask the latest state: see `EngineState.neighbours`."""
