@@ -1,14 +1,16 @@
-"""`lookalike items get`, `list` and `delete`."""
+"""`lookalike items get`, `list`, `put` and `delete`."""
 
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
+from commands.composition import open_engine
 from commands.options import catalogue_option, where_of, where_option
 from commands.terminal import print_notes
 from search_api.parameters import SORT
@@ -21,7 +23,7 @@ _json_lines = click.option("--json", "as_json", is_flag=True, help="Print JSON L
 
 @click.group("items", epilog="Example: lookalike items list --where label=Dress --limit 20")
 def items() -> None:
-    """Look up, list and delete the items of a catalogue."""
+    """Look up, list, write and delete the items of a catalogue."""
 
 
 @items.command("get", epilog="Example: lookalike items get test-00042 --json")
@@ -60,6 +62,25 @@ def list_items(
         for item in listed:
             sys.stdout.write(show(item) + "\n")  # click.echo would flush every line
         sys.stdout.flush()
+
+
+@items.command("put", epilog="""Example: lookalike items put new-1 --image photo.jpg --attributes '{"price": 59.5}'""")
+@click.argument("item_id", metavar="ID")
+@click.option(
+    "--image", type=click.File("rb"), help="Its picture: a file, or - for standard input. A new item needs one."
+)
+@click.option("--attributes", metavar="JSON", help="All attributes that it is to have, as a JSON object.")
+@catalogue_option
+@_json_lines
+def put(item_id: str, image: "IO[bytes] | None", attributes: str | None, catalogue: Path, as_json: bool) -> None:
+    """Add an item, or replace it; without a picture, its attributes. Servers notice at once."""
+    from search_api.http.parameters import read_object
+
+    given = None if attributes is None else read_object(attributes.encode(errors="surrogateescape"), "--attributes")
+    with closing(open_engine(catalogue)) as engine:
+        written = engine.writer.put(item_id, given, None if image is None else image.read())
+    assert written.item is not None
+    click.echo(_json_line(written.item) if as_json else f"{catalogue}: {item_id} {written.status}.")
 
 
 @items.command("delete", epilog="Example: lookalike items delete test-00042 test-00043")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 128),
     default=2,
     show_default=True,
-    help="Threads of a worker, beside the one that decodes pictures.",
+    help="Threads of a worker, beside the one that decodes pictures and the one that writes.",
 )
 @click.option("--prefix", default="", metavar="PATH", help="Path under which clients see the pages, like /vs.")
 @click.option(

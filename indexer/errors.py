@@ -51,6 +51,12 @@ class UnknownItem(LookalikeError):
     code = "unknown-item"
 
 
+class VersionConflict(LookalikeError):
+    """An item does not have the version that it was to have for being written: somebody has written it meanwhile."""
+
+    code = "version-conflict"
+
+
 class InvalidFilter(LookalikeError):
     """A `where` that is malformed, names a class that there is not, or holds a value of the wrong kind."""
 

@@ -73,7 +73,11 @@ class AttributeUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One live item of a catalogue; `colours` and `fingerprint` as in a record."""
+    """One live item of a catalogue; `colours` and `fingerprint` as in a record.
+
+    `version` is another after every write of the item, and the same for all who read it. Items that are the same but
+    for that are equal.
+    """
 
     id: str
     label: str
@@ -82,6 +86,15 @@ class Item:
     picture: PictureInfo
     colours: "tuple[GarmentColour, ...] | None" = None
     fingerprint: bytes | None = None
+    version: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of an item that was written: the version that it has now, and whether there was none before."""
+
+    version: str
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)

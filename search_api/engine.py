@@ -27,6 +27,8 @@ from search_api.query import ANY, Query
 from search_api.results import Garment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.catalogue import Catalogue
     from indexer.catalogue.neighbours import Neighbourhoods
     from indexer.records import DisplayCopy, Item, Where
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from search_api.recommending.recommendations import Recommendations
     from search_api.recommending.strips import Strip
     from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
+    from search_api.writing import Writer
 
 SEVERAL = "Several garments were found; the largest was searched with."
 SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
@@ -174,6 +177,18 @@ class Engine:
     def _garment(self, box: "Box", probabilities: NDArray[np.float32], *, searched: bool) -> Garment:
         best = int(probabilities.argmax())
         return Garment(box, self.card.classes[best], float(probabilities[best]), searched)
+
+    @property
+    def writer(self) -> "Writer":
+        """What writes to the catalogue."""
+        from search_api.writing import Writer
+
+        return Writer(self._embedder, self._catalogue, self._turn)
+
+    @property
+    def directory(self) -> "Path":
+        """Where files that belong with the catalogue may be kept."""
+        return self._catalogue.directory
 
     def search(self, data: bytes, query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
         """Answer an encoded picture. Raises what `view` and `EngineState.search` do."""

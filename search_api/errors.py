@@ -105,6 +105,48 @@ class UnsupportedContentType(LookalikeError):
     code = "unsupported-content-type"
 
 
+class InvalidItem(LookalikeError):
+    """What was to be written can't be an item: its id or its attributes are not what such may be."""
+
+    code = "invalid-item"
+
+
+class NoPicture(LookalikeError):
+    """An item that is not there yet was to be written without a picture."""
+
+    code = "no-picture"
+
+
+class NoTimeLeft(LookalikeError):
+    """One of many changes was not begun, because those before it took all the time there is for a request."""
+
+    code = "no-time-left"
+
+
+class TooManyLines(LookalikeError):
+    """More changes in one request than are taken at once."""
+
+    code = "too-many-lines"
+
+
+class NothingWritten(LookalikeError):
+    """The catalogue can't be written to at the moment, or not by this server. It can be read."""
+
+    code = "nothing-written"
+
+
+class KeyReused(LookalikeError):
+    """An idempotency key that belongs to another request."""
+
+    code = "idempotency-key-reused"
+
+
+class StillUnderWay(LookalikeError):
+    """The first request with an idempotency key has not been answered yet."""
+
+    code = "request-under-way"
+
+
 class AddressInUse(LookalikeError):
     """Another program listens on that port already."""
 

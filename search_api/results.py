@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from models.match_confidence import GOOD_MATCH
@@ -108,6 +109,24 @@ class SearchResult:
     def familiar(self) -> bool:
         """Whether the picture is like those of the model's classes; 95 % of them count as such."""
         return is_familiar(self.familiarity)
+
+
+class WriteStatus(StrEnum):
+    """What became of an item that was to be written."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of an item that was written, once it is durable, and the item as it is; None where it is gone."""
+
+    id: str
+    status: WriteStatus
+    item: "Item | None" = None
 
 
 @dataclass(frozen=True, slots=True)

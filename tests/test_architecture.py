@@ -48,7 +48,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "collapsing cursors query",
         "recommending",
         "batches joint_searches",
-        "engine_state",
+        "engine_state writing",
         "engine",
         "http",
         "server",

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from indexer.catalogue import Catalogue, CatalogueState
 from indexer.catalogue.local import LocalCatalogue
-from indexer.errors import InvalidFacet, InvalidFilter, InvalidSort, ModelMismatch, UnknownItem
+from indexer.errors import InvalidFacet, InvalidFilter, InvalidSort, ModelMismatch, UnknownItem, VersionConflict
 from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
+from indexer.vectors import publishing
 from models.datasets.fashion_mnist import CLASSES, Split
 
 DIM = 49
@@ -397,6 +399,69 @@ def test_another_model_is_refused(catalogue: Catalogue) -> None:
         catalogue.require("model-b")
 
 
+# --- versions of items ---
+
+
+def test_an_item_has_another_version_after_each_write_of_it_and_of_no_other(
+    open_catalogue: OpenCatalogue, records: list[Record]
+) -> None:
+    catalogue, other = open_catalogue("shop"), open_catalogue("shop")
+
+    def version(id_: str = "item-00") -> str:
+        assert catalogue.get([id_])[0].version == other.get([id_])[0].version
+        return catalogue.browse({"brand": ["a", "b"]}).items[records_at[id_]].version
+
+    records_at = {"item-00": 0, "item-01": 1}
+    written = catalogue.upsert(records[:2])
+    assert {id_: one.is_new for id_, one in written.items()} == {"item-00": True, "item-01": True}
+    versions, beside = [version()], version("item-01")
+    assert versions == [written["item-00"].version]
+    for change in (records[0], AttributeUpdate("item-00", {"brand": "a"}, "c"), records[0]):
+        written = other.upsert([change])
+        assert not written["item-00"].is_new
+        assert version() == written["item-00"].version
+        versions.append(version())
+    catalogue.publish()
+    assert version() == versions[-1]
+    assert len(set(versions)) == 4
+    assert version("item-01") == beside
+    assert catalogue.search(records[1].vector[np.newaxis], 1)[0][0].item.version == beside
+    catalogue.delete(["item-00"])
+    assert catalogue.upsert(records[:1])["item-00"].version not in versions
+
+
+def test_a_write_is_made_only_of_the_versions_expected(catalogue: Catalogue, records: list[Record]) -> None:
+    old = catalogue.upsert(records[:2])
+    now = catalogue.upsert([AttributeUpdate("item-00", {"price": 1}, "c")])["item-00"].version
+    with catalogue.reading() as state:
+        before = state.version
+    for wrong in ({"item-00": old["item-00"].version}, {"item-00": None}, {"item-02": now}, {"item-01": ""}):
+        with pytest.raises(VersionConflict):
+            catalogue.upsert(records[:3], wrong)
+        with pytest.raises(VersionConflict):
+            catalogue.delete(["item-00", "item-01"], wrong)
+    with catalogue.reading() as state:
+        assert state.version == before
+    assert catalogue.upsert([records[0], records[2]], {"item-00": now, "item-02": None})["item-02"].is_new
+    assert catalogue.delete(["item-01"], {"item-01": old["item-01"].version}) == 1
+    assert catalogue.ids() == ["item-00", "item-02"]
+
+
+def test_of_many_that_expect_one_version_one_writes(open_catalogue: OpenCatalogue, records: list[Record]) -> None:
+    expected = open_catalogue("shop").upsert(records[:1])["item-00"].version
+    catalogues = [open_catalogue("shop") for _ in range(4)]
+
+    def write(number: int) -> bool:
+        try:
+            catalogues[number].upsert([AttributeUpdate("item-00", {"price": number}, "c")], {"item-00": expected})
+        except VersionConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(write, range(4))) == 1
+
+
 # --- one question, one state ---
 
 
@@ -462,3 +527,20 @@ def test_no_two_catalogues_have_a_version_in_common(open_catalogue: OpenCatalogu
             with catalogue.reading() as state:
                 versions.add(state.version)
     assert len(versions) == 9
+
+
+def test_keeping_up_changes_nothing_that_is_found(
+    open_catalogue: OpenCatalogue, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "MOST_UNPUBLISHED", 5)
+    catalogue, other = open_catalogue("shop"), open_catalogue("shop")
+    query = records[0].vector[np.newaxis]
+    for record in records:
+        catalogue.upsert([record])
+        before = ids_of(catalogue.search(query, 40)[0])
+        catalogue.keep_up()
+        assert ids_of(catalogue.search(query, 40)[0]) == ids_of(other.search(query, 40)[0]) == before
+    assert 3 < catalogue.generation < 8
+    generation = catalogue.generation
+    catalogue.keep_up()
+    assert catalogue.generation == generation

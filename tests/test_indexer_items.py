@@ -17,6 +17,8 @@ from indexer.catalogue import item_list
 from indexer.catalogue.item_list import Items
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueMissing, InvalidFilter, UnknownItem
+from models.datasets.fashion_mnist import Split
+from models.pictures.png import encode_png
 from search_api.engine import Engine
 from search_api.http.answers import item_answer
 
@@ -175,6 +177,19 @@ def test_an_unknown_item_is_one_line(run: Run) -> None:
         done = run(command, "test-00001", "nothing")
         assert (done.exit_code, done.stdout) == (1, "")
         assert "'nothing'" in done.stderr
+
+
+def test_the_command_writes_an_item(run: Run, directory: Path, test_split: Split, tmp_path: Path) -> None:
+    picture = tmp_path / "new.png"
+    picture.write_bytes(encode_png(test_split.images[999]))
+    made = run("put", "new", "--image", str(picture), "--attributes", '{"price": 5}')
+    assert made.stdout == f"{directory}: new created.\n"
+    assert json.loads(run("put", "new", "--attributes", '{"price": 6}', "--json").stdout)["attributes"] == {"price": 6}
+    assert run("put", "new", "--attributes", '{"price": 6}').stdout == f"{directory}: new unchanged.\n"
+    for arguments in (["other"], ["other", "--attributes", "{}"], ["new", "--attributes", "[]"]):
+        refused = run("put", *arguments)
+        assert refused.exit_code == 1
+        assert refused.output.startswith("Error: ")
 
 
 def test_the_command_deletes_and_says_how_many_are_left(run: Run, directory: Path) -> None:

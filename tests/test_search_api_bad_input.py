@@ -299,7 +299,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "nowhere": (get("/v2/search"), 404, "not-found"),
     "no id": (get("/v1/items/"), 404, "not-found"),
     "GET of search": (get("/v1/search"), 405, "method-not-allowed"),
-    "DELETE of an item": ({"path": f"/v1/items/{ITEM}", "method": "DELETE"}, 405, "method-not-allowed"),
+    "DELETE of all items": ({"path": "/v1/items", "method": "DELETE"}, 405, "method-not-allowed"),
     "an invented method": ({"path": "/v1/search", "method": "BREW"}, 405, "method-not-allowed"),
 }
 

@@ -255,6 +255,12 @@ EVERY_ENDPOINT = [
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip
 
+WRITING = [
+    ("POST", "/v1/items"), ("PUT", "/v1/items/test-00001"), ("PATCH", "/v1/items/test-00001"),
+    ("DELETE", "/v1/items/test-00001"), ("PUT", "/v1/items/test-00001/image"),
+]  # fmt: skip
+"""Those that change the catalogue: see test_writing.py."""
+
 
 JSON_BODIES = {"/v1/recommend": {"likes": ["test-00001"]}, "/v1/batch": {"questions": [{"item": "test-00001"}]}}
 
@@ -265,7 +271,7 @@ def test_the_list_of_endpoints_is_complete(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert patterns == set(EVERY_ENDPOINT)
+    assert patterns == {*EVERY_ENDPOINT, *WRITING}
 
 
 @pytest.mark.parametrize(("method", "path"), EVERY_ENDPOINT)
@@ -279,7 +285,7 @@ def test_every_endpoint_is_well_dressed_and_holds_the_one_problem_shape(
     assert answer.status_code == 200
     assert_well_dressed(answer, engine)
 
-    wrong_method = client.open(path, method="DELETE")
+    wrong_method = client.open(path, method="BREW")
     assert_problem(wrong_method, 405, "method-not-allowed")
     assert method in wrong_method.headers["Allow"]
     assert_well_dressed(wrong_method, engine)

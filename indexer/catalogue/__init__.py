@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from indexer.errors import ModelMismatch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.records import (
         AttributeUpdate,
         DisplayCopy,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         Record,
         VectorTable,
         Where,
+        Written,
     )
     from models.arrays import Vectors
 
@@ -169,16 +172,28 @@ class Catalogue(Protocol):
         """
         ...
 
-    def upsert(self, changes: "Sequence[Record | AttributeUpdate]") -> None:
+    def upsert(
+        self, changes: "Sequence[Record | AttributeUpdate]", expected: "Mapping[str, str | None] | None" = None
+    ) -> "Mapping[str, Written]":
         """Add items, replace those whose id exists, or update attributes alone, in one transaction.
 
-        It is durable when this returns. Of two changes with one id the later counts. Raises ValueError for one that
-        isn't sound, UnknownItem for an update of an item that isn't there; then none of them is made.
+        It is durable when this returns what became of each item, by id. Of two changes with one id the later counts.
+        `expected` says, by id, which version an item must have, None where there must be none. Raises ValueError for a
+        change that isn't sound, UnknownItem for an update of an item that isn't there, VersionConflict where an item
+        has another version; then none of them is made.
         """
         ...
 
-    def delete(self, ids: Collection[str]) -> int:
-        """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
+    def delete(self, ids: Collection[str], expected: "Mapping[str, str | None] | None" = None) -> int:
+        """Take items out, durably; ids that are not known are passed over. Return how many were taken.
+
+        Raises VersionConflict, and takes none, where an item does not have the version expected, as `upsert` does.
+        """
+        ...
+
+    @property
+    def directory(self) -> "Path":
+        """Where files that belong with the catalogue may be kept; the same for all who open it."""
         ...
 
     def publish(self, exact_up_to: int | None = None, progress: "Callable[[int, int], None] | None" = None) -> int:
@@ -186,6 +201,14 @@ class Catalogue(Protocol):
 
         With more than `exact_up_to` items (None: however many) it may be approximate, if that finds enough.
         `progress(done, total)` counts vectors.
+        """
+        ...
+
+    def keep_up(self) -> None:
+        """Publish where so much has been written since the last time that readers pay for it.
+
+        For who writes a little again and again: it takes a moment, builds no graph, and where it can't be done now,
+        searches go on being right without it.
         """
         ...
 

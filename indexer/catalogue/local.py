@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,14 @@ from indexer.catalogue import Catalogue
 from indexer.catalogue.local_state import LocalState
 from indexer.database import rows
 from indexer.database.store import BUSY_SECONDS, Store
-from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable
-from indexer.records import AttributeUpdate, Item, Record
+from indexer.errors import (
+    CatalogueBusy,
+    CatalogueDamaged,
+    CatalogueMissing,
+    CatalogueNotWritable,
+    CatalogueReplaced,
+)
+from indexer.records import AttributeUpdate, Item, Record, Written
 from indexer.vectors import index_file, publishing, snapshot
 from indexer.vectors.hnsw import EXACT_UP_TO
 from indexer.vectors.snapshot import Snapshot
@@ -109,21 +115,40 @@ class LocalCatalogue(Catalogue):
         if not vectors.is_whole:
             self._heal(vectors)
 
-    def upsert(self, changes: Sequence[Record | AttributeUpdate]) -> None:
+    def upsert(
+        self, changes: Sequence[Record | AttributeUpdate], expected: Mapping[str, str | None] | None = None
+    ) -> Mapping[str, Written]:
         """Add, replace or update items in one durable transaction, as the protocol says."""
         latest = {change.id: change for change in changes}
         for change in changes:
             rows.check_change(change, self.dim, self.classes)
-        if latest:
-            with self._store.write() as connection:
-                records = rows.completed(connection, list(latest.values()), self.dim)
-                rows.delete(connection, latest)
-                rows.insert(connection, records)
+        if not latest:
+            return {}
+        with self._changing() as connection:
+            known = rows.versions_of(connection, latest.keys() | (expected or {}).keys())
+            rows.require_versions(known, expected or {})
+            records = rows.completed(connection, list(latest.values()), self.dim)
+            rows.delete(connection, latest)
+            versions = rows.insert(connection, records)
+        return {id_: Written(version, id_ not in known) for id_, version in versions.items()}
 
-    def delete(self, ids: Collection[str]) -> int:
-        """Take items out, durably; ids that are not known are passed over. Return how many were taken."""
-        with self._store.write() as connection:
+    def delete(self, ids: Collection[str], expected: Mapping[str, str | None] | None = None) -> int:
+        """Take items out, durably, as the protocol says. Return how many were taken."""
+        with self._changing() as connection:
+            if expected:
+                rows.require_versions(rows.versions_of(connection, expected), expected)
             return rows.delete(connection, ids)
+
+    @contextmanager
+    def _changing(self) -> Iterator[apsw.Connection]:
+        """Give a write transaction on what the directory names; raise CatalogueReplaced where that is another."""
+        with self._store.write() as connection:
+            if not self._store.is_named:
+                raise CatalogueReplaced(
+                    f"{self._store.root} has been reindexed with another model meanwhile. A server goes on with that "
+                    "once it is told to reload (SIGHUP)."
+                )
+            yield connection
 
     def publish(self, exact_up_to: int | None = EXACT_UP_TO, progress: Callable[[int, int], None] | None = None) -> int:
         """Build an index file of all live items, unless the published one has them all; return the number in use.
@@ -133,10 +158,29 @@ class LocalCatalogue(Catalogue):
         With more than `exact_up_to` items (None: however many) it has a graph, if that finds enough; building one
         takes minutes for a million items, so it waits until a tenth of them has changed; `progress` counts its vectors.
         """
-        with index_file.publisher_lock(self.directory, self._store.busy_seconds):
+        return self._publish(
+            self._store.busy_seconds, lambda state: publishing.is_needed(state, exact_up_to), exact_up_to, progress
+        )
+
+    def keep_up(self) -> None:
+        """Publish where that pays for readers, as the protocol says."""
+        state = self._snapshot
+        if state is not None and publishing.is_overdue(state):
+            with suppress(CatalogueNotWritable, CatalogueBusy, CatalogueDamaged):  # whoever reads next is told
+                self._publish(0, publishing.is_overdue, exact_up_to=None)
+
+    def _publish(
+        self,
+        seconds: float,
+        is_needed: Callable[[Snapshot], bool],
+        exact_up_to: int | None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Publish the latest state where that is needed, waiting so long for others that do."""
+        with index_file.publisher_lock(self.directory, seconds):
             with self._store.read() as connection:
                 state = self._refreshed(connection)
-                if state.pointer is not None and not publishing.is_needed(state, exact_up_to):
+                if state.pointer is not None and not is_needed(state):
                     return state.pointer.number
                 live = rows.vectors_after(connection, 0, self.dim)
             return publishing.publish(self._store, state, *live, exact_up_to, progress)

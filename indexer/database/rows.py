@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexer.conditions import Condition
 from indexer.database.row_checksums import Value, item_checksum
 from indexer.database.sql_filters import where_clause
-from indexer.errors import UnknownItem
+from indexer.errors import UnknownItem, VersionConflict
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
@@ -21,7 +21,7 @@ from models.colours.garment_colours import colours_text, read_colours
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint"
+ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint, digest"
 """The columns that `item_of` reads."""
 
 ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height, colours, fingerprint"
@@ -32,17 +32,24 @@ Vector = NDArray[np.float32]
 _VECTOR_TYPE = np.dtype("<f4")
 _NORM_TOLERANCE = 1e-3
 _VECTORS_AT_ONCE = 8192
+_VERSION_BYTES = 4
 
 
-def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequence[int] | None = None) -> None:
-    """Write records as new rows after the last, or as given ones; no live item may have one of their ids."""
+def insert(
+    connection: apsw.Connection, records: Sequence[Record], numbers: Sequence[int] | None = None
+) -> dict[str, str]:
+    """Write records as new rows after the last, or as given ones; no live item may have one of their ids.
+
+    Return the versions of the items by id.
+    """
     if numbers is None:
         first = last_row_ever(connection) + 1
         numbers = range(first, first + len(records))
     kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
+    digests = [item_checksum(columns, *blobs) for columns, blobs in kept]
     connection.executemany(
         f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES ({', '.join('?' * len(ROW_COLUMNS.split()))}, ?)",
-        [(*columns, item_checksum(columns, *blobs)) for columns, blobs in kept],
+        [(*columns, digest) for (columns, _), digest in zip(kept, digests, strict=True)],
     )
     connection.executemany(
         "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
@@ -54,6 +61,29 @@ def insert(connection: apsw.Connection, records: Sequence[Record], numbers: Sequ
     connection.executemany(
         "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
     )
+    return {record.id: version_of(row, digest) for row, record, digest in zip(numbers, records, digests, strict=True)}
+
+
+def version_of(row: int, digest: bytes) -> str:
+    """Return what names the content of a row: its number, and the beginning of its checksum in case that a backup is
+    put back and numbers are given out again.
+    """
+    return f"{row:x}-{digest[:_VERSION_BYTES].hex()}"
+
+
+def versions_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those items that are known, by id."""
+    found = connection.execute(
+        "SELECT id, row, digest FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return {id_: version_of(row, digest) for id_, row, digest in found}
+
+
+def require_versions(known: Mapping[str, str], expected: Mapping[str, str | None]) -> None:
+    """Raise VersionConflict for the first item that does not have the version expected; None is for no such item."""
+    for id_, version in expected.items():
+        if known.get(id_) != version:
+            raise VersionConflict(f"The item {id_!r} has been written meanwhile. Read it again, and write it then.")
 
 
 def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeUpdate], dim: int) -> list[Record]:
@@ -260,10 +290,11 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
 
 def item_of(row: tuple[Any, ...]) -> Item:
     """Return the item of a row of the columns ITEM_COLUMNS."""
-    _, id_, label, probability, attributes, media_type, width, height, colours, fingerprint = row
+    number, id_, label, probability, attributes, media_type, width, height, colours, fingerprint, digest = row
     picture = PictureInfo(media_type, width, height)
     seen = None if colours is None else read_colours(colours)
-    return Item(id_, label, probability, json.loads(attributes), picture, seen, fingerprint)
+    version = version_of(number, digest)
+    return Item(id_, label, probability, json.loads(attributes), picture, seen, fingerprint, version)
 
 
 def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -45,6 +45,15 @@ class Prepared:
         colours = garment_colours(view.cutout)
         return cls(view.without_display(), display, checksum, colours, fingerprint_of(picture))
 
+    @classmethod
+    def of_bytes(cls, data: bytes, checksum: str, view_of: Callable[[Picture], View]) -> "Prepared":
+        """Return what an encoded picture becomes. Raises what `decode` and `view_of` do, and PictureFailed for
+        whatever else they stumble over.
+        """
+        with own_failures():
+            picture = decode(data)
+            return cls.of(picture, view_of(picture), display_copy(picture), checksum)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
@@ -81,12 +90,18 @@ def work(connection: Connection, preprocessing: Preprocessing, seconds: float) -
 
 def prepare(picture: EncodedPicture, preprocessing: Preprocessing, seconds: float) -> Prepared:
     """Return what a picture becomes. Raises LookalikeError and nothing else, so that no picture stops a run."""
-    try:
+    with own_failures():
         data = picture.read()
         checksum = picture.checksum if isinstance(picture, ReadPicture) else picture_checksum(data)
         with _alarm_after(seconds):
-            decoded = decode(data)
-            return Prepared.of(decoded, preprocessing.prepare(decoded, None), display_copy(decoded), checksum)
+            return Prepared.of_bytes(data, checksum, lambda decoded: preprocessing.prepare(decoded, None))
+
+
+@contextmanager
+def own_failures() -> Iterator[None]:
+    """Let nothing but LookalikeError come of a picture: anything else becomes PictureFailed."""
+    try:
+        yield
     except LookalikeError:
         raise
     except Exception as error:

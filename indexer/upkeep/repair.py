@@ -85,7 +85,7 @@ def _write_anew(root: Path, before: Verification, ask: AskIdentity | None, progr
 class _Batches:
     """Records on their way into a catalogue, as many at once as an indexing run commits."""
 
-    def __init__(self, write: Callable[[list[Record]], None]) -> None:
+    def __init__(self, write: Callable[[list[Record]], object]) -> None:
         self._write = write
         self._records: list[Record] = []
 

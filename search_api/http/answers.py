@@ -34,7 +34,12 @@ _HARDLY = 1e-6
 @lru_cache(_PATHS_KEPT)
 def picture_path(item_id: str) -> str:
     """Return the address of an item's picture where the API is at the root of its host."""
-    return f"/v1/items/{quote(item_id, safe='')}/image"
+    return f"{item_path(item_id)}/image"
+
+
+def item_path(item_id: str) -> str:
+    """Return the address of an item where the API is at the root of its host."""
+    return f"/v1/items/{quote(item_id, safe='')}"
 
 
 def search_answer(
@@ -153,6 +158,11 @@ def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
             "media_type": item.picture.media_type,
         },
     }
+
+
+def versioned_item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
+    """Return one item as it is asked for by its id: with its version."""
+    return item_answer(item, url) | {"version": item.version}
 
 
 def colours_answer(colours: "Sequence[GarmentColour]") -> list[Json]:

@@ -17,6 +17,7 @@ from search_api.http.routes.asking import asking
 from search_api.http.routes.items import holdings
 from search_api.http.routes.recommending import recommending
 from search_api.http.routes.service import service
+from search_api.http.routes.writing import writing
 from search_api.http.security import SecureHeaders
 from search_api.http.urls import ItemIdConverter, KeepEncodedSlashes, path_of
 
@@ -52,7 +53,7 @@ def create_app(
     inner = SecureHeaders(app.wsgi_app)
     app.extensions[KEEPER] = kept = KeptAnswers(inner, lambda: engine)
     app.wsgi_app = KeepEncodedSlashes(guarded(kept, inner, exposure))  # type: ignore[method-assign]
-    for blueprint in (asking, holdings, recommending, service):
+    for blueprint in (asking, holdings, recommending, service, writing):
         app.register_blueprint(blueprint)
 
     @app.before_request

@@ -61,6 +61,15 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.UnknownColour: (422, "There is no such colour"),
     model_errors.InvalidWeights: (422, "The weights can't be searched with"),
     api_errors.PageOutOfRange: (422, "The page is out of range"),
+    indexer_errors.VersionConflict: (412, "The item is not as it was to be"),
+    indexer_errors.PictureFailed: (422, "The picture can't be read"),
+    api_errors.InvalidItem: (422, "What was sent can't be an item"),
+    api_errors.NoPicture: (422, "A new item needs a picture"),
+    api_errors.TooManyLines: (413, "Too many lines"),
+    api_errors.NoTimeLeft: (503, "There was no time left"),
+    api_errors.NothingWritten: (503, "Nothing was written"),
+    api_errors.KeyReused: (422, "The idempotency key belongs to another request"),
+    api_errors.StillUnderWay: (409, "The first request is still under way"),
     api_errors.Busy: (503, "Too many searches at once"),
 }
 """What the person who asks can mend: the sentence is for them."""

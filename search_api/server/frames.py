@@ -18,7 +18,8 @@ class RequestHead(NamedTuple):
     """A request without its body.
 
     `target` is the raw path and query without the prefix, `prefix` the raw path under which the application is seen
-    from outside, `host` and `port` the address that listens; `headers` have lower-case names.
+    from outside, `host` and `port` the address that listens; `headers` have lower-case names. `tried_before` tells that
+    a worker died over it, which may have carried it out.
     """
 
     request_id: str
@@ -31,6 +32,7 @@ class RequestHead(NamedTuple):
     port: int
     version: str
     headers: Headers
+    tried_before: bool = False
 
 
 class AnswerFacts(NamedTuple):

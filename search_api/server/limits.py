@@ -24,7 +24,7 @@ class Limits:
     queue: float = 30.0
     """How long a request waits for a worker before it is refused."""
     work: float = 60.0
-    """How long a worker may take for one request before it is taken for stuck and replaced."""
+    """How long a worker may take for one request before it is taken for stuck and replaced; twice that to write."""
     farewell: float = 1.0
     """How long a server that stops waits for further requests on idle connections, to answer that it closes them: a
     connection that is closed just when its client asks looks like a failure."""
@@ -37,7 +37,9 @@ class Limits:
     """Of all header fields of a request together."""
     connections: int = 4096
     bytes_waiting: int = 256 * MIB
-    """Of all bodies together that are being received or wait for their answer."""
+    """Of all bodies together that are being received or wait for their answer; from half of it on, none to be written
+    is received.
+    """
     bytes_unsent: int = 256 * MIB
     """Of all answers together that clients have not taken yet."""
     quick_waiting: int = 1024

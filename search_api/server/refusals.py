@@ -36,6 +36,11 @@ PICTURE_TOO_LARGE = refusal(413, "picture-too-large", "The picture is larger tha
 CONTENT_TOO_LARGE = refusal(
     413, "content-too-large", "The body is larger than is accepted. Send a smaller picture, or fewer."
 )
+LINES_TOO_LARGE = refusal(
+    413,
+    "content-too-large",
+    "There are more lines than one request can hold: send them in several of at most 20 MiB. None was written.",
+)
 ENCODED = refusal(
     415,
     "unsupported-content-encoding",

@@ -41,8 +41,8 @@ def serve(
     `prepare` is called in a process of its own, at the start and at every SIGHUP. It imports and reads what the
     application needs, without starting a thread, and returns a function that makes the application, which is called
     in each worker: FAISS, SQLite and the model's runtime must not be used before. Each worker has so many `threads`
-    for what needs no picture decoded, one for pictures, and one that tells whether it is ready. Port 0 takes a free
-    one. `on_ready` is given the address, like `http://127.0.0.1:8000`, once requests are answered.
+    for what needs no picture decoded, one for pictures, one that writes, and one that tells whether it is ready. Port 0
+    takes a free one. `on_ready` is given the address, like `http://127.0.0.1:8000`, once requests are answered.
 
     `prefix` is the path under which clients see the application, with or without which a proxy may pass requests on;
     headers of proxies are believed from `trusted_proxies`, addresses or networks. `access_log` names a file, or `-`.

@@ -1,6 +1,6 @@
 """The API's description for machines (OpenAPI 3.1), served at /v1/openapi.json: operations by what they are about."""
 
-from search_api.http.openapi import asking, items, recommending
+from search_api.http.openapi import asking, items, recommending, writing
 from search_api.http.openapi.parts import Json
 from search_api.http.openapi.schemas import SCHEMAS
 from search_api.http.openapi.security import FOR_ALL, SCHEMES, SECURITY
@@ -10,7 +10,8 @@ def document() -> Json:
     """Return the whole description."""
     description = {"summary": "This description", "security": FOR_ALL, "responses": {"200": {"description": "It"}}}
     paths: Json = {}
-    for operations in (asking.PATHS, recommending.PATHS, items.PATHS, {"/v1/openapi.json": {"get": description}}):
+    description_of_itself = {"/v1/openapi.json": {"get": description}}
+    for operations in (asking.PATHS, recommending.PATHS, items.PATHS, writing.PATHS, description_of_itself):
         for path, methods in operations.items():
             paths.setdefault(path, {}).update(methods)
     return {
@@ -22,5 +23,8 @@ def document() -> Json:
         },
         "security": SECURITY,
         "paths": paths,
-        "components": {"schemas": SCHEMAS | recommending.SCHEMAS, "securitySchemes": SCHEMES},
+        "components": {
+            "schemas": SCHEMAS | recommending.SCHEMAS | writing.SCHEMAS,
+            "securitySchemes": SCHEMES,
+        },
     }

@@ -43,7 +43,14 @@ NOTES: Json = {
 }
 SCHEMAS: Json = {
     "Item": object_of(**ITEM),
-    "SignedItem": object_of(**ITEM, **SIGNATURE),
+    "SignedItem": object_of(
+        **ITEM,
+        version={
+            **TEXT,
+            "description": "Of this item: another after every write of it. What If-Match takes, in quotes",
+        },
+        **SIGNATURE,
+    ),
     "Hit": object_of(
         item=ref("Item"),
         score={**NUMBER, "description": "Weighted cosine, -1 to 1"},

@@ -43,7 +43,7 @@ def facets() -> Response:
 def item(item_id: str) -> Response:
     """Answer one item."""
     requests.no_parameters(request)
-    return unless_known(lambda state: answers.item_answer(state.item(item_id), picture_urls()))
+    return unless_known(lambda state: answers.versioned_item_answer(state.item(item_id), picture_urls()))
 
 
 @holdings.get("/v1/items/<item_id:item_id>/image")

@@ -257,8 +257,8 @@ class Connection(asyncio.Protocol):
         host.bytes_waiting += len(body)
         if request.body_length > host.max_body:
             self._refusal = self._too_large()
-        elif host.bytes_waiting > host.limits.bytes_waiting:
-            self._refusal = refusals.BUSY
+        elif host.bytes_waiting > host.limits.bytes_waiting // (2 if request.writes else 1):
+            self._refusal = refusals.BUSY  # who writes leaves room for those who read
 
     def on_message_complete(self) -> None:
         """Have the whole request answered."""
@@ -349,6 +349,8 @@ class Connection(asyncio.Protocol):
 
     def _too_large(self) -> Answer:
         kind = b"" if self._receiving is None else self._receiving.content_type
+        if kind.startswith(b"application/x-ndjson"):
+            return refusals.LINES_TOO_LARGE
         is_picture = kind.startswith((b"image/", b"application/octet-stream"))
         return refusals.PICTURE_TOO_LARGE if is_picture else refusals.CONTENT_TOO_LARGE
 

@@ -47,11 +47,13 @@ class Front:
             LaneName.CONTROL: Lane(limits.quick_waiting, limits.queue),
             LaneName.QUICK: Lane(limits.quick_waiting, limits.queue),
             LaneName.PICTURE: Lane(limits.pictures_waiting, limits.queue),
+            LaneName.WRITE: Lane(limits.pictures_waiting, limits.queue),
         }
         self.metrics = Metrics()
         self._control = self.lanes[LaneName.CONTROL]
         self._quick = self.lanes[LaneName.QUICK]
         self._picture = self.lanes[LaneName.PICTURE]
+        self._write = self.lanes[LaneName.WRITE]
         self._access_log = access_log
         self._admission = admission
         self._loop = asyncio.get_running_loop()
@@ -103,6 +105,8 @@ class Front:
             self._control.take(request, monotonic())
         elif (refused := self._admission.of_any(head, path, monotonic())) is not None:
             request.settle(refused)
+        elif request.writes:
+            self._write.take(request, monotonic())
         elif may_hold_picture(request):
             self._picture.take(request, monotonic())
         else:

@@ -27,11 +27,14 @@ _JOINED_UP_TO = 64 * 1024
 
 
 class LaneName(StrEnum):
-    """`quick` is for all that needs no picture decoded, `control` for whether the server is ready."""
+    """`quick` is for all that needs no picture decoded, `control` for whether the server is ready, `write` for all that
+    changes the catalogue: who reads, with a picture or without, never waits behind it.
+    """
 
     CONTROL = "control"
     QUICK = "quick"
     PICTURE = "picture"
+    WRITE = "write"
 
 
 class Lane:
@@ -116,7 +119,8 @@ class Channel(asyncio.Protocol):
         self.lane.busy += 1
         request.attempts += 1
         request.sent_at = now
-        frame = request_frame(request.head, request.body_length)
+        head = request.head if request.attempts == 1 else request.head._replace(tried_before=True)
+        frame = request_frame(head, request.body_length)
         if not request.body:
             self._transport.write(frame)
         elif request.body_length <= _JOINED_UP_TO:
@@ -217,11 +221,14 @@ class WorkerHandle:
             self.retire()
             self._on_lost(self)
 
-    def kill_if_stuck(self, latest: float) -> None:
-        """Kill the process when one of its requests was sent before a time; that request is refused."""
+    def kill_if_stuck(self, now: float, work: float) -> None:
+        """Kill the process when it has had one of its requests for longer than `work` seconds, which is refused then.
+
+        What writes may take twice as long: it may be many items.
+        """
         for channel in self.channels:
             request = channel.request
-            if request is not None and request.sent_at < latest:
+            if request is not None and request.sent_at < now - work * (2 if request.writes else 1):
                 log.error("A worker took too long over %s; it is replaced.", request.path.decode("latin-1"))
                 request.settle(FATAL)
                 with suppress(ProcessLookupError):

@@ -7,6 +7,9 @@ from search_api.server.frames import Answer, RequestHead
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_WRITING = {"PUT", "PATCH", "DELETE"}
+_MANY_ITEMS = b"/v1/items"
+
 
 class Request:
     """A whole request, or one that is being received.
@@ -46,6 +49,12 @@ class Request:
         self.is_settled = False
         self.attempts = 0
         self.queued_at = self.sent_at = started
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is to change the catalogue, as far as its head tells."""
+        head = self.head
+        return head is not None and (head.method in _WRITING or (head.method == "POST" and self.path == _MANY_ITEMS))
 
     def settle(self, answer: Answer) -> None:
         """Give the request its answer, once; nothing happens when it has one or nobody waits for it."""

@@ -83,7 +83,7 @@ class Service:
         loop = asyncio.get_running_loop()
         front = Front(_within_open_files(self._limits), self._proxies, self._access_log, self._admission)
         front.address = self._listener.getsockname()[:2]
-        lanes = [*[LaneName.QUICK] * self._threads, *[LaneName.PICTURE] * PICTURE_THREADS]
+        lanes = [*[LaneName.QUICK] * self._threads, LaneName.WRITE, *[LaneName.PICTURE] * PICTURE_THREADS]
         self._supervisor = Supervisor(
             front, self._prepare, self._forks, self._workers, lanes, self._ready.set, self._fail
         )

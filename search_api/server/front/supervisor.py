@@ -84,9 +84,9 @@ class Supervisor:
 
     def kill_the_stuck(self) -> None:
         """Kill workers that have had a request for too long; they are replaced like any that die."""
-        latest = monotonic() - self._front.limits.work
+        now = monotonic()
         for worker in list(self._workers.values()):
-            worker.kill_if_stuck(latest)
+            worker.kill_if_stuck(now, self._front.limits.work)
 
     def stop(self) -> None:
         """End all workers, and wait for them a moment."""

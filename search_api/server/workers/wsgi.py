@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from search_api.http.kept_answers import ROUTE
+from search_api.http.writes import TRIED_BEFORE
 from search_api.server.frames import Answer, AnswerFacts, RequestHead
 from search_api.server.refusals import FATAL
 
@@ -46,6 +47,7 @@ def environ_of(head: RequestHead, body: bytes) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        TRIED_BEFORE: head.tried_before,
     }
     if body:
         environ["CONTENT_LENGTH"] = str(len(body))
