@@ -425,7 +425,7 @@ BAD_LINES: dict[str, tuple[Any, str]] = {
     "nothing to write": ({"id": "x"}, "invalid-item"),
     "no picture": ({"id": "x", "attributes": {}}, "no-picture"),
     "a bad picture": ({"id": "x", "image": text(b"\x89PNG\r\n\x1a\n" + bytes(90))}, "damaged-picture"),
-    "a bad attribute": ({"id": "x", "attributes": {"a": [1]}, "image": text(PNG)}, "invalid-item"),
+    "a bad attribute": ({"id": "x", "attributes": {"a": {}}, "image": text(PNG)}, "invalid-item"),
     "both": ({"id": "test-00001", "attributes": {}, "delete": True}, "invalid-field"),
     "delete that is false": ({"id": "test-00001", "delete": False}, "invalid-field"),
 }

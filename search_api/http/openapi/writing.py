@@ -4,7 +4,7 @@ from search_api.http.openapi.parts import ITEM_ID, TEXT, WHOLE, Json, as_json_te
 
 ATTRIBUTES: Json = {
     "type": "object",
-    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    "additionalProperties": {"type": ["string", "number", "boolean", "null", "array"]},
     "description": "All attributes that the item is to have",
     "examples": [{"brand": "Acme", "price": 30}],
 }
