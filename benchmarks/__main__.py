@@ -18,13 +18,14 @@ NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", 
 SERVER = ("throughput", "slow_clients", "restarts", "footprint")
 """The server against the one of an earlier commit, which is installed first."""
 
-LARGE = ("scale", "photo_indexing", "writing", *SERVER)
+LARGE = ("scale", "photo_indexing", "moderation", "writing", *SERVER)
 """Run only when they are named: they take long, or need what is not everywhere."""
 
 OPTIONS = {
     "scale": ("sizes",),
     "photo_indexing": ("photos",),
     "writing": ("photos",),
+    "moderation": ("photos", "others"),
     **dict.fromkeys(SERVER, ("against_checkout",)),
 }
 """Options that are for some benchmarks alone."""
@@ -95,7 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
     parser.add_argument("--sizes", type=int, nargs="+", metavar="ITEMS", help="scale: numbers of items")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="photo_indexing, writing: a folder of JPEG files")
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="photo_indexing, writing, moderation: a folder of JPEG files"
+    )
+    parser.add_argument("--others", type=Path, metavar="DIR", help="moderation: other things, a sub-folder a kind")
     parser.add_argument(
         "--against-checkout",
         type=Path,

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from commands import (
-    duplicates,
     exporting,
     faceting,
     indexing,
@@ -21,6 +20,7 @@ from commands import (
     upkeep,
 )
 from commands.asking import recommending
+from commands.pictures import duplicates, moderating
 from commands.server import keys
 
 
@@ -61,6 +61,7 @@ for command in (
     searching.search,
     searching.similar,
     recommending.recommend,
+    moderating.moderate,
     serving.serve,
     keys.keys,
     serving.info,

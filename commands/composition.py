@@ -1,12 +1,42 @@
 """Where the product is composed: an embedder, the catalogue made with it, and the engine over both."""
 
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from search_api.engine import Engine
+
+
+@contextmanager
+def engine_without_items(model: Path | None = None, policy: Path | None = None) -> "Iterator[Engine]":
+    """Give an engine over an empty catalogue, for what is asked of pictures alone.
+
+    Without a `model` it is that of the policy's blocklist, or the one for photographs. Raises what `models.load` and
+    PolicyFile do, and what `LocalCatalogue.open` does of the blocklist.
+    """
+    import models
+    from indexer.catalogue.local import LocalCatalogue
+    from indexer.directory import bundle_for
+    from search_api.engine import Engine
+    from search_api.moderation.policy_file import read_policy
+
+    blocklist = None if policy is None else read_policy(policy).blocklist.catalogue
+    if model is None and blocklist is None:
+        bundle = models.bundle_directory(models.PHOTOGRAPHS)
+    else:
+        bundle = bundle_for(blocklist or Path(), model)
+    embedder = models.load(bundle)
+    card = embedder.card
+    with (
+        TemporaryDirectory(prefix="lookalike-") as directory,
+        closing(LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes)) as catalogue,
+        closing(Engine(embedder, catalogue, policy=policy)) as engine,
+    ):
+        yield engine
 
 
 def open_engine(catalogue: Path | str, model: Path | str | None = None) -> "Engine":
@@ -24,8 +54,10 @@ def open_engine(catalogue: Path | str, model: Path | str | None = None) -> "Engi
     return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint))
 
 
-def prepare_engine(catalogue: Path, model: Path | None) -> "Callable[[], Engine]":
+def prepare_engine(catalogue: Path, model: Path | None, policy: Path | None = None) -> "Callable[[], Engine]":
     """Read what the engine is made of, and return what makes it as often as wanted, and always the same.
+
+    `policy` is the file of what pictures are moderated by.
 
     That holds though the catalogue is reindexed or the model's files are exchanged meanwhile. It starts no thread, so
     the process may be forked before the engine is made.
@@ -40,6 +72,10 @@ def prepare_engine(catalogue: Path, model: Path | None) -> "Callable[[], Engine]
     place = located(catalogue)
 
     def make() -> Engine:
-        return Engine(LiteRTEmbedder(bundle), LocalCatalogue.open(catalogue, bundle.card.fingerprint, place=place))
+        return Engine(
+            LiteRTEmbedder(bundle),
+            LocalCatalogue.open(catalogue, bundle.card.fingerprint, place=place),
+            policy=policy,
+        )
 
     return make

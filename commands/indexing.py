@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.options import catalogue_option, data_dir_option, model_option
+from commands.options import catalogue_option, data_dir_option, hosts_option, model_option
 from commands.terminal import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ _SAMPLE_SHOP = "here is the sample shop instead, drawn by Lookalike's own code"
 @click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
-@click.option(
-    "--allow-host",
-    "hosts",
-    multiple=True,
-    metavar="HOST[:PORT]",
-    help="Fetch pictures that are at http or https addresses of this very host (repeatable).",
-)
+@hosts_option
 @click.option(
     "--or-sample",
     type=click.Path(file_okay=False, path_type=Path),
@@ -93,7 +87,7 @@ def index(
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
-    web = _web_access(hosts)
+    web = web_access(hosts)
     try:
         with progress_bar("B") as progress:
             items = open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
@@ -199,7 +193,8 @@ def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
     )
 
 
-def _web_access(hosts: tuple[str, ...]) -> "WebAccess":
+def web_access(hosts: tuple[str, ...]) -> "WebAccess":
+    """Return what of the web a person allows. Raises BadParameter for what is no host."""
     from indexer.sources.errors import InvalidHost
     from indexer.sources.web.access import WebAccess
     from indexer.sources.web.addresses import AllowedHosts

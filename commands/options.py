@@ -35,6 +35,19 @@ model_option = click.option(
     "new one photographs, for Fashion-MNIST its own).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+hosts_option = click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Fetch pictures that are at http or https addresses of this very host (repeatable).",
+)
+policy_option = click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML that says what pictures are moderated by (default: a policy of our own).",
+)
 where_option = click.option(
     "--where",
     "conditions",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.composition import open_engine, prepare_engine
-from commands.options import catalogue_option, json_option, model_option
+from commands.options import catalogue_option, json_option, model_option, policy_option
 from commands.server.exposing import Exposing, exposing_options
 from commands.server.settings import SettingsCommand, print_settings
 from commands.terminal import print_json, print_others
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     help="Address or network of proxies whose X-Forwarded headers are believed. May be repeated.",
 )
 @click.option("--access-log", metavar="FILE", help="Write a line of JSON for each answer to FILE, or to stderr: -")
+@policy_option
 @click.option("--reuse-port", is_flag=True, help="Let several servers share the port, to exchange them without a gap.")
 @exposing_options
 @click.pass_context
@@ -56,6 +57,7 @@ def serve(
     prefix: str,
     trusted_proxies: tuple[str, ...],
     access_log: str | None,
+    policy: Path | None,
     reuse_port: bool,
     exposing: Exposing,
     check: bool,
@@ -65,6 +67,10 @@ def serve(
         from search_api.server.front.proxies import Proxies
 
         Proxies(trusted_proxies, prefix)  # says what is wrong with them
+        if policy is not None:
+            from search_api.moderation.policy_file import read_policy
+
+            read_policy(policy)
         print_settings(context)
         click.echo(f"# {exposing.gate.summary}")
         return
@@ -74,7 +80,7 @@ def serve(
         # In the process that workers are forked from: what is imported and read here is shared by all.
         import webui.app
 
-        make_engine = prepare_engine(catalogue, model)
+        make_engine = prepare_engine(catalogue, model, policy)
         return lambda: webui.app.create_app(make_engine, exposing.exposure)
 
     def tell(address: str) -> None:

@@ -80,10 +80,11 @@ class Embedder(Protocol):
         """
         ...
 
-    def familiarity(self, vectors: Vectors) -> NDArray[np.float32]:
+    def familiarity(self, vectors: Vectors, *, others: bool = False) -> NDArray[np.float32]:
         """Return the share of pictures of known classes that are as strange as each of n vectors or more.
 
-        Float32 (n,), 0 to 1. `models.ood_score.is_familiar` says from where on it is enough.
+        Float32 (n,), 0 to 1. `models.ood_score.is_familiar` says from where on it is enough. With `others`, garments
+        that are known and of none of the classes, such as hats, are no stranger than those of a class.
         """
         ...
 

@@ -105,9 +105,16 @@ class OodScore:
         """The share of held-out pictures at each of the distances or beyond."""
         return np.linspace(1, 0, len(self.distances))
 
-    def of(self, vectors: Vectors) -> NDArray[np.float32]:
-        """Return the share of held-out pictures that are at least as far off as each vector, float32 (n,), 0 to 1."""
-        shares = np.interp(self.distance(vectors), self.distances, self._shares, right=0)
+    def of(self, vectors: Vectors, *, others: bool = False) -> NDArray[np.float32]:
+        """Return the share of held-out pictures that are at least as far off as each vector, float32 (n,), 0 to 1.
+
+        With `others`, what is known to be none of the classes is as good as they are.
+        """
+        if others:
+            distances = _distances(vectors @ self.whitening, *self._places).min(axis=1)
+        else:
+            distances = self.distance(vectors)
+        shares = np.interp(distances, self.distances, self._shares, right=0)
         return np.asarray(shares, np.float32)
 
     @property

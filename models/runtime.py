@@ -135,9 +135,9 @@ class LiteRTEmbedder:
             start += size
         return vectors, probabilities
 
-    def familiarity(self, vectors: Vectors) -> NDArray[np.float32]:
+    def familiarity(self, vectors: Vectors, *, others: bool = False) -> NDArray[np.float32]:
         """Return the share of known pictures that are as strange as each of n vectors or more, float32 (n,)."""
-        return self._known.of(vectors)
+        return self._known.of(vectors, others=others)
 
     def confidence(
         self, predicted: NDArray[np.integer], cosines: NDArray[np.float32], familiarity: NDArray[np.float32]

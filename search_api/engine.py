@@ -20,18 +20,23 @@ from models.pictures.decoding import Picture, decode
 from models.vector_parts import look_share
 from search_api.batches import MOST_SECONDS, Strips, check_questions, pictures_of
 from search_api.collapsing import NEAREST, duplicates
-from search_api.engine_state import Answer, EmbeddedPicture, EngineState, Reading, Seen
+from search_api.engine_state import Answer, EmbeddedPicture, EngineState, Reading, Seen, predictions_of
 from search_api.errors import Busy
+from search_api.moderation.blocklists import Blocklists
+from search_api.moderation.checks import reasons_of, strongest
+from search_api.moderation.policy import DEFAULT, Policy
+from search_api.moderation.policy_file import PolicyFile
+from search_api.moderation.submissions import Opened, Submission, opened
 from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
-from search_api.results import Garment
+from search_api.results import Garment, Prediction, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.catalogue import Catalogue
     from indexer.catalogue.neighbours import Neighbourhoods
-    from indexer.records import DisplayCopy, Item, Where
+    from indexer.records import AttributeValue, DisplayCopy, Item, Where
     from models.card import ModelCard
     from models.pictures.boxes import Box
     from models.progress import Progress
@@ -40,6 +45,9 @@ if TYPE_CHECKING:
     from search_api.recommending.strips import Strip
     from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
     from search_api.writing import Writer
+
+MODERATED_AT_ONCE = 16
+"""Pictures that are embedded in one pass when many are moderated."""
 
 SEVERAL = "Several garments were found; the largest was searched with."
 SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
@@ -56,6 +64,9 @@ class Engine:
 
     At most `decoders` pictures (by default as many as there are processors) are decoded at once, whatever the
     number of threads: the largest picture accepted takes hundreds of megabytes while it is open.
+
+    `policy` is the file of what pictures are moderated by where nothing else is asked for. Raises what PolicyFile does,
+    and what `LocalCatalogue.open` does of its blocklist.
     """
 
     def __init__(
@@ -64,11 +75,14 @@ class Engine:
         catalogue: "Catalogue",
         decoders: int | None = None,
         max_wait: float = MAX_WAIT,
+        policy: "Path | None" = None,
     ) -> None:
         self._embedder = embedder
         self._catalogue = catalogue
         self._decoders = BoundedSemaphore(decoders or os.cpu_count() or 1)
         self._max_wait = max_wait
+        self._blocklists = Blocklists(embedder.card.fingerprint)
+        self._policy = None if policy is None else PolicyFile(policy, self._check_policy)
         with self.reading():
             pass
 
@@ -189,6 +203,109 @@ class Engine:
     def directory(self) -> "Path":
         """Where files that belong with the catalogue may be kept."""
         return self._catalogue.directory
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: what its file says now, or the default."""
+        return DEFAULT if self._policy is None else self._policy.current()
+
+    def moderate(
+        self,
+        data: bytes,
+        policy: Policy | None = None,
+        attributes: "Mapping[str, AttributeValue] | None" = None,
+    ) -> Verdict:
+        """Return what a policy, by default the one in force, says of an encoded picture and its item's attributes.
+
+        Raises what `view` does for a picture that can't be read, but none for a blank one; InvalidPolicyValue for a
+        policy that names no class of the model; what `LocalCatalogue.open` raises for its blocklist.
+        """
+        (answer,) = self.moderate_all([Submission(data, attributes or {})], policy)
+        if isinstance(answer, LookalikeError):
+            raise answer
+        return answer
+
+    def moderate_all(
+        self, submissions: Sequence[Submission], policy: Policy | None = None
+    ) -> list[Verdict | LookalikeError]:
+        """Return what a policy says of each of many pictures: in place of a verdict, why one can't be read.
+
+        Up to MODERATED_AT_ONCE are embedded in one pass. Raises as `moderate` does for the policy.
+        """
+        policy = policy or self.policy
+        policy.require_classes(self.card.classes)
+        answers: list[Verdict | LookalikeError] = []
+        for start in range(0, len(submissions), MODERATED_AT_ONCE):
+            answers += self._moderated(submissions[start : start + MODERATED_AT_ONCE], policy)
+        return answers
+
+    def _check_policy(self, policy: Policy) -> None:
+        policy.require_classes(self.card.classes)
+        if policy.blocklist.catalogue is not None:
+            self._blocklists.check(policy.blocklist.catalogue)
+
+    def _moderated(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict | LookalikeError]:
+        started = time.perf_counter()
+        seen: list[Opened | LookalikeError] = []
+        for submission in submissions:
+            try:
+                with self._turn():
+                    seen.append(opened(submission, self._embedder, policy))
+            except Busy:
+                raise
+            except LookalikeError as error:
+                seen.append(error)
+        decoded = time.perf_counter()
+        views = [one.view for one in seen if isinstance(one, Opened) and one.view is not None]
+        vectors, probabilities = self._embedder.embed(views)
+        steps = {"decode": (decoded - started) * 1000, "embed": _milliseconds_since(decoded)}
+        steps = {step: taken / len(submissions) for step, taken in steps.items()}
+        embedded = iter(
+            EmbeddedPicture(*one, steps) for one in zip(views, vectors[:, None], probabilities, strict=True)
+        )
+        return [
+            self._judged(one, next(embedded) if one.view is not None else None, submission, policy, steps)
+            if isinstance(one, Opened)
+            else one
+            for one, submission in zip(seen, submissions, strict=True)
+        ]
+
+    def _judged(
+        self,
+        seen: Opened,
+        whole: EmbeddedPicture | None,
+        submission: Submission,
+        policy: Policy,
+        steps: Mapping[str, float],
+    ) -> Verdict:
+        started = time.perf_counter()
+        found, familiarity = seen.findings, 0.0
+        predictions: tuple[Prediction, ...] = ()
+        garments: tuple[Garment, ...] = ()
+        if whole is not None:
+            picture = self._embed_garments(seen.picture, whole, None)
+            garments, predictions = picture.garments, predictions_of(picture, self.card.classes)
+            familiarity = float(self._embedder.familiarity(picture.vectors)[0])
+            found = replace(
+                found,
+                garments=garments,
+                known_class=familiarity,
+                known_garment=float(self._embedder.familiarity(picture.vectors, others=True)[0]),
+            )
+            if policy.blocklist.catalogue is not None:  # which holds whole pictures
+                match = self._blocklists.match(policy.blocklist.catalogue, whole.vectors, seen.fingerprints)
+                found = replace(found, blocklist=match)
+        reasons = reasons_of(policy, found, submission.attributes)
+        return Verdict(
+            verdict=strongest(reasons),
+            reasons=reasons,
+            predictions=predictions,
+            familiarity=familiarity,
+            garments=garments,
+            model=self.card.fingerprint,
+            policy=policy.name,
+            timings={**steps, "judge": _milliseconds_since(started)},
+        )
 
     def search(self, data: bytes, query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
         """Answer an encoded picture. Raises what `view` and `EngineState.search` do."""
@@ -321,7 +438,8 @@ class Engine:
         return look_share(self.card.parts)
 
     def close(self) -> None:
-        """Close the catalogue."""
+        """Close the catalogue, and the blocklists."""
+        self._blocklists.close()
         self._catalogue.close()
 
     @contextmanager

@@ -103,11 +103,9 @@ class EngineState:
 
     def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
         """Answer a picture: what it is taken for, and the items most like it."""
-        best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
-        probabilities, classes = picture.probabilities.tolist(), self.card.classes
-        predictions = [Prediction(classes[at], probabilities[at]) for at in best_first]
+        predictions = predictions_of(picture, self.card.classes)
         colours = colours_seen(picture.view)
-        result = self._result(picture.view, picture.vectors, tuple(predictions), colours, query, picture.timings)
+        result = self._result(picture.view, picture.vectors, predictions, colours, query, picture.timings)
         return replace(result, garments=picture.garments)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
@@ -372,6 +370,13 @@ class EngineState:
 
     def _weighted(self, vectors: "Vectors", weights: Mapping[str, float] | None) -> "Vectors":
         return vectors if weights is None else weighted(vectors, self.card.parts, weights)
+
+
+def predictions_of(picture: EmbeddedPicture, classes: Sequence[str]) -> tuple[Prediction, ...]:
+    """Return what a picture is taken for: every class, best first."""
+    probabilities = picture.probabilities.tolist()
+    best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
+    return tuple(Prediction(classes[at], probabilities[at]) for at in best_first)
 
 
 def colours_seen(view: "View") -> tuple[GarmentColour, ...]:

@@ -181,3 +181,27 @@ class LogNotWritable(LookalikeError):
     """The access log can't be opened for writing."""
 
     code = "log-not-writable"
+
+
+class PolicyMissing(LookalikeError):
+    """There is no policy at a path, or it can't be read."""
+
+    code = "policy-missing"
+
+
+class InvalidPolicy(LookalikeError):
+    """A policy that does not say what is to be moderated in the way policies do."""
+
+    code = "invalid-policy"
+
+
+class UnknownPolicyKey(InvalidPolicy):
+    """A policy names a section or a key that does not exist."""
+
+    code = "unknown-policy-key"
+
+
+class InvalidPolicyValue(InvalidPolicy):
+    """A key of a policy has a value that it can't have, or lacks one that it must have."""
+
+    code = "invalid-policy-value"

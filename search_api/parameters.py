@@ -82,6 +82,14 @@ CUTOUT = Parameter(
 PICTURE = (BOX, CUTOUT)
 """What may be asked of the picture that is searched with."""
 
+ATTRIBUTES = Parameter(
+    "attributes",
+    "filter",
+    "What the item that the picture is of says of itself, for the rules of the policy that ask for it.",
+    example='{"brand": "Acme", "price": 25}',
+)
+"""What may be sent along with a picture that is moderated."""
+
 LABEL = Parameter("label", "text", "Only items of this predicted class.")
 OFFSET = Parameter("offset", "integer", "Items to skip.", default=0, minimum=0, maximum=2**31)
 LIMIT = Parameter("limit", "integer", "Items on the page.", default=48, minimum=1, maximum=100)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from models.match_confidence import GOOD_MATCH
 from models.ood_score import is_familiar
@@ -164,3 +164,49 @@ class EngineInfo:
     generation: int
     recall: float | None
     state: str
+
+
+Decision: TypeAlias = Literal["allow", "review", "reject"]
+"""What is to become of a picture: from the weakest to the strongest."""
+
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What of a policy a picture meets, and what that asks for.
+
+    `code` is for a program, `sentence` for a person. `measured` is what was found, `threshold` what the policy compares
+    it with; None where there is nothing to compare. `item_id` is that of the refused picture it is like, if any.
+    """
+
+    code: str
+    sentence: str
+    verdict: Decision
+    measured: str | float | None = None
+    threshold: str | float | None = None
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of a picture: the strongest verdict of its reasons, `allow` where there are none.
+
+    `predictions` holds every class, best first, `familiarity` and `garments` are as in SearchResult; for a picture with
+    nothing to see, there are none, and the familiarity is 0. `model` is the model's fingerprint, `policy` the policy's
+    name; `timings` are the milliseconds of each step.
+    """
+
+    verdict: Decision
+    reasons: tuple[Reason, ...]
+    predictions: tuple[Prediction, ...]
+    familiarity: float
+    garments: tuple[Garment, ...]
+    model: str
+    policy: str
+    timings: Mapping[str, float]
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the picture is like those of the model's classes; 95 % of them count as such."""
+        return is_familiar(self.familiarity)

@@ -18,7 +18,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "models": (
         "errors arrays progress files allocator native_output npz calibration augmentations",
         "pictures",
-        "colours fingerprints",
+        "colours fingerprints faults",
         "vector_parts match_confidence ood_score",
         "card",
         "embedder datasets",
@@ -48,6 +48,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "collapsing cursors query",
         "recommending",
         "batches joint_searches",
+        "moderation",
         "engine_state writing",
         "engine",
         "http",

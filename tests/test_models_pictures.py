@@ -505,7 +505,7 @@ def test_names_and_metadata_do_not_survive() -> None:
     exif = Image.Exif()
     exif[0x010E] = "Secret description"
     picture = decode(encoded(drawing(), "JPEG", exif=exif))
-    assert list(picture.__slots__) == ["pixels", "alpha"]
+    assert list(picture.__slots__) == ["pixels", "alpha", "full_size"]
     assert picture.alpha is None
 
 

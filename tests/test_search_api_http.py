@@ -249,8 +249,8 @@ def test_a_zero_byte_never_stands_for_a_slash(odd_client: FlaskClient) -> None:
 # --- every answer ---
 
 EVERY_ENDPOINT = [
-    ("POST", "/v1/search"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"), ("GET", "/v1/items"),
-    ("GET", "/v1/items/test-00001"),
+    ("POST", "/v1/search"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"), ("POST", "/v1/moderate"),
+    ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
     ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip

@@ -19,6 +19,9 @@ VERSION = 1
 SIZE = 2 + GRID * GRID * 3
 """Bytes of a fingerprint: its version, the aspect ratio, and the colours of 16 by 16 cells."""
 
+BLURRED = 16
+"""Lines between a bar and the picture that a JPEG may blur: the side of its blocks of colour."""
+
 _ASPECT_STEP = 16.0  # of an octave
 _ASPECT_ZERO = 128
 
@@ -59,10 +62,13 @@ variant in two hundred is let through.
 """
 
 
-def fingerprint_of(picture: Picture) -> bytes:
-    """Return the fingerprint of a picture, bars cut off: SIZE bytes."""
+def fingerprint_of(picture: Picture, blurred: int = 0) -> bytes:
+    """Return the fingerprint of a picture, bars cut off: SIZE bytes.
+
+    What catalogues keep has `blurred` 0; with BLURRED, more of the frames that were put around a copy are known.
+    """
     pixels = picture.pixels if picture.pixels.ndim == 3 else np.repeat(picture.pixels[:, :, None], 3, axis=2)
-    shown = pixels[without_bars(pixels)]
+    shown = pixels[without_bars(pixels, blurred)]
     cells = np.asarray(Image.fromarray(shown).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=3.0))
     octaves = math.log2(shown.shape[1] / shown.shape[0])
     return bytes((VERSION, int(np.clip(round(octaves * _ASPECT_STEP) + _ASPECT_ZERO, 0, 255)))) + cells.tobytes()

@@ -21,21 +21,22 @@ _END = 0.1
 """Share of a line that is an end of it."""
 
 
-def without_bars(pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
+def without_bars(pixels: NDArray[np.uint8], blurred: int = 0) -> tuple[slice, slice]:
     """Return the rows and columns of a picture, uint8 (height, width, 3), that its bars leave.
 
     Bars lie at opposite sides, and end where most of a line changes at once, up to its ends: so the empty ground
-    around a product stays, however even it is.
+    around a product stays, however even it is. Up to `blurred` lines between a bar and the picture may be a mixture of
+    both, as in a JPEG, and are cut off with it.
     """
     rows, columns = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
     for _ in range(2):  # a frame within a letterbox
         seen = pixels[rows, columns]
         across = seen.transpose(1, 0, 2)
         tall, wide = _even_ends(seen), _even_ends(across)
-        if _are_bars(seen[:, wide], tall):
-            rows = slice(rows.start + tall.start, rows.start + tall.stop)
-        if _are_bars(across[:, tall], wide):
-            columns = slice(columns.start + wide.start, columns.start + wide.stop)
+        if kept := _between_bars(seen[:, wide], tall, blurred):
+            rows = slice(rows.start + kept.start, rows.start + kept.stop)
+        if kept := _between_bars(across[:, tall], wide, blurred):
+            columns = slice(columns.start + kept.start, columns.start + kept.stop)
     return rows, columns
 
 
@@ -56,13 +57,23 @@ def _even(lines: NDArray[np.uint8]) -> int:
     return 0
 
 
-def _are_bars(lines: NDArray[np.uint8], kept: slice) -> bool:
-    """Return whether both ends that are not kept are bars: the next lines differ from them nearly everywhere."""
+def _between_bars(lines: NDArray[np.uint8], kept: slice, blurred: int) -> slice | None:
+    """Return what lies between two bars; None unless both ends that are not kept are bars.
+
+    They are where the next lines, or one of those that may be blurred, differ from them nearly everywhere.
+    """
     if not kept.start or kept.stop == len(lines):
-        return False
-    return all(
-        _differs(lines[line], np.median(lines[bar], axis=0)) for line, bar in ((kept.start, 0), (kept.stop - 1, -1))
-    )
+        return None
+    first = _changes(lines[kept.start : kept.stop][: blurred + 1], np.median(lines[0], axis=0))
+    last = _changes(lines[kept.start : kept.stop][::-1][: blurred + 1], np.median(lines[-1], axis=0))
+    if first is None or last is None or kept.start + first >= kept.stop - last:
+        return None
+    return slice(kept.start + first, kept.stop - last)
+
+
+def _changes(lines: NDArray[np.uint8], colour: NDArray[np.floating]) -> int | None:
+    """Return the first of some lines that differs from a colour nearly everywhere."""
+    return next((number for number, line in enumerate(lines) if _differs(line, colour)), None)
 
 
 def _differs(line: NDArray[np.uint8], colour: NDArray[np.floating]) -> bool:

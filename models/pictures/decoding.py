@@ -56,11 +56,13 @@ MAX_JPEG_WORK = 12 * 2**26
 class Picture:
     """A decoded picture: uint8, (height, width) grey or (height, width, 3) sRGB, upright, laid on white.
 
-    `alpha`, uint8 (height, width), is how opaque the file says each pixel is; None where all are.
+    `alpha`, uint8 (height, width), is how opaque the file says each pixel is; None where all are. `full_size` are the
+    width and height that the file has, before it was made smaller; None for a picture that comes from no file.
     """
 
     pixels: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
+    full_size: tuple[int, int] | None = None
 
 
 def readable_formats() -> tuple[str, ...]:
@@ -103,12 +105,13 @@ def decode(data: bytes) -> Picture:
 
 def _read_jpeg(data: bytes, name: str) -> Picture:
     with Image.open(io.BytesIO(data), formats=(name,)) as image:
-        _check_size(*image.size, MAX_JPEG_PIXELS)
+        size = image.size
+        _check_size(*size, MAX_JPEG_PIXELS)
         scans = scans_of(data, image)
         if scans > 1:
             _check_scans(scans, image, len(data))
-        loaded, sound = load_jpeg(data, image, _reduction(*image.size))
-        return _picture(Raster.of(loaded, image.info.get("icc_profile")), sound, _orientation(image))
+        loaded, sound = load_jpeg(data, image, _reduction(*size))
+        return _picture(Raster.of(loaded, image.info.get("icc_profile")), sound, _orientation(image), size)
 
 
 def _read_png(data: bytes, name: str) -> Picture:
@@ -144,8 +147,13 @@ def _read_other(data: bytes, name: str) -> Picture:
 _READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "HEIC": _read_heif}
 
 
-def _picture(raster: Raster, sound_rows: int, orientation: int = 1) -> Picture:
-    """Return a raster made small and turned upright, the rows from `sound_rows` on filled with the last before them."""
+def _picture(
+    raster: Raster, sound_rows: int, orientation: int = 1, full_size: tuple[int, int] | None = None
+) -> Picture:
+    """Return a raster made small and turned upright, the rows from `sound_rows` on filled with the last before them.
+
+    `full_size` is the file's where the raster is smaller already.
+    """
     factor = _reduction(*raster.size)
     pixels, alpha = reduced(raster, factor)
     whole = sound_rows // factor
@@ -156,7 +164,9 @@ def _picture(raster: Raster, sound_rows: int, orientation: int = 1) -> Picture:
         turn = _TURNS.get(orientation)
         return part if turn is None else np.asarray(Image.fromarray(part).transpose(turn))
 
-    return Picture(finished(pixels), None if alpha is None else finished(alpha))
+    width, height = full_size or raster.size
+    upright = (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+    return Picture(finished(pixels), None if alpha is None else finished(alpha), upright)
 
 
 def _file_bytes(data: bytes, name: str) -> int:
@@ -264,3 +274,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by EXIF orientation (1 is upright)."""
+
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+"""The orientations of which that exchanges width and height."""

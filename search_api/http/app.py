@@ -15,6 +15,7 @@ from search_api.http.kept_answers import KEEPER, KeptAnswers
 from search_api.http.problems import Problem, problem_of, problem_response
 from search_api.http.routes.asking import asking
 from search_api.http.routes.items import holdings
+from search_api.http.routes.moderating import moderating
 from search_api.http.routes.recommending import recommending
 from search_api.http.routes.service import service
 from search_api.http.routes.writing import writing
@@ -53,7 +54,7 @@ def create_app(
     inner = SecureHeaders(app.wsgi_app)
     app.extensions[KEEPER] = kept = KeptAnswers(inner, lambda: engine)
     app.wsgi_app = KeepEncodedSlashes(guarded(kept, inner, exposure))  # type: ignore[method-assign]
-    for blueprint in (asking, holdings, recommending, service, writing):
+    for blueprint in (asking, holdings, moderating, recommending, service, writing):
         app.register_blueprint(blueprint)
 
     @app.before_request

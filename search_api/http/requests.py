@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from indexer.fields import ALL
+from indexer.validation import attribute_error
 from search_api.errors import (
     BadRequest,
     InvalidField,
@@ -19,6 +20,7 @@ from search_api.errors import (
 from search_api.http.forms import MAX_FORM_FIELD, read_form
 from search_api.http.parameters import read, read_box, read_names, read_object, read_query
 from search_api.parameters import (
+    ATTRIBUTES,
     CURSOR,
     CUTOUT,
     FACET_FIELDS,
@@ -62,6 +64,14 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Moderation:
+    """A picture that is to be moderated, and the attributes of the item that it is of."""
+
+    image: bytes
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Browse:
     """One page of a listing."""
 
@@ -87,25 +97,31 @@ def read_search(request: "Request") -> Search:
     Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, KOutOfRange, LookOutOfRange, BadRequest,
     UnsupportedContentType, and werkzeug's RequestEntityTooLarge.
     """
-    if encoding := request.headers.get("Content-Encoding", "").strip().lower().removeprefix("identity"):
-        raise UnsupportedContentType(
-            f"The content encoding {encoding[:40]} is not accepted. Send the body as it is, without Content-Encoding."
-        )
-    kind = request.mimetype
-    if kind == FORM:
-        no_parameters(request)
-        return _read_form(request)
-    if kind == JSON:
+    if request.mimetype == JSON:
+        _no_encoding(request)
         no_parameters(request)
         return _read_json(request)
-    if kind.startswith("image/") or kind == BYTES:
-        return _read_bytes(request)
-    if not kind and not _body(request):
-        raise NoQuery("The request is empty. Send a picture, a form with a picture, or JSON with an item_id.")
-    raise UnsupportedContentType(
-        f"The content type {kind or '(none)'} is not accepted. Send a picture as image/* or {BYTES}, "
-        f"a form as {FORM} with a file named image, or {JSON} with an item_id."
-    )
+    fields, image = _picture_and_fields(request, ("item_id", *SEARCH_OPTIONS))
+    return _search(image, fields.get("item_id"), fields)
+
+
+def read_moderation(request: "Request") -> Moderation:
+    """Read a picture to be moderated: a form with it, or it alone with the attributes in the address.
+
+    Raises what `read_search` does.
+    """
+    if request.mimetype == JSON:
+        raise UnsupportedContentType(
+            f"A picture can't be sent in JSON. Send its bytes as image/*, or a form as {FORM} with a file named image."
+        )
+    fields, image = _picture_and_fields(request, names_of(ATTRIBUTES))
+    if not image:
+        raise NoQuery("There is no picture to moderate. Send one named image in a form, or its bytes alone.")
+    text = fields.get(ATTRIBUTES.name, "{}")
+    given = read_object(text.encode(errors="surrogatepass"), ATTRIBUTES.name)
+    if problem := attribute_error(given):
+        raise InvalidField(f"attributes: {problem}")
+    return Moderation(image, given)
 
 
 def read_similar(request: "Request") -> "Query":
@@ -138,9 +154,33 @@ def no_parameters(request: "Request") -> None:
     _once(request.args, (), "query parameter")
 
 
-def _read_form(request: "Request") -> Search:
+def _no_encoding(request: "Request") -> None:
+    if encoding := request.headers.get("Content-Encoding", "").strip().lower().removeprefix("identity"):
+        raise UnsupportedContentType(
+            f"The content encoding {encoding[:40]} is not accepted. Send the body as it is, without Content-Encoding."
+        )
+
+
+def _picture_and_fields(request: "Request", options: tuple[str, ...]) -> tuple[dict[str, str], bytes | None]:
+    """Read the fields and the picture of a form, or the picture alone with fields in the address."""
+    _no_encoding(request)
+    kind = request.mimetype
+    if kind == FORM:
+        no_parameters(request)
+        return _read_form(request, options)
+    if kind.startswith("image/") or kind == BYTES:
+        return _read_bytes(request, options)
+    if not kind and not _body(request):
+        raise NoQuery("The request is empty. Send a picture, a form with a picture, or JSON with an item_id.")
+    raise UnsupportedContentType(
+        f"The content type {kind or '(none)'} is not accepted. Send a picture as image/* or {BYTES}, "
+        f"a form as {FORM} with a file named image, or {JSON} with an item_id."
+    )
+
+
+def _read_form(request: "Request", options: tuple[str, ...]) -> tuple[dict[str, str], bytes | None]:
     parts = read_form(request)
-    _known([part.name for part in parts], (*SOURCES, *SEARCH_OPTIONS), "form field")
+    _known([part.name for part in parts], ("image", *options), "form field")
     pictures = [part.data for part in parts if part.name == "image" and part.is_file]
     if len(pictures) > 1:
         raise SeveralQueries("There is more than one file named image. Send one picture at a time.")
@@ -150,16 +190,15 @@ def _read_form(request: "Request") -> Search:
         if part.name != "image" and part.is_file:
             raise InvalidField(f"The form field {part.name} must be text, not a file.")
     fields = MultiDict([(part.name, part.text) for part in parts if not part.is_file])
-    given = _once(fields, ("item_id", *SEARCH_OPTIONS), "form field")
-    return _search(pictures[0] if pictures else None, given.get("item_id"), given)
+    return _once(fields, options, "form field"), pictures[0] if pictures else None
 
 
-def _read_bytes(request: "Request") -> Search:
-    fields = _once(request.args, ("item_id", *SEARCH_OPTIONS), "query parameter")
+def _read_bytes(request: "Request", options: tuple[str, ...]) -> tuple[dict[str, str], bytes | None]:
+    fields = _once(request.args, options, "query parameter")
     data = _body(request)
     if request.content_length is not None and len(data) < request.content_length:
         raise BadRequest(f"The body ends after {len(data)} of {request.content_length} bytes. Send it again.")
-    return _search(data, fields.get("item_id"), fields)
+    return fields, data
 
 
 def _read_json(request: "Request") -> Search:

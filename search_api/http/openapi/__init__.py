@@ -1,6 +1,6 @@
 """The API's description for machines (OpenAPI 3.1), served at /v1/openapi.json: operations by what they are about."""
 
-from search_api.http.openapi import asking, items, recommending, writing
+from search_api.http.openapi import asking, items, moderating, recommending, writing
 from search_api.http.openapi.parts import Json
 from search_api.http.openapi.schemas import SCHEMAS
 from search_api.http.openapi.security import FOR_ALL, SCHEMES, SECURITY
@@ -11,7 +11,14 @@ def document() -> Json:
     description = {"summary": "This description", "security": FOR_ALL, "responses": {"200": {"description": "It"}}}
     paths: Json = {}
     description_of_itself = {"/v1/openapi.json": {"get": description}}
-    for operations in (asking.PATHS, recommending.PATHS, items.PATHS, writing.PATHS, description_of_itself):
+    for operations in (
+        asking.PATHS,
+        recommending.PATHS,
+        moderating.PATHS,
+        items.PATHS,
+        writing.PATHS,
+        description_of_itself,
+    ):
         for path, methods in operations.items():
             paths.setdefault(path, {}).update(methods)
     return {
@@ -24,7 +31,7 @@ def document() -> Json:
         "security": SECURITY,
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS | recommending.SCHEMAS | writing.SCHEMAS,
+            "schemas": SCHEMAS | recommending.SCHEMAS | moderating.MODERATION_SCHEMAS | writing.SCHEMAS,
             "securitySchemes": SCHEMES,
         },
     }

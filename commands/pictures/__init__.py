@@ -1,0 +1,1 @@
+"""Commands that judge pictures: which are copies of each other, which may be shown."""

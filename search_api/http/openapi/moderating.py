@@ -1,0 +1,71 @@
+"""The operation that says whether a picture may be shown, and the schemas of its answer."""
+
+from search_api.http.openapi.parts import (
+    NUMBER,
+    SHARE,
+    TEXT,
+    Json,
+    array,
+    as_json_text,
+    in_address,
+    object_of,
+    ref,
+    responses,
+    schema_of,
+)
+from search_api.parameters import ATTRIBUTES
+from search_api.results import DECISIONS
+
+_DECISION: Json = {"type": "string", "enum": list(DECISIONS)}
+_MEASURED: Json = {"type": ["number", "string", "boolean", "null"]}
+
+MODERATION_SCHEMAS: Json = {
+    "Reason": object_of(
+        code={**TEXT, "description": "For a program: blocklist-copy, other-thing, several-garments, ..."},
+        sentence={**TEXT, "description": "For a person"},
+        verdict={**_DECISION, "description": "What this reason by itself asks for"},
+        measured={**_MEASURED, "description": "What was found; null where nothing is compared"},
+        threshold={**_MEASURED, "description": "What the policy compares it with"},
+        item_id={"type": ["string", "null"], "description": "The refused picture that it is like, if any"},
+    ),
+    "Verdict": object_of(
+        verdict={**_DECISION, "description": "The strongest of its reasons; allow where there are none"},
+        reasons={**array(ref("Reason")), "description": "The strongest first"},
+        label={"type": ["string", "null"], "description": "The best class; null for a picture with nothing to see"},
+        probability={"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        predictions={**array(ref("Prediction")), "description": "Every class, best first"},
+        familiar={"type": "boolean", "description": "As in the answer to a search"},
+        familiarity=SHARE,
+        garments={**array(ref("Garment")), "description": "The garments of the picture, the largest first"},
+        model={**TEXT, "description": "Fingerprint of the model"},
+        policy={**TEXT, "description": "Which policy it was judged by: it changes when the policy does"},
+        took_ms=NUMBER,
+    ),
+}
+
+
+def _moderate() -> Json:
+    picture = {"type": "string", "format": "binary"}
+    form = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {"image": picture, ATTRIBUTES.name: as_json_text(schema_of(ATTRIBUTES))},
+    }
+    return {
+        "summary": "Whether a picture may be shown, by the policy in force, and why not",
+        "description": "attributes go into the form; with a bare picture they go into the address. A picture that "
+        "can't be read is a problem, no verdict.",
+        "parameters": in_address(ATTRIBUTES),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "image/*": {"schema": picture},
+                "application/octet-stream": {"schema": picture},
+            },
+        },
+        "responses": responses("Verdict"),
+    }
+
+
+PATHS: Json = {"/v1/moderate": {"post": _moderate()}}

@@ -1,0 +1,44 @@
+"""The JSON shapes of verdicts on pictures."""
+
+from typing import TYPE_CHECKING
+
+from search_api.http.answers import Json, garment_answer
+
+if TYPE_CHECKING:
+    from search_api.results import Reason, Verdict
+
+_DECIMALS = 6
+
+
+def verdict_answer(verdict: "Verdict") -> Json:
+    """Return a verdict, and what it was based on."""
+    best = verdict.predictions[0] if verdict.predictions else None
+    return {
+        "verdict": verdict.verdict,
+        "reasons": [reason_answer(reason) for reason in verdict.reasons],
+        "label": None if best is None else best.label,
+        "probability": None if best is None else round(best.probability, _DECIMALS),
+        "predictions": [
+            {"label": prediction.label, "probability": round(prediction.probability, _DECIMALS)}
+            for prediction in verdict.predictions
+        ],
+        "familiar": verdict.familiar,
+        "familiarity": round(verdict.familiarity, _DECIMALS),
+        "garments": [garment_answer(garment) for garment in verdict.garments],
+        "model": verdict.model,
+        "policy": verdict.policy,
+        "took_ms": round(sum(verdict.timings.values()), 3),
+    }
+
+
+def reason_answer(reason: "Reason") -> Json:
+    """Return one reason of a verdict."""
+    measured = reason.measured
+    return {
+        "code": reason.code,
+        "sentence": reason.sentence,
+        "verdict": reason.verdict,
+        "measured": round(measured, _DECIMALS) if isinstance(measured, float) else measured,
+        "threshold": reason.threshold,
+        "item_id": reason.item_id,
+    }

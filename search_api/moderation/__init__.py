@@ -1,0 +1,1 @@
+"""Moderation: what a policy says, and what of it a picture meets."""

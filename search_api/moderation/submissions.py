@@ -1,0 +1,64 @@
+"""What is given to be moderated, and what is made of its picture."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from models.errors import BlankPicture
+from models.faults.banners import find_banner
+from models.faults.exposure import exposure_of
+from models.fingerprints.copies import BLURRED, fingerprint_of
+from models.pictures.decoding import Picture, decode
+from search_api.moderation.checks import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from indexer.records import AttributeValue
+    from models.embedder import Embedder, View
+    from search_api.moderation.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """A picture, encoded or decoded, and the attributes of the item that it is of."""
+
+    picture: bytes | Picture
+    attributes: "Mapping[str, AttributeValue]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A submission's picture decoded: its view, None where it is blank, and what is found without a model."""
+
+    picture: Picture
+    view: "View | None"
+    fingerprints: tuple[bytes, ...]
+    findings: Findings
+
+
+def opened(submission: Submission, embedder: "Embedder", policy: "Policy") -> Opened:
+    """Decode a submission's picture and look at its pixels. Raises as `decode` does."""
+    picture = submission.picture if isinstance(submission.picture, Picture) else decode(submission.picture)
+    view = None
+    with suppress(BlankPicture):  # which is for the policy to judge
+        view = embedder.prepare(picture)
+    height, width = picture.pixels.shape[:2]
+    darkest, brightest = exposure_of(picture.pixels)
+    return Opened(
+        picture,
+        view,
+        () if policy.blocklist.catalogue is None else _fingerprints(picture),
+        Findings(
+            size=picture.full_size or (width, height),
+            darkest=darkest,
+            brightest=brightest,
+            is_blank=view is None,
+            banner=None if policy.banner.verdict == "off" else find_banner(picture.pixels),
+        ),
+    )
+
+
+def _fingerprints(picture: Picture) -> tuple[bytes, ...]:
+    """Return the fingerprints that are compared with those of refused pictures: two where a frame may be blurred."""
+    return tuple({fingerprint_of(picture), fingerprint_of(picture, BLURRED)})
