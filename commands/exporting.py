@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.composition import open_engine
-from commands.options import catalogue_option, model_option, query_options
+from commands.options import NEIGHBOUR_OPTIONS, catalogue_option, model_option, query_options
 from commands.terminal import print_notes, progress_bar
-from search_api.parameters import NEIGHBOURS
 
 if TYPE_CHECKING:
     from search_api.query import Query
 
 
 @click.command("export-similar", epilog="Example: lookalike export-similar -k 20 --out similar.parquet")
-@query_options(NEIGHBOURS)
+@query_options(NEIGHBOUR_OPTIONS)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -7,8 +7,23 @@ from typing import Any, TypeVar
 
 import click
 
-from search_api.parameters import COLLAPSE, LOOK, WEIGHTS, K, Parameter
-from search_api.query import Query
+from search_api.parameters import (
+    COLLAPSE,
+    DIVERSITY,
+    EXCLUDE,
+    FIELDS,
+    GROUP_BY,
+    GROUP_SIZE,
+    HITS,
+    HITS_CURSOR,
+    LOOK,
+    MIN_RELEVANCE,
+    NEIGHBOURS,
+    QUERY,
+    WEIGHTS,
+    K,
+    Parameter,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,49 +73,75 @@ where_option = click.option(
 )
 
 
-collapse_option = click.option("--collapse", type=click.Choice(COLLAPSE.choices), help=COLLAPSE.description)
 weights_option = click.option("--weights", metavar="PART:WEIGHT,...", help=WEIGHTS.description)
+exclude_option = click.option(
+    "--exclude",
+    multiple=True,
+    metavar="ID|FILTER",
+    help="An item that is not to be found, once for each; or a filter as JSON, and none that it allows is found.",
+)
+fields_option = click.option("--fields", metavar="NAME,...", help=f"With --json: {FIELDS.description}")
 
 
-def option_of(parameter: Parameter) -> Callable[[Command], Command]:
-    """Return the option for a parameter that is a number: one dash where its name is a letter, two elsewhere."""
+def option_of(parameter: Parameter, *, by_itself: bool = True) -> Callable[[Command], Command]:
+    """Return the option for a parameter: one dash where its name is a letter, two elsewhere.
+
+    It has the parameter's default where it is given by itself, and is else left to what reads the query.
+    """
     dashes = "-" if len(parameter.name) == 1 else "--"
-    kind: Any = click.IntRange if parameter.kind == "integer" else click.FloatRange
+    bounds: Any = (parameter.minimum, parameter.maximum)
+    kinds: dict[str, Any] = {
+        "integer": click.IntRange(*bounds),
+        "number": click.FloatRange(*bounds),
+        "choice": click.Choice(parameter.choices),
+    }
     return click.option(
-        f"{dashes}{parameter.name}",
-        type=kind(parameter.minimum, parameter.maximum),
-        default=parameter.default,
-        show_default=parameter.default is not None,
+        f"{dashes}{parameter.name.replace('_', '-')}",
+        type=kinds.get(parameter.kind),
+        default=parameter.default if by_itself else None,
+        show_default=parameter.default is not None if by_itself else str(parameter.default),
         help=parameter.description,
     )
 
 
-def query_options(k: Parameter = K) -> Callable[[Command], Command]:
+NEIGHBOUR_OPTIONS = (weights_option, option_of(LOOK), where_option, option_of(NEIGHBOURS))
+SEARCH_OPTIONS = (
+    option_of(HITS_CURSOR),
+    fields_option,
+    option_of(MIN_RELEVANCE),
+    option_of(COLLAPSE),
+    option_of(GROUP_SIZE),
+    option_of(GROUP_BY),
+    option_of(DIVERSITY),
+    exclude_option,
+    weights_option,
+    option_of(LOOK),
+    where_option,
+    option_of(K, by_itself=False),
+    option_of(HITS, by_itself=False),
+)
+"""What a search may be asked, the last first."""
+
+
+def query_options(options: Sequence[Callable[..., Any]] = SEARCH_OPTIONS) -> Callable[[Command], Command]:
     """Give a command the options of a search, and hand it the `query` that they make."""
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def with_query(
-            *,
-            k: int,
-            conditions: Sequence[str],
-            look: float | None,
-            weights: str | None,
-            collapse: str | None = None,
-            **others: Any,
-        ) -> Any:
-            from search_api.http.parameters import weights_of_text
+        def with_query(*, conditions: Sequence[str], **given: Any) -> Any:
+            from search_api.http.parameters import read_query
 
-            weighed = None if weights is None else weights_of_text(weights)
-            return command(query=Query(k, where_of(conditions), look, weighed, collapse=collapse), **others)
+            asked = {
+                parameter.name: value for parameter in QUERY if (value := given.pop(parameter.name, None)) is not None
+            }
+            if excluded := asked.pop(EXCLUDE.name, ()):
+                is_filter = excluded[0].startswith("{")
+                if is_filter and len(excluded) > 1:
+                    raise click.UsageError("--exclude takes one filter, or ids.")
+                asked[EXCLUDE.name] = excluded[0] if is_filter else list(excluded)
+            return command(query=read_query(asked, where=where_of(conditions)), **given)
 
-        for option in (
-            *([collapse_option] if k is K else []),
-            weights_option,
-            option_of(LOOK),
-            where_option,
-            option_of(k),
-        ):
+        for option in options:
             with_query = option(with_query)
         return with_query  # type: ignore[return-value]
 

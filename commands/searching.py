@@ -1,5 +1,6 @@
 """`lookalike search` and `similar`."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from search_api.query import Query
 
 
-@click.command(epilog="Example: lookalike search photo.jpg -k 5 --where label=Dress")
+@click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where label=Dress")
 @click.argument("image", type=click.File("rb"))
 @click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")
 @query_options()
@@ -30,25 +31,25 @@ def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: 
     with closing(open_engine(catalogue, model)) as engine:
         result = engine.search(image.read(), query, part)
     if as_json:
-        print_json(search_answer(result))
+        print_json(search_answer(result, fields=query.fields))
     else:
         print_result(result)
 
 
-@click.command(epilog="Example: lookalike similar test-00042 --json")
-@click.argument("item_id", metavar="ID")
+@click.command(epilog="Example: lookalike similar test-00042 test-00043 --json")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @query_options()
 @catalogue_option
 @model_option
 @json_option
-def similar(item_id: str, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
-    """Find the items that look like the item ID; never the item itself."""
-    from search_api.http.answers import hit_answer
+def similar(ids: Sequence[str], query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
+    """Find the items that look like the item ID, or like several together; never one of these."""
+    from search_api.http.answers import hits_answer
 
     with closing(open_engine(catalogue, model)) as engine:
-        hits = engine.similar(item_id, query)
+        hits = engine.similar_to_all(dict.fromkeys(ids, 1.0), query)
     print_notes(hits.notes)
     if as_json:
-        print_json([hit_answer(hit) for hit in hits])
+        print_json({"notes": list(hits.notes), **hits_answer(hits, fields=query.fields)})
     else:
         print_hits(hits)

@@ -97,7 +97,7 @@ def print_hits(hits: "Matches") -> None:
         click.echo("No good match. The nearest are:")
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):
-        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.confidence:>4.0%}  {hit.item.id:<{width}}  {hit.item.label}")
+        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.relevance:>4.0%}  {hit.item.id:<{width}}  {hit.item.label}")
 
 
 def print_others(catalogue: Path, places: Sequence[Path]) -> None:

@@ -1,20 +1,14 @@
 """Copies of one picture among hits, and among all items of a catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from indexer.records import Hit, Hits
+from indexer.records import Hit
 from models.fingerprints.copies import are_copies, groups_of
 from models.progress import Progress
 
 if TYPE_CHECKING:
     from indexer.catalogue.neighbours import Neighbourhoods
-
-COPIES_AT_ONCE = 20
-"""Hits that are looked at beyond those that are wanted, and again beyond these where more were copies."""
-
-MOST_SEEN = 1_000
-"""Hits that are looked at, at most."""
 
 NEAREST = 10
 """Of each item, so many of the nearest are looked at: a copy is nearly always the first."""
@@ -23,22 +17,17 @@ _ALIKE = 0.55
 """The cosine below which nothing is taken for a copy. Under a banner, one copy in seven has less than 0.7."""
 
 
-def collapsed(hits: Hits, most: int) -> tuple[Hits, Mapping[str, tuple[str, ...]]]:
-    """Return at most so many hits without those that are copies of a better one, and the copies' ids by that one's.
+def original_of(hit: Hit, better: Sequence[Hit]) -> Hit | None:
+    """Return the first of better hits of whose picture a hit's is a copy; None where there is none.
 
     Items without a fingerprint are copies of nothing.
     """
-    kept: list[Hit] = []
-    copies: dict[str, tuple[str, ...]] = {}
-    for hit in hits:
-        original = _original(hit, kept)
-        if original is not None:
-            copies[original.item.id] = (*copies.get(original.item.id, ()), hit.item.id)
-        elif len(kept) == most:
-            break
-        else:
-            kept.append(hit)
-    return Hits(kept, exact=hits.exact), copies
+    own = hit.item.fingerprint
+    known = [(one, one.item.fingerprint) for one in better if one.item.fingerprint is not None]
+    if own is None or not known:
+        return None
+    found = are_copies(own, [fingerprint for _, fingerprint in known])
+    return next((one for (one, _), is_copy in zip(known, found, strict=True) if is_copy), None)
 
 
 def duplicates(
@@ -81,12 +70,3 @@ def _groups(pairs: list[tuple[str, str]]) -> list[tuple[str, ...]]:
         tuple(ids[place] for place in group)
         for group in groups_of((number[one], number[other]) for one, other in pairs)
     ]
-
-
-def _original(hit: Hit, kept: list[Hit]) -> Hit | None:
-    own = hit.item.fingerprint
-    known = [(better, better.item.fingerprint) for better in kept if better.item.fingerprint is not None]
-    if own is None or not known:
-        return None
-    found = are_copies(own, [fingerprint for _, fingerprint in known])
-    return next((better for (better, _), is_copy in zip(known, found, strict=True) if is_copy), None)

@@ -352,6 +352,11 @@ class Engine:
         wanted = list(dict.fromkeys(picture for question in questions for picture in pictures_of(question)))
         return dict(zip(wanted, self.embed_pictures(wanted), strict=True)) if wanted else {}
 
+    def similar_to_all(self, weights: Mapping[str, float], query: Query = ANY) -> "Matches":
+        """Ask the latest state: see `EngineState.similar_to_all`."""
+        with self.reading() as state:
+            return state.similar_to_all(weights, query)
+
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Ask the latest state: see `EngineState.neighbours`."""
         with self.reading() as state:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fields import COLOUR_FIELDS, ID, LABEL
+from indexer.fields import ALL, COLOUR_FIELDS, ID, LABEL, NOT
+from indexer.records import Hit
 from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.errors import LookalikeError
@@ -18,21 +19,23 @@ from models.pictures.decoding import decode
 from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
 from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, pictures_of
-from search_api.collapsing import COPIES_AT_ONCE, MOST_SEEN, collapsed
 from search_api.cursors import ListingCursor, listing_digest
 from search_api.errors import Busy, InvalidCursor, LookNotAvailable, PageOutOfRange
 from search_api.joint_searches import JointSearches
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
+from search_api.places import Place, cursor_of, place_of, question_name
 from search_api.query import ANY, Query
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
 from search_api.recommending.strips import check_number
 from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, Prediction, SearchResult
+from search_api.seed import Seed
+from search_api.selection import Ranking, select
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
     from indexer.catalogue.neighbours import Neighbourhoods
-    from indexer.records import DisplayCopy, Hits, Item, Where
+    from indexer.records import DisplayCopy, Item, Where
     from models.arrays import Vectors
     from models.card import ModelCard
     from models.embedder import Embedder, View
@@ -105,7 +108,8 @@ class EngineState:
         """Answer a picture: what it is taken for, and the items most like it."""
         predictions = predictions_of(picture, self.card.classes)
         colours = colours_seen(picture.view)
-        result = self._result(picture.view, picture.vectors, predictions, colours, query, picture.timings)
+        subject = Seed.of_one(picture.vectors, int(picture.probabilities.argmax()))
+        result = self._result(picture.view, subject, predictions, colours, query, picture.timings)
         return replace(result, garments=picture.garments)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
@@ -119,14 +123,26 @@ class EngineState:
         view = self._embedder.prepare(decode(self.display(item_id).data))
         decoding = {"decode": (time.perf_counter() - started) * 1000}
         predictions = (Prediction(item.label, item.probability),)
-        vectors = self._catalogue.vectors([item_id])
-        return self._result(view, vectors, predictions, item.colours or (), _without(item_id, query), decoding)
+        return self._result(view, self._subject(item), predictions, item.colours or (), query, decoding)
 
     def similar(self, item_id: str, query: Query = ANY) -> Matches:
         """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
-        label = self.item(item_id).label
-        vectors = self._catalogue.vectors([item_id])
-        return self._matches(vectors, label, self._embedder.familiarity(vectors), _without(item_id, query))
+        return self._matches(self._subject(self.item(item_id)), query)
+
+    def similar_to_all(self, weights: Mapping[str, float], query: Query = ANY) -> Matches:
+        """Return the items most like several items together, best first, none of these among them.
+
+        `weights`, positive, say by the items' ids what each counts. Ids that are unknown are passed over and named in
+        the notes. Raises UnknownItem where all are, and NothingInCommon.
+        """
+        known = self._catalogue.content_keys(list(weights)).keys()
+        unknown = [id_ for id_ in weights if id_ not in known]
+        items = self._catalogue.get([id_ for id_ in weights if id_ in known] or list(weights))
+        ids = tuple(item.id for item in items)
+        counted = np.array([weights[id_] for id_ in ids], np.float64)
+        kinds = np.array([self.card.classes.index(item.label) for item in items])
+        subject = Seed(self._catalogue.vectors(ids), kinds, counted / counted.sum(), ids)
+        return self._matches(subject, query, [f"There is no item {id_!r}; it was passed over." for id_ in unknown])
 
     def recommend(
         self,
@@ -192,12 +208,13 @@ class EngineState:
     def neighbours(self, query: Query = ANY) -> "Neighbourhoods":
         """Return what `similar` finds for each item, in order of id, worked out block by block as it is asked for.
 
-        It may be asked for after the state has been given back. `exclude` and `collapse` must be empty.
+        It may be asked for after the state has been given back. What chooses among
+        hits, and `exclude`, must be empty.
         """
         from indexer.catalogue.neighbours import Neighbourhoods
 
         assert not query.exclude
-        assert query.collapse is None
+        assert not query.selects
         weights = self._asked(query)
         return Neighbourhoods(
             self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
@@ -296,15 +313,15 @@ class EngineState:
     def _result(
         self,
         view: "View",
-        vectors: "Vectors",
+        subject: Seed,
         predictions: tuple[Prediction, ...],
         colours: tuple[GarmentColour, ...],
         query: Query,
         timings: Mapping[str, float],
     ) -> SearchResult:
         started = time.perf_counter()
-        familiarity = self._embedder.familiarity(vectors)
-        hits = self._matches(vectors, predictions[0].label, familiarity, query)
+        familiarity = self._embedder.familiarity(subject.vectors)
+        hits = self._matches(subject, query)
         return SearchResult(
             predictions=predictions,
             familiarity=float(familiarity[0]),
@@ -320,31 +337,51 @@ class EngineState:
             timings={**timings, "search": (time.perf_counter() - started) * 1000},
         )
 
-    def _matches(self, vectors: "Vectors", label: str, familiarity: NDArray[np.float32], query: Query) -> Matches:
-        queries = self._weighted(vectors, self._asked(query))
-        hits, copies = self._found(queries, query)
-        cosines = np.array([hit.score for hit in hits], np.float32)
-        if queries is not vectors and not np.array_equal(queries, vectors):
-            cosines = self._catalogue.vectors([hit.item.id for hit in hits]) @ vectors[0]
-        predicted = np.array([self.card.classes.index(label)])
-        confidence = self._embedder.confidence(predicted, cosines[np.newaxis], familiarity)[0].tolist()
-        matches = [
-            Match(hit.item, hit.score, chance, copies.get(hit.item.id, ()) if query.collapse else None)
-            for hit, chance in zip(hits, confidence, strict=True)
-        ]
-        return Matches(matches, exact=hits.exact, notes=self.filter_notes(query.where))
+    def _subject(self, item: "Item") -> Seed:
+        kind = self.card.classes.index(item.label)
+        return Seed.of_one(self._catalogue.vectors([item.id]), kind, (item.id,))
 
-    def _found(self, queries: "Vectors", query: Query) -> "tuple[Hits, Mapping[str, tuple[str, ...]]]":
-        """Return the hits of a query, and the ids of the copies that were left out, by that of the hit kept."""
-        if query.collapse is None:
-            return self._catalogue.search(queries, query.k, query.where, query.exclude)[0], {}
-        wanted = query.k
-        while True:
-            wanted = min(wanted + COPIES_AT_ONCE, MOST_SEEN)
-            hits = self._catalogue.search(queries, wanted, query.where, query.exclude)[0]
-            kept, copies = collapsed(hits, query.k)
-            if len(kept) == query.k or len(hits) < wanted or wanted == MOST_SEEN:
-                return kept, copies
+    def _matches(self, subject: Seed, query: Query, notes: Sequence[str] = ()) -> Matches:
+        question = question_name(query, self.card.fingerprint, subject.ids, subject.shares.tolist())
+        place = place_of(query, self.reading.version, question)
+        ranking = self._ranking(subject, query)
+        found = select(ranking, query, place)
+        matches = [
+            Match(hit.item, hit.score, chance, found.copies.get(hit.item.id, ()) if query.collapse else None)
+            for hit, chance in zip(found.hits, ranking.relevance(found.hits), strict=True)
+        ]
+        following = Place(place.offset + len(matches), place.first)
+        cursor = cursor_of(following, self.reading.version, question) if found.more else None
+        return Matches(matches, exact=found.exact, next_cursor=cursor, notes=(*notes, *self._notes(query)))
+
+    def _notes(self, query: Query) -> tuple[str, ...]:
+        return self.filter_notes(_wanted(query), () if query.group_by is None else (query.group_by,))
+
+    def _ranking(self, subject: Seed, query: Query) -> Ranking:
+        """Return the order of all items by their likeness to a subject, as a query weighs it."""
+        asked = self._asked(query)
+        direction = subject.direction()
+        queries = self._weighted(direction, asked)
+        is_plain = queries is direction or np.array_equal(queries, direction)
+        excluded, wanted = (*subject.ids, *query.excluded_ids), _wanted(query)
+
+        def vectors(hits: Sequence[Hit]) -> "Vectors":
+            return self._catalogue.vectors([hit.item.id for hit in hits])
+
+        def relevance(hits: Sequence[Hit]) -> Sequence[float]:
+            cosines = np.array([[hit.score for hit in hits]], np.float32)
+            if not is_plain or len(subject.vectors) > 1:
+                cosines = subject.vectors @ vectors(hits).T
+            return subject.relevance(self._embedder, cosines)
+
+        return Ranking(
+            lambda count, exact: self._catalogue.search(queries, count, wanted, excluded, exact=exact)[0],
+            has_graph=self._catalogue.recall is not None,
+            relevance=relevance,
+            falls=is_plain and len(subject.vectors) == 1,
+            vectors=vectors,
+            weigh=lambda some: self._weighted(some, asked),
+        )
 
     def weights(self, query: Query) -> Mapping[str, float] | None:
         """Return what each part of the vector counts in a query's scores, adding up to 1; None where it has no parts.
@@ -392,5 +429,9 @@ def _sound(picture: EmbeddedPicture | LookalikeError) -> EmbeddedPicture:
     return picture
 
 
-def _without(item_id: str, query: Query) -> Query:
-    return replace(query, exclude=(item_id, *query.exclude))
+def _wanted(query: Query) -> "Where | None":
+    """Return the filter of what a query may find: what it asks for, without what it excludes."""
+    if query.unwanted is None:
+        return query.where
+    unwanted = {NOT: query.unwanted}
+    return {ALL: [query.where, unwanted]} if query.where else unwanted

@@ -51,6 +51,30 @@ class TooManyQuestions(LookalikeError):
     code = "too-many-questions"
 
 
+class OptionOutOfRange(LookalikeError):
+    """A number that an option of a search is given is outside its bounds."""
+
+    code = "option-out-of-range"
+
+
+class OptionsConflict(LookalikeError):
+    """Two options of a search that say the same, or one without the other that it belongs to."""
+
+    code = "options-conflict"
+
+
+class StaleCursor(LookalikeError):
+    """A cursor of a state of the catalogue that has passed: its pages can't be gone on with."""
+
+    code = "stale-cursor"
+
+
+class NothingInCommon(LookalikeError):
+    """Items that are opposites of each other, so that nothing is like all of them together."""
+
+    code = "nothing-in-common"
+
+
 class PageOutOfRange(LookalikeError):
     """The offset or the limit of a listing is out of range."""
 
@@ -58,7 +82,7 @@ class PageOutOfRange(LookalikeError):
 
 
 class InvalidCursor(LookalikeError):
-    """A cursor that no answer gave, or that belongs to another listing."""
+    """A cursor that no answer gave, or that belongs to another question."""
 
     code = "invalid-cursor"
 

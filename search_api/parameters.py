@@ -14,11 +14,11 @@ MAX_WAIT = 10.0
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One option: `minimum` and `maximum` bound a number; `example` is how it is written where that is not plain;
-    `choices` are all that a choice may be.
+    `choices` are all that a choice, or each of several names, may be.
     """
 
     name: str
-    kind: Literal["integer", "number", "boolean", "text", "filter", "weights", "choice"]
+    kind: Literal["integer", "number", "boolean", "text", "filter", "weights", "choice", "names", "ids or filter"]
     description: str
     default: int | float | bool | str | None = None
     minimum: int | float | None = None
@@ -31,7 +31,8 @@ class Parameter:
         return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
 
 
-K = Parameter("k", "integer", "How many items.", default=12, minimum=1, maximum=100)
+HITS = Parameter("limit", "integer", "How many items.", default=12, minimum=1, maximum=1_000)
+K = Parameter("k", "integer", "The same as limit.", default=HITS.default, minimum=HITS.minimum, maximum=HITS.maximum)
 WHERE = Parameter(
     "where",
     "filter",
@@ -63,7 +64,61 @@ COLLAPSE = Parameter(
     "take their places.",
     choices=("duplicates",),
 )
-QUERY = (K, WHERE, LOOK, WEIGHTS, COLLAPSE)
+EXCLUDE = Parameter(
+    "exclude",
+    "ids or filter",
+    "Items that are not to be found: ids, or a filter like where, and none that it allows is found.",
+    example='["sku-1", "sku-2"]',
+)
+DIVERSITY = Parameter(
+    "diversity",
+    "number",
+    "From 0, the most alike, to 1, the most varied: how much it counts that each hit is unlike those before it.",
+    minimum=0,
+    maximum=1,
+)
+GROUP_BY = Parameter(
+    "group_by",
+    "text",
+    "An attribute, or label: only the best group_size hits of each of its values are found. Items without it stand for "
+    "themselves.",
+    example="brand",
+)
+GROUP_SIZE = Parameter("group_size", "integer", "With group_by: how many hits of each value.", minimum=1, maximum=1_000)
+MIN_RELEVANCE = Parameter(
+    "min_relevance",
+    "number",
+    "Only hits of at least this relevance: fewer than asked for, or none.",
+    minimum=0,
+    maximum=1,
+)
+FIELDS = Parameter(
+    "fields",
+    "names",
+    "What is told of each hit, and whether the view of what was searched with is told; without it, all.",
+    example="id,score",
+    choices=("id", "label", "probability", "attributes", "colours", "picture", "score", "relevance", "copies", "view"),
+)
+HITS_CURSOR = Parameter(
+    "cursor",
+    "text",
+    "The next that the page before has answered with: the question is sent again, the picture too.",
+)
+QUERY = (
+    HITS,
+    K,
+    WHERE,
+    LOOK,
+    WEIGHTS,
+    EXCLUDE,
+    DIVERSITY,
+    GROUP_BY,
+    GROUP_SIZE,
+    COLLAPSE,
+    MIN_RELEVANCE,
+    FIELDS,
+    HITS_CURSOR,
+)
 """What any search may be asked: the fields of `Query` by their names."""
 
 BOX = Parameter(
@@ -135,7 +190,7 @@ OPINION_WEIGHT = Parameter(
 )
 REPEAT = Parameter("repeat", "boolean", "Whether an item may be in several strips.", default=False)
 
-NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=K.maximum)
+NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=100)
 """The `k` of a table of every item's neighbours."""
 
 

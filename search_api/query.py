@@ -1,12 +1,12 @@
 """What is asked of a search, whatever it starts from: a picture, a view or an item."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, cast
 
 from models.errors import InvalidWeights
-from search_api.errors import KOutOfRange, LookOutOfRange
-from search_api.parameters import LOOK, K
+from search_api.errors import KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict
+from search_api.parameters import DIVERSITY, GROUP_SIZE, HITS, LOOK, MIN_RELEVANCE
 
 if TYPE_CHECKING:
     from indexer.records import Where
@@ -16,32 +16,74 @@ if TYPE_CHECKING:
 class Query:
     """Which items are wanted, and what counts as similar.
 
-    `k`, 1 to 100, is how many items are found at most. `where` says which items may be found; it never changes what a
-    picture is taken for. `weights`, 0 to 1 by the names of the vector's parts, say what counts as similar, as
-    `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a hit's score is then `(1 - look) * cosine
-    of the kind + look * cosine of the look`, so 0 asks for the same kind of thing, 1 for the same look. With neither,
-    the model's own weights count. Items whose ids are in `exclude` are not found.
-    With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
-    place.
+    `k`, 1 to 1,000, is how many items are found at most; `limit` is another name to give it by. `where` says which
+    items may be found; it never changes what a picture is taken for. `weights`, 0 to 1 by the names of the vector's
+    parts, say what counts as similar, as `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a
+    hit's score is then `(1 - look) * cosine of the kind + look * cosine of the look`, so 0 asks for the same kind of
+    thing, 1 for the same look. With neither, the model's own weights count. `exclude` holds the ids of items that are
+    not found, or is a filter like `where`, and what it allows is not found; an empty one excludes nothing.
 
-    Raises KOutOfRange, LookOutOfRange, and InvalidWeights where there are both weights and a look.
+    With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
+    place. With `group_by`, an attribute or "label", only `group_size` hits (1 where it is None) of each of its values
+    are found; items that lack it stand for themselves. `diversity`, 0 to 1, is how much it counts that a hit is unlike
+    those before it. Hits of less than `min_relevance`, 0 to 1, are not found. `search_api.selection` says how.
+
+    `cursor` is the `next` of the page before. `fields` names what is told of each hit where hits become JSON, all
+    where it is None; records hold all.
+
+    Raises KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict for a group_size without group_by or a limit
+    beside another k, and InvalidWeights where there are both weights and a look.
     """
 
-    k: int = cast("int", K.default)
+    k: int = cast("int", HITS.default)
     where: "Where | None" = None
     look: float | None = None
     weights: Mapping[str, float] | None = None
-    exclude: tuple[str, ...] = ()
+    exclude: "tuple[str, ...] | Where" = ()
     collapse: str | None = None
+    diversity: float | None = None
+    group_by: str | None = None
+    group_size: int | None = None
+    min_relevance: float | None = None
+    cursor: str | None = None
+    fields: tuple[str, ...] | None = None
+    limit: InitVar[int | None] = None
 
-    def __post_init__(self) -> None:
-        """Refuse numbers that are out of range."""
-        if not K.allows(self.k):
-            raise KOutOfRange(f"k must be between {K.minimum} and {K.maximum}, not {self.k}.")
+    def __post_init__(self, limit: int | None) -> None:
+        """Refuse numbers that are out of range, and options that don't go together."""
+        if limit is not None:
+            if self.k not in (HITS.default, limit):
+                raise OptionsConflict("limit and k are two names of one thing. Give one of them.")
+            object.__setattr__(self, "k", limit)
+        if not HITS.allows(self.k):
+            raise KOutOfRange(f"limit (or k) must be between {HITS.minimum} and {HITS.maximum}, not {self.k}.")
         if self.look is not None and not LOOK.allows(self.look):
             raise LookOutOfRange(f"look must be between 0 (same kind) and 1 (same look), not {self.look}.")
+        for parameter in (DIVERSITY, GROUP_SIZE, MIN_RELEVANCE):
+            value = getattr(self, parameter.name)
+            if value is not None and not parameter.allows(value):
+                raise OptionOutOfRange(
+                    f"{parameter.name} must be between {parameter.minimum} and {parameter.maximum}, not {value}."
+                )
+        if self.group_size is not None and self.group_by is None:
+            raise OptionsConflict("group_size says how many hits of each value are found. Say of what with group_by.")
         if self.look is not None and self.weights is not None:
             raise InvalidWeights("A look stands for weights of its own. Give a look or weights, not both.")
+
+    @property
+    def selects(self) -> bool:
+        """Whether hits are chosen otherwise than by their scores alone."""
+        return bool(self.collapse or self.group_by or self.diversity or self.min_relevance)
+
+    @property
+    def excluded_ids(self) -> tuple[str, ...]:
+        """The ids of `exclude`; none where it is a filter."""
+        return () if isinstance(self.exclude, Mapping) else tuple(self.exclude)
+
+    @property
+    def unwanted(self) -> "Where | None":
+        """The filter of `exclude`; None where there is none."""
+        return self.exclude if isinstance(self.exclude, Mapping) and self.exclude else None
 
 
 ANY = Query()

@@ -1,6 +1,6 @@
 """What the engine answers: records that command line, API and pages only translate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
@@ -41,33 +41,42 @@ class Garment:
 class Match:
     """An item found. `score` is its weighted cosine, -1 to 1.
 
-    `confidence`, 0 to 1, is the chance that the item is truly of the query's kind, in a catalogue that has about as
-    many items of each class. It comes from the cosine of the whole vectors, whatever the weights; for a picture that is
-    hardly familiar, not from the class that it is taken for. `copies` are the ids of hits whose pictures are copies of
-    this one's, where they were collapsed; else None.
+    `relevance`, 0 to 1, is the chance that the item is truly of the query's kind, in a catalogue that has about as
+    many items of each class. It comes from the cosine of the whole vectors, whatever the weights, so that it compares
+    between queries; for a picture that is hardly familiar, not from the class that it is taken for. `copies` are the
+    ids of hits whose pictures are copies of this one's, where they were collapsed; else None.
     """
 
     item: "Item"
     score: float
-    confidence: float
+    relevance: float
     copies: tuple[str, ...] | None = None
 
 
 class Matches(list[Match]):
-    """The matches of one query, best first; `exact` says that every item was compared, so that no better one exists.
+    """One page of the matches of one query, best first.
 
-    `notes` tell what is to be said of the query's filter.
+    `exact` says that every item was compared, so that no better one exists; `next_cursor` is that of the page
+    that follows, None at the end; `notes` tell what is to be said of the question.
     """
 
-    def __init__(self, matches: Iterable[Match] = (), *, exact: bool = True, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        matches: Iterable[Match] = (),
+        *,
+        exact: bool = True,
+        next_cursor: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         super().__init__(matches)
         self.exact = exact
-        self.notes = notes
+        self.next_cursor = next_cursor
+        self.notes = tuple(notes)
 
     @property
     def no_good_match(self) -> bool:
         """Whether none is more likely than not to be of the query's class."""
-        return all(match.confidence < GOOD_MATCH for match in self)
+        return all(match.relevance < GOOD_MATCH for match in self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

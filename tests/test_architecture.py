@@ -46,6 +46,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "__init__ errors parameters results",
         "access",
         "collapsing cursors query",
+        "places seed",
+        "selection",
         "recommending",
         "batches joint_searches",
         "moderation",

@@ -126,9 +126,10 @@ def test_the_description_tells_of_box_and_cutout(client: FlaskClient) -> None:
     search = document["paths"]["/v1/search"]["post"]
     content = search["requestBody"]["content"]
     assert {"box", "cutout"} <= set(content["multipart/form-data"]["schema"]["properties"])
-    by_item = content["application/json"]["schema"]["properties"]
+    by_item, by_picture = (kind["properties"] for kind in content["application/json"]["schema"]["anyOf"])
     assert "cutout" in by_item
     assert "box" not in by_item
+    assert {"box", "cutout"} <= set(by_picture)
     assert {"box", "cutout"} <= {parameter["name"] for parameter in search["parameters"]}
     answer = document["components"]["schemas"]["Search"]
     assert "cutout" in answer["properties"]

@@ -87,7 +87,7 @@ def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
     assert len(rows) == 3
     answer = json.loads(run("search", photo, "--catalogue", small_catalogue, "-k", "3", "--json").stdout)
     assert [hit["item"]["id"] for hit in answer["hits"]] == [row[3] for row in rows]
-    assert [f"{hit['confidence']:.0%}" for hit in answer["hits"]] == [row[2] for row in rows]
+    assert [f"{hit['relevance']:.0%}" for hit in answer["hits"]] == [row[2] for row in rows]
     assert answer["familiar"] is True
     assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-4)
 
@@ -106,11 +106,11 @@ def test_a_picture_comes_from_standard_input_too(project: Path, small_catalogue:
 
 
 def test_similar_leaves_the_item_out_and_filters(run: Run, small_catalogue: Path) -> None:
-    hits = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json").stdout)
+    hits = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json").stdout)["hits"]
     assert len(hits) == 20
     assert "test-00007" not in {hit["item"]["id"] for hit in hits}
     where = ["--where", "label=Sandal", "--where", "label=Bag"]
-    only = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, *where, "--json").stdout)
+    only = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, *where, "--json").stdout)["hits"]
     assert {hit["item"]["label"] for hit in only} <= {"Sandal", "Bag"}
     assert len(only) == 12
 
@@ -120,7 +120,7 @@ def test_a_look_moves_the_hits_and_json_says_which_was_used(
 ) -> None:
     def hits(*look: str) -> list[str]:
         done = run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json", *look)
-        return [hit["item"]["id"] for hit in json.loads(done.stdout)]
+        return [hit["item"]["id"] for hit in json.loads(done.stdout)["hits"]]
 
     plain, by_look = hits(), hits("--look", "1")
     assert plain != by_look
@@ -172,7 +172,11 @@ def test_a_known_failure_is_one_line_and_exit_code_1(
         ["nonsense"],
         ["search"],
         ["search", "no-such-file.png"],
+        ["similar"],
         ["similar", "x", "-k", "0"],
+        ["similar", "x", "--limit", "1001"],
+        ["similar", "x", "--diversity", "2"],
+        ["similar", "x", "--exclude", "{}", "--exclude", "y"],
         ["similar", "x", "-k", "1000000000"],
         ["similar", "x", "-k", "many"],
         ["similar", "x", "--look", "1.5"],
@@ -235,7 +239,7 @@ def test_pictures_that_fail_go_into_a_report_and_the_exit_code_is_3(run: Run, sh
     again = run("index", shop, "--catalogue", catalogue, "--workers", "1")
     assert (again.returncode, report.exists()) == (0, False)
     assert again.stdout == f"{catalogue}: 2 added, 0 updated, 2 unchanged, 0 failed, 4 items.\n"
-    hits = json.loads(run("similar", "a", "--catalogue", catalogue, "--where", "price>=6", "--json").stdout)
+    hits = json.loads(run("similar", "a", "--catalogue", catalogue, "--where", "price>=6", "--json").stdout)["hits"]
     assert {hit["item"]["id"] for hit in hits} == {"b", "c", "d"}
 
 
@@ -344,5 +348,5 @@ def test_a_reader_that_goes_away_early_is_no_error(project: Path, small_catalogu
         cwd=project,
         check=True,
     )
-    assert done.stdout == "[\n"
+    assert done.stdout == "{\n"
     assert "Traceback" not in done.stderr

@@ -88,26 +88,26 @@ def test_an_item_is_as_familiar_as_its_picture(engine: Engine, plain: bytes) -> 
     assert by_item.familiarity == pytest.approx(by_picture.familiarity, abs=1e-3)
 
 
-def test_confidence_is_what_the_model_says_of_class_and_cosine(
+def test_relevance_is_what_the_model_says_of_class_and_cosine(
     engine: Engine, embedder: LiteRTEmbedder, plain: bytes
 ) -> None:
     result = engine.search(plain, Query(k=50))
     predicted = CLASSES.index(result.predictions[0].label)
     scores = np.array([[match.score for match in result.hits]], np.float32)
     expected = embedder.confidence(np.array([predicted]), scores, np.ones(1, np.float32))[0]
-    np.testing.assert_allclose([match.confidence for match in result.hits], expected, atol=1e-5)
-    assert result.hits[0].confidence > result.hits[-1].confidence or result.hits[-1].confidence > 0.9
+    np.testing.assert_allclose([match.relevance for match in result.hits], expected, atol=1e-5)
+    assert result.hits[0].relevance > result.hits[-1].relevance or result.hits[-1].relevance > 0.9
     assert not result.hits.no_good_match
 
 
 @pytest.mark.parametrize("look", [0, 0.5, 1])
-def test_confidence_does_not_change_with_the_look(look: float, engine: Engine) -> None:
-    plain = {match.item.id: match.confidence for match in engine.similar("test-00041", Query(k=100))}
+def test_relevance_does_not_change_with_the_look(look: float, engine: Engine) -> None:
+    plain = {match.item.id: match.relevance for match in engine.similar("test-00041", Query(k=100))}
     weighted = engine.similar("test-00041", Query(k=100, look=look))
     both = [match for match in weighted if match.item.id in plain]
     assert len(both) > 30
     for match in both:
-        assert match.confidence == pytest.approx(plain[match.item.id], abs=1e-4)
+        assert match.relevance == pytest.approx(plain[match.item.id], abs=1e-4)
 
 
 def test_nothing_among_bags_is_a_good_match_for_trousers(bags: Engine, trouser: bytes) -> None:
@@ -116,7 +116,7 @@ def test_nothing_among_bags_is_a_good_match_for_trousers(bags: Engine, trouser: 
     assert result.familiar
     assert result.hits.no_good_match
     assert len(result.hits) == 5, "the nearest there are"
-    assert all(match.confidence < GOOD_MATCH for match in result.hits)
+    assert all(match.relevance < GOOD_MATCH for match in result.hits)
     assert not bags.similar("bag-00", Query(k=5)).no_good_match
 
 
@@ -135,13 +135,13 @@ def test_http_says_the_same(client: FlaskClient, engine: Engine, plain: bytes, s
         assert answer["familiar"] is result.familiar
         assert answer["familiarity"] == pytest.approx(result.familiarity, abs=1e-6)
         assert answer["no_good_match"] is result.hits.no_good_match
-        assert [hit["confidence"] for hit in answer["hits"]] == pytest.approx(
-            [match.confidence for match in result.hits], abs=1e-6
+        assert [hit["relevance"] for hit in answer["hits"]] == pytest.approx(
+            [match.relevance for match in result.hits], abs=1e-6
         )
     similar = client.get("/v1/items/test-00041/similar").json
     assert similar["no_good_match"] is False
     assert similar["exact"] is True
-    assert similar["hits"][0]["confidence"] > 0.5
+    assert similar["hits"][0]["relevance"] > 0.5
 
 
 def test_http_says_when_nothing_matches(bags: Engine, trouser: bytes) -> None:

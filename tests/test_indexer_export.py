@@ -151,7 +151,7 @@ def test_fewer_rows_where_there_are_fewer_items() -> None:
 
 def test_wrong_questions_are_refused_at_once(engine: Engine) -> None:
     with pytest.raises(KOutOfRange):
-        engine.neighbours(Query(101))
+        engine.neighbours(Query(1001))
     with pytest.raises(LookOutOfRange):
         engine.neighbours(Query(look=1.5))
     with pytest.raises(InvalidFilter):

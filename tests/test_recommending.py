@@ -107,7 +107,7 @@ def test_a_single_like_is_answered_as_its_similar_items_are(engine: Engine) -> N
     for hit, match in zip(found.hits, similar, strict=True):
         assert hit.match is not None
         assert hit.match.score == pytest.approx(match.score, abs=1e-5)
-        assert hit.match.confidence == pytest.approx(match.confidence, abs=1e-4)
+        assert hit.match.relevance == pytest.approx(match.relevance, abs=1e-4)
     assert found.weights == pytest.approx({"kind": 0.85, "look": 0.15}, abs=1e-3)
 
 

@@ -133,6 +133,10 @@ def by_json(body: Any) -> dict[str, Any]:
     return bare(data=data, content_type="application/json")
 
 
+def to_all(body: Any) -> dict[str, Any]:
+    return {**by_json(body), "path": "/v1/similar"}
+
+
 def get(path: str) -> dict[str, Any]:
     return {"path": path, "method": "GET"}
 
@@ -180,7 +184,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "a huge JSON body": (by_json({"item_id": "x" * MAX_FORM_FIELD}), 413, "content-too-large"),
     # k
     "k=0": (bare("?k=0"), 422, "k-out-of-range"),
-    "k=101": (bare("?k=101"), 422, "k-out-of-range"),
+    "k=1001": (bare("?k=1001"), 422, "k-out-of-range"),
     "k=-1": (bare("?k=-1"), 422, "k-out-of-range"),
     "k=10**9": (bare(f"?k={10**9}"), 422, "k-out-of-range"),
     "k=10**29": (bare(f"?k={10**29}"), 422, "k-out-of-range"),
@@ -232,7 +236,56 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "half a surrogate pair": (by_json(b'{"item_id": "\\ud800"}'), 400, "invalid-field"),
     "item_id a number": (by_json({"item_id": 3}), 400, "invalid-field"),
     "item_id a list": (by_json({"item_id": [ITEM]}), 400, "invalid-field"),
-    "picture in JSON": (by_json({"image": "aGk="}), 400, "invalid-field"),
+    "text in base64": (by_json({"image": "aGk="}), 415, "unsupported-picture"),
+    "a picture that is not in base64": (by_json({"image": "a?"}), 400, "invalid-field"),
+    "half a picture in base64": (by_json({"image": "aGkab"}), 400, "invalid-field"),
+    "an empty picture in JSON": (by_json({"image": ""}), 400, "no-query"),
+    "a picture that is a number": (by_json({"image": 3}), 400, "invalid-field"),
+    "a huge picture elsewhere in JSON": (
+        by_json({"where": {"image": "x" * MAX_FORM_FIELD}, "item_id": ITEM}),
+        413,
+        "content-too-large",
+    ),
+    "a huge picture with bytes that are no JSON": (
+        by_json(b'{"image": "%s"}' % (b"\n" * MAX_FORM_FIELD)),
+        400,
+        "invalid-field",
+    ),
+    # the limit and other options
+    "limit and k": (bare("?limit=3&k=3"), 422, "options-conflict"),
+    "limit=1001": (bare("?limit=1001"), 422, "k-out-of-range"),
+    "diversity=2": (bare("?diversity=2"), 422, "option-out-of-range"),
+    "diversity=NaN": (bare("?diversity=NaN"), 400, "invalid-field"),
+    "group_size=0": (bare("?group_by=label&group_size=0"), 422, "option-out-of-range"),
+    "group_size alone": (bare("?group_size=2"), 422, "options-conflict"),
+    "group_by a number": (by_json({"item_id": ITEM, "group_by": 3}), 400, "invalid-field"),
+    "min_relevance=1.1": (get(f"/v1/items/{ITEM}/similar?min_relevance=1.1"), 422, "option-out-of-range"),
+    "fields that do not exist": (bare("?fields=id,colour"), 400, "invalid-field"),
+    "no fields": (bare("?fields="), 400, "invalid-field"),
+    "fields a number": (by_json({"item_id": ITEM, "fields": 3}), 400, "invalid-field"),
+    "fields a list of lists": (by_json({"item_id": ITEM, "fields": [["id"]]}), 400, "invalid-field"),
+    "exclude a number": (by_json({"item_id": ITEM, "exclude": 3}), 400, "invalid-field"),
+    "exclude a list of numbers": (bare("?exclude=[3]"), 400, "invalid-field"),
+    "exclude what no item can be": (bare('?exclude={"label":"Hat"}'), 400, "invalid-filter"),
+    "exclude is no JSON": (bare("?exclude={shape"), 400, "invalid-field"),
+    "cursor of nothing": (get(f"/v1/items/{ITEM}/similar?cursor=xyz"), 400, "invalid-cursor"),
+    "cursor that is not ASCII": (bare("?cursor=" + quote("\u00e9")), 400, "invalid-cursor"),
+    "cursor a number": (by_json({"item_id": ITEM, "cursor": 3}), 400, "invalid-field"),
+    "a long cursor": (by_json({"item_id": ITEM, "cursor": "x" * 100_000}), 400, "invalid-cursor"),
+    # several items
+    "no ids": (to_all({}), 400, "no-query"),
+    "an empty list of ids": (to_all({"ids": []}), 400, "no-query"),
+    "ids that are all unknown": (to_all({"ids": ["none", "nothing"]}), 404, "unknown-item"),
+    "ids that are numbers": (to_all({"ids": [3]}), 400, "invalid-field"),
+    "ids null": (to_all({"ids": None}), 400, "invalid-field"),
+    "an id without a name": (to_all({"ids": [{"weight": 2}]}), 400, "invalid-field"),
+    "an id with more than a weight": (to_all({"ids": [{"id": ITEM, "colour": 2}]}), 400, "invalid-field"),
+    "a weight of 0": (to_all({"ids": [{"id": ITEM, "weight": 0}]}), 400, "invalid-field"),
+    "a weight that is true": (to_all({"ids": [{"id": ITEM, "weight": True}]}), 400, "invalid-field"),
+    "a huge weight": (to_all({"ids": [{"id": ITEM, "weight": 10**400}]}), 400, "invalid-field"),
+    "too many ids": (to_all({"ids": [ITEM] * 101}), 400, "invalid-field"),
+    "a box for items": (to_all({"ids": [ITEM], "box": "0,0,1,1"}), 400, "unknown-field"),
+    "ids in a form": ({**form(("ids", ITEM)), "path": "/v1/similar"}, 415, "unsupported-content-type"),
     "unknown member": (by_json({"item_id": ITEM, "colour": 1}), 400, "unknown-field"),
     "JSON with options in the address": (
         {**by_json({"item_id": ITEM}), "path": "/v1/search?k=3"},
@@ -318,9 +371,9 @@ def test_a_refusal_names_what_it_refuses(client: FlaskClient) -> None:
     detail = json.loads(client.open(**form(("image", PNG), ("colour", "red"))).data)["detail"]
     assert "'colour'" in detail
     assert "where" in detail
-    detail = json.loads(client.open(**bare("?k=101")).data)["detail"]
-    assert "100" in detail
-    assert "101" in detail
+    detail = json.loads(client.open(**bare("?k=1001")).data)["detail"]
+    assert "1000" in detail
+    assert "1001" in detail
 
 
 def test_a_body_shorter_than_announced_is_refused(client: FlaskClient) -> None:

@@ -33,7 +33,6 @@ from search_api.engine import Engine
 from search_api.engine_state import EngineState
 from search_api.http.app import create_app
 from search_api.http.problems import STATUSES, Problem
-from search_api.parameters import K
 from search_api.query import Query
 
 
@@ -105,11 +104,11 @@ def test_notes_about_the_view_reach_the_answer(app: Flask, engine: Engine, small
 
 
 def test_an_item_searches_like_its_similar_items_and_never_finds_itself(client: FlaskClient) -> None:
-    answer = client.post("/v1/search", json={"item_id": "test-00007", "k": K.maximum}).json
-    similar = client.get(f"/v1/items/test-00007/similar?k={K.maximum}").json
+    answer = client.post("/v1/search", json={"item_id": "test-00007", "k": 100}).json
+    similar = client.get("/v1/items/test-00007/similar?k=100").json
     assert answer["query"] == {"source": "item", "item_id": "test-00007"}
     assert answer["hits"] == similar["hits"]
-    assert len(similar["hits"]) == K.maximum
+    assert len(similar["hits"]) == 100
     assert "test-00007" not in {hit["item"]["id"] for hit in similar["hits"]}
 
 
@@ -139,7 +138,7 @@ def test_where_filters_the_hits_and_not_the_predictions(client: FlaskClient, png
     assert answers[0]["predictions"] == free["predictions"]
 
 
-@pytest.mark.parametrize("k", [1, 2, K.maximum])
+@pytest.mark.parametrize("k", [1, 2, SMALL])
 def test_k_items_are_answered(client: FlaskClient, png: bytes, k: int) -> None:
     assert len(client.post(f"/v1/search?k={k}", data=png, content_type="image/png").json["hits"]) == k
 
@@ -249,7 +248,8 @@ def test_a_zero_byte_never_stands_for_a_slash(odd_client: FlaskClient) -> None:
 # --- every answer ---
 
 EVERY_ENDPOINT = [
-    ("POST", "/v1/search"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"), ("POST", "/v1/moderate"),
+    ("POST", "/v1/search"), ("POST", "/v1/similar"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"),
+    ("POST", "/v1/moderate"),
     ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
     ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
@@ -262,7 +262,11 @@ WRITING = [
 """Those that change the catalogue: see test_writing.py."""
 
 
-JSON_BODIES = {"/v1/recommend": {"likes": ["test-00001"]}, "/v1/batch": {"questions": [{"item": "test-00001"}]}}
+JSON_BODIES = {
+    "/v1/similar": {"ids": ["test-00001", "test-00002"]},
+    "/v1/recommend": {"likes": ["test-00001"]},
+    "/v1/batch": {"questions": [{"item": "test-00001"}]},
+}
 
 
 def test_the_list_of_endpoints_is_complete(app: Flask) -> None:
@@ -322,6 +326,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
         "Page": client.get("/v1/items").json,
         "SignedItem": client.get("/v1/items/test-00001").json,
         "Similar": client.get("/v1/items/test-00001/similar?collapse=duplicates").json,
+        "SimilarToAll": client.post("/v1/similar", json={"ids": ["test-00001"]}).json,
         "Classes": client.get("/v1/classes").json,
         "Strip": client.post("/v1/recommend", json={"likes": ["test-00001"]}).json,
         "Strips": client.post("/v1/recommend", json={"strips": [{}]}).json,
@@ -333,6 +338,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
     assert set(schemas["Item"]["properties"]) == set(answers["Page"]["items"][0])
     assert set(schemas["RecommendedHit"]["properties"]) == set(answers["Strip"]["hits"][0])
     assert set(schemas["Hit"]["properties"]) == set(answers["Similar"]["hits"][0])
+    assert set(schemas["Hit"]["properties"]["item"]["properties"]) == set(answers["Similar"]["hits"][0]["item"])
 
 
 def test_ready_tells_what_is_served(client: FlaskClient, engine: Engine) -> None:

@@ -285,7 +285,7 @@ def test_results_show_what_the_engine_answers(client: FlaskClient, png: bytes, r
     assert cards == [item_path(hit.item.id) for hit in expected.hits]
     scores = [str(span["title"]) for span in page.of("span") if span.get("class") == "score"]
     assert scores == [
-        f"Cosine similarity {hit.score:.3f}; the same kind of thing: {formatting.percent(hit.confidence)} likely"
+        f"Cosine similarity {hit.score:.3f}; the same kind of thing: {formatting.percent(hit.relevance)} likely"
         for hit in expected.hits
     ]
 
@@ -498,7 +498,7 @@ def test_bad_addresses_answer_with_a_page_that_leads_on(client: FlaskClient, pat
 def test_k_and_label_are_checked_on_results_too(client: FlaskClient, results: str) -> None:
     assert client.get(f"{results}&k={K.maximum}").status_code == 200
     for wrong, status in (
-        ("k=101", 422),
+        ("k=1001", 422),
         ("k=0", 422),
         ("k=1.5", 400),
         ("label=Hat", 400),

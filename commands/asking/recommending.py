@@ -113,7 +113,7 @@ def _print_strip(strip: "Recommendation", likes: Sequence[str]) -> None:
     for rank, hit in enumerate(strip.hits, 1):
         line = f"{rank:>3}  "
         if hit.match is not None:
-            line += f"{hit.match.score:.3f}  {hit.match.confidence:>4.0%}  "
+            line += f"{hit.match.score:.3f}  {hit.match.relevance:>4.0%}  "
         line += f"{hit.item.id:<{width}}  {hit.item.label:<{kinds}}"
         if hit.because_of is not None:
             line += f"  because of {likes[hit.because_of.like]}"

@@ -2,7 +2,7 @@
 
 import math
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,6 +25,9 @@ Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
 """From an item's id to the address of its picture."""
 
+Fields: TypeAlias = Collection[str] | None
+"""What is told of each hit; all where it is None."""
+
 _PATHS_KEPT = 16_384
 _VIEW_QUALITY = 80
 _BOX_STEPS = 10_000
@@ -43,11 +46,17 @@ def item_path(item_id: str) -> str:
 
 
 def search_answer(
-    result: "SearchResult", query: Json | None = None, url: PictureUrl = picture_path, *, cutout: bool = False
+    result: "SearchResult",
+    query: Json | None = None,
+    url: PictureUrl = picture_path,
+    *,
+    cutout: bool = False,
+    fields: Fields = None,
 ) -> Json:
     """Return the answer to a search; `query`, when given, tells in it what was searched with.
 
-    The cutout, which makes an answer some ten times larger, is in it only where asked for.
+    The cutout, which makes an answer some ten times larger, is in it only where asked for. `fields` are those of a
+    `Query`.
     """
     best = result.predictions[0]
     answer: Json = {} if query is None else {"query": query}
@@ -58,13 +67,13 @@ def search_answer(
             {"label": prediction.label, "probability": _share(prediction.probability)}
             for prediction in result.predictions
         ],
-        "view": view_data_uri(result.view),
+        **({"view": view_data_uri(result.view)} if fields is None or "view" in fields else {}),
         "notes": list(result.notes),
         "colours": colours_answer(result.colours),
         "familiar": result.familiar,
         "familiarity": _share(result.familiarity),
         "garments": [garment_answer(garment) for garment in result.garments],
-        **hits_answer(result.hits, url),
+        **hits_answer(result.hits, url, fields),
         **weights_answer(result.look, result.weights),
         "model": result.model,
         "generation": result.generation,
@@ -90,10 +99,11 @@ def box_answer(box: "Box") -> list[float]:
     return [left, top, width, height]
 
 
-def hits_answer(hits: "Matches", url: PictureUrl = picture_path) -> Json:
+def hits_answer(hits: "Matches", url: PictureUrl = picture_path, fields: Fields = None) -> Json:
     """Return the hits of one query, and what is to be said of all of them."""
     return {
-        "hits": [hit_answer(hit, url) for hit in hits],
+        "hits": [hit_answer(hit, url, fields) for hit in hits],
+        "next": hits.next_cursor,
         "no_good_match": hits.no_good_match,
         "exact": hits.exact,
     }
@@ -133,31 +143,26 @@ def weights_answer(look: float | None, weights: Mapping[str, float] | None) -> J
     return {"look": None if look is None else _share(look), "weights": shares}
 
 
-def hit_answer(hit: "Match", url: PictureUrl = picture_path) -> Json:
+def hit_answer(hit: "Match", url: PictureUrl = picture_path, fields: Fields = None) -> Json:
     """Return one hit: its item, its score, and the chance that it is of the query's class."""
-    return {
-        "item": item_answer(hit.item, url),
-        "score": _share(hit.score),
-        "confidence": _share(hit.confidence),
-        **({} if hit.copies is None else {"copies": list(hit.copies)}),
-    }
+    told: Json = {"score": _share(hit.score), "relevance": _share(hit.relevance)}
+    if hit.copies is not None:
+        told |= {"copies": list(hit.copies)}
+    if fields is None:
+        return {"item": item_answer(hit.item, url), **told}
+    item = {name: _ITEM_MEMBERS[name](hit.item, url) for name in _ITEM_MEMBERS if name in fields}
+    return ({"item": item} if item else {}) | {name: value for name, value in told.items() if name in fields}
 
 
 def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
     """Return one item."""
-    return {
-        "id": item.id,
-        "label": item.label,
-        "probability": _share(item.probability),
-        "attributes": dict(item.attributes),
-        "colours": colours_answer(item.colours or ()),
-        "picture": {
-            "url": url(item.id),
-            "width": item.picture.width,
-            "height": item.picture.height,
-            "media_type": item.picture.media_type,
-        },
-    }
+    return {name: member(item, url) for name, member in _ITEM_MEMBERS.items()}
+
+
+def _picture_answer(item: "Item", url: PictureUrl) -> Json:
+    picture = item.picture
+    size = {"width": picture.width, "height": picture.height}
+    return {"url": url(item.id), **size, "media_type": picture.media_type}
 
 
 def versioned_item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
@@ -218,3 +223,13 @@ def png_data_uri(pixels: NDArray[np.uint8]) -> str:
 def _share(value: float) -> float:
     """Six decimals are more than float32 holds near 1, and half the bytes."""
     return round(float(value), 6)
+
+
+_ITEM_MEMBERS: "Mapping[str, Callable[[Item, PictureUrl], Any]]" = {
+    "id": lambda item, _: item.id,
+    "label": lambda item, _: item.label,
+    "probability": lambda item, _: _share(item.probability),
+    "attributes": lambda item, _: dict(item.attributes),
+    "colours": lambda item, _: colours_answer(item.colours or ()),
+    "picture": _picture_answer,
+}

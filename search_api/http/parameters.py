@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from indexer.fields import ALL
 from indexer.typed_filters import parse_conditions, split_conditions
 from models.pictures.boxes import Box
-from search_api.errors import InvalidField
-from search_api.parameters import BOX, QUERY, WHERE, Parameter
+from search_api.errors import InvalidField, OptionsConflict
+from search_api.parameters import BOX, HITS, QUERY, WHERE, K, Parameter
 from search_api.query import Query
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
@@ -24,9 +24,13 @@ _TRUTHS = {"true": True, "false": False}
 def read_query(fields: Mapping[str, Any], **instead: Any) -> Query:
     """Read what is asked of a search; `instead` holds values for what the fields do not say.
 
-    Raises InvalidField, KOutOfRange, LookOutOfRange.
+    Raises InvalidField and what `Query` does.
     """
     given = {parameter.name: read(fields, parameter) for parameter in QUERY if parameter.name in fields}
+    if HITS.name in given:
+        if K.name in given:
+            raise OptionsConflict(f"{HITS.name} and {K.name} are two names of one thing. Give one of them.")
+        given[K.name] = given.pop(HITS.name)
     return Query(**{**instead, **{name: value for name, value in given.items() if value is not None}})
 
 
@@ -53,7 +57,13 @@ def read(fields: Mapping[str, Any], parameter: Parameter) -> Any:
             if value not in parameter.choices:
                 raise InvalidField(f"{name} must be {' or '.join(parameter.choices)}.")
             return value
+        case "names":
+            return _names(parameter, value)
+        case "ids or filter":
+            return _ids_or_filter(parameter, value)
         case "text":
+            if not isinstance(value, str):
+                raise InvalidField(f"{name} must be text{f', like {parameter.example}' if parameter.example else ''}.")
             return value
 
 
@@ -67,7 +77,7 @@ def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
         return None
     if not of_picture:
         raise InvalidField("A box is a part of a picture, and an item is taken whole. Send the one or the other.")
-    if not isinstance(text, str) or len(text) > _LONGEST_BOX:
+    if len(text) > _LONGEST_BOX:
         raise InvalidField(
             f"{BOX.name} must be left, top, width and height as shares of the picture, like {BOX.example}."
         )
@@ -75,7 +85,15 @@ def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
 
 
 def read_object(data: bytes, name: str) -> dict[str, Any]:
-    """Read a JSON object in which no name occurs twice and every number is finite. Raises InvalidField."""
+    """Read a JSON object as `read_json` does. Raises InvalidField."""
+    value = read_json(data, name)
+    if not isinstance(value, dict):
+        raise InvalidField(f"{name} must be a JSON object.")
+    return value
+
+
+def read_json(data: bytes, name: str) -> Any:
+    """Read JSON in which no name occurs twice and every number is finite. Raises InvalidField."""
     try:
         value = json.loads(
             data.decode(),
@@ -89,8 +107,6 @@ def read_object(data: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
         raise InvalidField(f"{name} is not JSON: {reason}.") from error
-    if not isinstance(value, dict):
-        raise InvalidField(f"{name} must be a JSON object.")
     return value
 
 
@@ -145,6 +161,29 @@ def read_where(texts: Iterable[str]) -> dict[str, Any]:
 def read_names(text: str) -> tuple[str, ...]:
     """Return the names in a text that joins them by commas, each once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+
+
+def _names(parameter: Parameter, value: Any) -> tuple[str, ...]:
+    """Read names that may be given: a list, or text in which commas part them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(name in parameter.choices for name in names):
+        raise InvalidField(f"{parameter.name} must be some of {', '.join(parameter.choices)}, parted by commas.")
+    return tuple(names)
+
+
+def _ids_or_filter(parameter: Parameter, value: Any) -> tuple[str, ...] | dict[str, Any]:
+    """Read ids, a list or text in which commas part them, or a filter; both may be JSON as text."""
+    if isinstance(value, str):
+        value = (
+            read_json(value.encode(errors="surrogatepass"), parameter.name)
+            if value.startswith(("[", "{"))
+            else value.split(",")
+        )
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidField(f"{parameter.name} must be ids, like {parameter.example}, or a filter, an object.")
+    return tuple(one for one in value if one)
 
 
 def _weights(parameter: Parameter, value: Any) -> dict[str, float]:

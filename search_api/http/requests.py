@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from indexer.fields import ALL
 from indexer.validation import attribute_error
@@ -17,8 +16,9 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
-from search_api.http.forms import MAX_FORM_FIELD, read_form
+from search_api.http.forms import read_form
 from search_api.http.parameters import read, read_box, read_names, read_object, read_query
+from search_api.http.pictures_in_json import IDS, picture_of_text, read_examples, read_object_with_picture
 from search_api.parameters import (
     ATTRIBUTES,
     CURSOR,
@@ -92,13 +92,13 @@ class Facets:
 
 
 def read_search(request: "Request") -> Search:
-    """Read a search: a form with a picture, a bare picture with options in the address, or JSON with an item.
+    """Read a search: a form with a picture, a bare picture with options in the address, or JSON with either.
 
-    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, KOutOfRange, LookOutOfRange, BadRequest,
-    UnsupportedContentType, and werkzeug's RequestEntityTooLarge.
+    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, BadRequest, UnsupportedContentType, what
+    `Query` does, and werkzeug's RequestEntityTooLarge.
     """
     if request.mimetype == JSON:
-        _no_encoding(request)
+        plain_body(request)
         no_parameters(request)
         return _read_json(request)
     fields, image = _picture_and_fields(request, ("item_id", *SEARCH_OPTIONS))
@@ -124,8 +124,33 @@ def read_moderation(request: "Request") -> Moderation:
     return Moderation(image, given)
 
 
+def read_similar_to_all(request: "Request") -> tuple[Mapping[str, float], "Query"]:
+    """Read which items are asked with, each with its weight, and the options, out of JSON.
+
+    Raises NoQuery, UnknownField, InvalidField, UnsupportedContentType, what `Query` does, and werkzeug's
+    RequestEntityTooLarge.
+    """
+    no_parameters(request)
+    plain_body(request)
+    if request.mimetype != JSON:
+        raise UnsupportedContentType(f'Send {JSON} like {{"ids": ["...", "..."]}}.')
+    fields = read_object_with_picture(_body(request), "The body")
+    _known(fields, (IDS, *names_of(*QUERY)), "field")
+    if IDS not in fields:
+        raise NoQuery('There is nothing to search with. Send JSON like {"ids": ["...", "..."]}.')
+    return read_examples(fields[IDS]), read_query(fields)
+
+
+def plain_body(request: "Request") -> None:
+    """Raise UnsupportedContentType when a body is compressed."""
+    if encoding := request.headers.get("Content-Encoding", "").strip().lower().removeprefix("identity"):
+        raise UnsupportedContentType(
+            f"The content encoding {encoding[:40]} is not accepted. Send the body as it is, without Content-Encoding."
+        )
+
+
 def read_similar(request: "Request") -> "Query":
-    """Read k, the filter and the look of a question about similar items from its address."""
+    """Read the options of a question about similar items from its address."""
     return read_query(_once(request.args, names_of(*QUERY), "query parameter"))
 
 
@@ -154,16 +179,9 @@ def no_parameters(request: "Request") -> None:
     _once(request.args, (), "query parameter")
 
 
-def _no_encoding(request: "Request") -> None:
-    if encoding := request.headers.get("Content-Encoding", "").strip().lower().removeprefix("identity"):
-        raise UnsupportedContentType(
-            f"The content encoding {encoding[:40]} is not accepted. Send the body as it is, without Content-Encoding."
-        )
-
-
 def _picture_and_fields(request: "Request", options: tuple[str, ...]) -> tuple[dict[str, str], bytes | None]:
     """Read the fields and the picture of a form, or the picture alone with fields in the address."""
-    _no_encoding(request)
+    plain_body(request)
     kind = request.mimetype
     if kind == FORM:
         no_parameters(request)
@@ -174,7 +192,7 @@ def _picture_and_fields(request: "Request", options: tuple[str, ...]) -> tuple[d
         raise NoQuery("The request is empty. Send a picture, a form with a picture, or JSON with an item_id.")
     raise UnsupportedContentType(
         f"The content type {kind or '(none)'} is not accepted. Send a picture as image/* or {BYTES}, "
-        f"a form as {FORM} with a file named image, or {JSON} with an item_id."
+        f"a form as {FORM} with a file named image, or {JSON} with an image in base64 or an item_id."
     )
 
 
@@ -205,18 +223,15 @@ def _read_json(request: "Request") -> Search:
     body = _body(request)
     if not body:
         raise NoQuery('The body is empty. Send JSON like {"item_id": "..."}.')
-    if len(body) > MAX_FORM_FIELD:
-        raise RequestEntityTooLarge
-    fields = read_object(body, "The body")
+    fields = read_object_with_picture(body, "The body")
     _known(fields, (*SOURCES, *SEARCH_OPTIONS), "field")
-    if "image" in fields:
-        if "item_id" in fields:
-            raise _several()
-        raise InvalidField(f"A picture can't be sent in JSON. Send its bytes as image/*, or in a form as {FORM}.")
+    if fields.get("image") is not None and fields.get("item_id") is not None:
+        raise _several()
     item_id = fields.get("item_id")
     if item_id is not None and not isinstance(item_id, str):
         raise InvalidField("item_id must be text.")
-    return _search(None, item_id, fields)
+    image = fields.get("image")
+    return _search(None if image is None else picture_of_text(image), item_id, fields)
 
 
 def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any]) -> Search:

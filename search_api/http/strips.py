@@ -102,6 +102,6 @@ def _strip_answer(strip: "Recommendation", url: "PictureUrl") -> "Json":
 
 def _hit_answer(hit: "Recommended", url: "PictureUrl") -> "Json":
     if hit.match is None or hit.because_of is None:
-        return {"item": item_answer(hit.item, url), "score": None, "confidence": None, "because_of": None}
+        return {"item": item_answer(hit.item, url), "score": None, "relevance": None, "because_of": None}
     because = {"like": hit.because_of.like, "item_id": hit.because_of.item_id}
     return hit_answer(hit.match, url) | {"because_of": because}

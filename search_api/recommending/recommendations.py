@@ -62,7 +62,7 @@ class Recommendation:
     def no_good_match(self) -> bool:
         """Whether no item is more likely than not of one kind with what it is there for; never in a cold start."""
         matches = [hit.match for hit in self.hits if hit.match is not None]
-        return self.cold_start is None and all(match.confidence < GOOD_MATCH for match in matches)
+        return self.cold_start is None and all(match.relevance < GOOD_MATCH for match in matches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,16 +37,40 @@ def object_of(*, optional: Json | None = None, **properties: Json) -> Json:
 
 def schema_of(parameter: Parameter) -> Json:
     """Return the JSON schema of a parameter's value, described."""
-    kind = {"text": "string", "choice": "string", "filter": "object", "weights": "object"}.get(
-        parameter.kind, parameter.kind
-    )
     bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
-    schema: Json = {"type": kind} | {name: value for name, value in bounds.items() if value is not None}
+    schema: Json = _kind_of(parameter) | {name: value for name, value in bounds.items() if value is not None}
     if parameter.example is not None:
-        schema["examples"] = [json.loads(parameter.example) if kind == "object" else parameter.example]
-    if parameter.choices:
-        schema["enum"] = list(parameter.choices)
+        is_json = parameter.example.startswith(("[", "{"))
+        schema["examples"] = [json.loads(parameter.example) if is_json else parameter.example]
+    if parameter.kind == "names":
+        schema["examples"] = [(parameter.example or "").split(",")]
     return schema | {"description": parameter.description}
+
+
+def _kind_of(parameter: Parameter) -> Json:
+    match parameter.kind:
+        case "text":
+            return {"type": "string"}
+        case "choice":
+            return {"type": "string", "enum": list(parameter.choices)}
+        case "filter" | "weights":
+            return {"type": "object"}
+        case "names":
+            return array({"type": "string", "enum": list(parameter.choices)}) | {"minItems": 1}
+        case "ids or filter":
+            return {"oneOf": [array(TEXT), {"type": "object"}]}
+        case _:
+            return {"type": parameter.kind}
+
+
+def as_text(schema: Json) -> Json:
+    """Return the schema of a value as it is written in a form's field or an address."""
+    if schema.get("type") == "object":
+        return as_json_text(schema)
+    if schema.get("type") == "array" or "oneOf" in schema:
+        told = {name: schema[name] for name in ("description",) if name in schema}
+        return {**TEXT, **told}
+    return schema
 
 
 def in_address(*parameters: Parameter) -> list[Json]:
@@ -56,7 +80,7 @@ def in_address(*parameters: Parameter) -> list[Json]:
             "name": parameter.name,
             "in": "query",
             "required": False,
-            "schema": as_json_text(schema) if (schema := schema_of(parameter))["type"] == "object" else schema,
+            "schema": as_text(schema_of(parameter)),
             "description": parameter.description,
         }
         for parameter in parameters

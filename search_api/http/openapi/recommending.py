@@ -85,7 +85,7 @@ SCHEMAS: Json = {
             "description": "Weighted cosine with the mean of the mode's likes, less what dislikes nearby take off; "
             "null in a cold start",
         },
-        confidence={
+        relevance={
             "type": ["number", "null"],
             "minimum": 0,
             "maximum": 1,

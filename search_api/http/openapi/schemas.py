@@ -33,7 +33,11 @@ HITS: Json = {
     "hits": array(ref("Hit")),
     "no_good_match": {
         "type": "boolean",
-        "description": "Whether no hit has a confidence of 0.5 or more: then they are the nearest there are, far off",
+        "description": "Whether no hit has a relevance of 0.5 or more: then they are the nearest there are, far off",
+    },
+    "next": {
+        "type": ["string", "null"],
+        "description": "To be sent as cursor, with the same question, for the page that follows; null at the end",
     },
     "exact": {"type": "boolean", "description": "Whether every item was compared, so that no better hit exists"},
 }
@@ -52,17 +56,23 @@ SCHEMAS: Json = {
         **SIGNATURE,
     ),
     "Hit": object_of(
-        item=ref("Item"),
-        score={**NUMBER, "description": "Weighted cosine, -1 to 1"},
-        confidence={
-            **SHARE,
-            "description": "The chance that the item is of the query's kind, as counted on held-out pictures",
-        },
         optional={
+            "item": {
+                "type": "object",
+                "properties": ITEM,
+                "description": "Whole, or those members of it that fields names; not there where it names none",
+            },
+            "score": {**NUMBER, "description": "Weighted cosine, -1 to 1"},
+            "relevance": {
+                **SHARE,
+                "description": "The chance that the item is of the query's kind, as counted on held-out pictures; of "
+                "several items that are asked with, the mean of the chances for each one's kind. It compares between "
+                "queries, whatever their weights",
+            },
             "copies": {
                 **array(TEXT),
                 "description": "Only where hits are collapsed: the ids of those whose pictures are copies of it",
-            }
+            },
         },
     ),
     "Prediction": object_of(label=TEXT, probability=SHARE),
@@ -87,7 +97,6 @@ SCHEMAS: Json = {
             **array(ref("Prediction")),
             "description": "Every class, best first; of an item, only what is stored: the best class",
         },
-        view={**TEXT, "description": "What the model saw, a PNG as data: URI"},
         notes=array(TEXT),
         colours=COLOURS,
         familiar={
@@ -109,11 +118,15 @@ SCHEMAS: Json = {
         **SIGNATURE,
         took_ms=NUMBER,
         optional={
+            "view": {
+                **TEXT,
+                "description": "What the model saw, a picture as data: URI; with fields, only where these name it",
+            },
             "cutout": {
                 "type": ["string", "null"],
                 "description": "Only where asked for: the garment as it was cut out of its photograph, a PNG with "
                 "alpha as data: URI; null for a picture that is taken whole, such as Fashion-MNIST's own",
-            }
+            },
         },
     ),
     "Page": object_of(
@@ -144,6 +157,14 @@ SCHEMAS: Json = {
             "minimum": {**NUMBER, "description": "Only where all values are numbers"},
             "maximum": {**NUMBER, "description": "Only where all values are numbers"},
         },
+    ),
+    "SimilarToAll": object_of(
+        ids={**array(TEXT), "description": "The items that were asked with; notes name those that there are none of"},
+        notes=array(TEXT),
+        **HITS,
+        look=LOOK_USED,
+        weights=WEIGHTS_USED,
+        **SIGNATURE,
     ),
     "Classes": object_of(classes=array(object_of(label=TEXT, items=WHOLE)), **SIGNATURE),
     "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT),

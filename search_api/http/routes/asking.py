@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, g, jsonify, request
 
 from search_api.http import answers, requests
-from search_api.http.engine_access import current_engine, picture_urls, reading, unless_known
+from search_api.http.engine_access import current_engine, picture_urls, reading, signature, unless_known
 
 if TYPE_CHECKING:
     from search_api.engine_state import EngineState
@@ -32,7 +32,23 @@ def search() -> Response:
         with reading() as state:
             result = state.search(picture, question.query)
     g.timings = result.timings
-    return jsonify(answers.search_answer(result, source, picture_urls(), cutout=question.cutout))
+    return jsonify(
+        answers.search_answer(result, source, picture_urls(), cutout=question.cutout, fields=question.query.fields)
+    )
+
+
+@asking.post("/v1/similar")
+def similar_to_all() -> Response:
+    """Answer the items most like several items together."""
+    weights, query = requests.read_similar_to_all(request)
+    with reading() as state:
+        started = time.perf_counter()
+        matches = state.similar_to_all(weights, query)
+        g.timings = {"search": (time.perf_counter() - started) * 1000}
+        answer: answers.Json = {"ids": list(weights), "notes": list(matches.notes)}
+        answer |= answers.hits_answer(matches, picture_urls(), query.fields)
+        weighed = answers.weights_answer(state.look(query), state.weights(query))
+    return jsonify(answer | weighed | signature())
 
 
 @asking.get("/v1/items/<item_id:item_id>/similar")
@@ -45,7 +61,7 @@ def similar(item_id: str) -> Response:
         matches = state.similar(item_id, query)
         g.timings = {"search": (time.perf_counter() - started) * 1000}
         weighed = answers.weights_answer(state.look(query), state.weights(query))
-        hits = answers.hits_answer(matches, picture_urls())
+        hits = answers.hits_answer(matches, picture_urls(), query.fields)
         return {"item_id": item_id, **hits, **weighed, "notes": list(matches.notes)}
 
     return unless_known(found)
