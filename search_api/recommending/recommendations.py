@@ -24,7 +24,7 @@ class Recommended:
     """An item of a strip, and why it is there.
 
     The `score` of the match is the weighted cosine with the mean of the mode's likes, less what is taken off for
-    dislikes nearby; its confidence the chance that the item is of one kind with the like that it is `because_of`, the
+    dislikes nearby; its relevance the chance that the item is of one kind with the like that it is `because_of`, the
     nearest of its mode. Both are None in a cold start.
     """
 

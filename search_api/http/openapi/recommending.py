@@ -29,7 +29,7 @@ _STRIP: Json = {
 }
 _SHOWN: Json = {
     "hits": array(ref("RecommendedHit")),
-    "no_good_match": {"type": "boolean", "description": "Whether no hit has a confidence of 0.5 or more"},
+    "no_good_match": {"type": "boolean", "description": "Whether no hit has a relevance of 0.5 or more"},
     "exact": {"type": "boolean", "description": "Whether every item was compared"},
     "modes": {
         **array(object_of(likes=array(WHOLE), share=SHARE)),
