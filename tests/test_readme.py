@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BEFORE, _, AFTER = README.partition("## Your own catalogue\n")
 CHAPTER, _, AFTER = AFTER.partition("\n## ")
 CATALOGUES = (ROOT / "docs" / "catalogues.md").read_text(encoding="utf-8")
+INTEGRATING = (ROOT / "docs" / "integrating.md").read_text(encoding="utf-8")
 DRAWING = "lookalike sample --out my-photos"
 
 
@@ -35,8 +36,11 @@ def _commands(text: str) -> list[str]:
 
 COMMANDS = _commands(README)
 ANY_TIME = _commands(BEFORE + AFTER)
-IN_ORDER = _commands(CHAPTER + CATALOGUES)
-"""Each builds on those before it."""
+IN_ORDER = [
+    *_commands(CHAPTER + CATALOGUES),
+    *(command for command in _commands(INTEGRATING) if command.startswith("lookalike ")),
+]
+"""Each builds on those before it. What else the guide to integrating has is run in test_strip.py."""
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +129,7 @@ def _first_line_of_server(command: str, directory: Path, environment: dict[str, 
 
 def test_the_commands_about_catalogues_work_one_after_another(newcomer: Callable[[str], str], tmp_path: Path) -> None:
     assert DRAWING in CHAPTER
-    assert IN_ORDER.count(DRAWING) == 2
+    assert IN_ORDER.count(DRAWING) == 3
     newcomer(DRAWING)
     _keep_some(tmp_path / "my-photos")
     said = {}

@@ -1,5 +1,10 @@
 """`<lookalike-strip>` on a shop's own page: another origin, a strict Content-Security-Policy, no build step."""
 
+import json
+import mimetypes
+import re
+import shlex
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,8 +21,13 @@ ITEM = "test-00042"
 Visit = Callable[..., Page]
 
 
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "integrating.md").read_text(encoding="utf-8")
+SEARCH_OF_GUIDE = "http://127.0.0.1:8000"
+
+
 class Shop:
-    """A shop's server: it answers one page to whoever asks, under a policy that names only itself and the search."""
+    """A shop's server: it answers a page, or the guide's shop, under a policy that names only itself and the search."""
 
     def __init__(self) -> None:
         shop = self
@@ -26,12 +36,16 @@ class Shop:
 
         class Answer(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = shop.page.encode()
+                file = ROOT / "docs" / "shop" / self.path.partition("?")[0].strip("/")
+                text = file.read_text(encoding="utf-8") if file.is_file() else shop.page
+                body = text.replace(SEARCH_OF_GUIDE, shop.search).encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                kind = mimetypes.guess_type(self.path.partition("?")[0])[0] or "text/html"
+                self.send_header("Content-Type", f"{kind}; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
                 policy = (
-                    f"default-src 'none'; script-src {shop.search}; connect-src {shop.search}; img-src {shop.search}"
+                    f"default-src 'none'; style-src 'self'; script-src 'self' {shop.search}; "
+                    f"connect-src {shop.search}; img-src {shop.search}"
                 )
                 self.send_header("Content-Security-Policy", policy)
                 self.end_headers()
@@ -71,7 +85,7 @@ def visit(browser: Browser, shop: Shop, search: LiveServer) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_with(elements: str, **options: object) -> Page:
+    def open_with(elements: str, path: str = "/", **options: object) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         context.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
@@ -80,7 +94,7 @@ def visit(browser: Browser, shop: Shop, search: LiveServer) -> Iterator[Visit]:
         shop.page = f'<!doctype html><html lang="en"><title>A shop</title>{script}<h1>Coat</h1>{elements}</html>'
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(shop.origin)
+        page.goto(shop.origin + path)
         return page
 
     yield open_with
@@ -149,3 +163,34 @@ def test_cards_are_swiped_on_a_phone_and_the_page_does_not_widen(visit: Visit) -
         "(() => { const list = document.querySelector('lookalike-strip').shadowRoot.querySelector('ul');"
         " return list.scrollWidth > list.clientWidth; })()"
     )
+
+
+def test_the_guides_two_lines_put_a_strip_on_a_page(visit: Visit) -> None:
+    script, element = re.findall(r"^```html\n(.*)\n(.*)\n```", GUIDE, re.MULTILINE)[0]
+    assert script == f'<script src="{SEARCH_OF_GUIDE}/static/lookalike-strip.js"></script>'
+    page = visit(element.replace("sample-013", ITEM))
+    assert len(shown(page)) == 8
+
+
+def test_the_guides_shop_shows_what_is_similar_and_what_goes_with_what_was_looked_at(visit: Visit) -> None:
+    page = visit("", "/index.html?product=test-00001")
+    page.locator("#similar a").first.wait_for()
+    assert page.locator("#liked a").count() == 0
+    page.goto(page.url.replace("test-00001", ITEM))
+    page.locator("#liked a").first.wait_for()
+    page.wait_for_function("() => document.getElementById('picture').naturalWidth > 0")
+
+
+@pytest.mark.parametrize("command", [line for line in GUIDE.splitlines() if line.startswith("curl ")])
+def test_the_guides_requests_work(command: str, search: LiveServer) -> None:
+    command = re.sub(r"sample-0(\d\d)", r"test-000\1", command).replace(
+        SEARCH_OF_GUIDE, f"http://127.0.0.1:{search.port}"
+    )
+    done = subprocess.run(
+        ["curl", "--fail", "--silent", "--show-error", *shlex.split(command)[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["hits"]) == 8

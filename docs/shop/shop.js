@@ -19,7 +19,7 @@ document.getElementById("picture").src = `${search}/v1/items/${encodeURIComponen
 fetch(`${search}/v1/items/${encodeURIComponent(product)}`)
   .then((answer) => answer.json())
   .then(({ attributes }) => {
-    document.getElementById("title").textContent = document.title = attributes.title;
+    document.getElementById("title").textContent = document.title = attributes.title || product;
     const price = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
-    document.getElementById("price").textContent = price.format(attributes.price);
+    if (attributes.price) document.getElementById("price").textContent = price.format(attributes.price);
   });
