@@ -28,7 +28,7 @@ def facets(
 ) -> None:
     """Count what fields hold among the items of a catalogue, or among those that --where names."""
     from search_api.http.answers import facets_answer
-    from search_api.http.parameters import read_names
+    from search_api.http.reading.parameters import read_names
 
     with closing(open_engine(catalogue, model)) as engine:
         counts = engine.facets(where_of(conditions), None if fields is None else read_names(fields), limit)

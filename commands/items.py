@@ -74,7 +74,7 @@ def list_items(
 @_json_lines
 def put(item_id: str, image: "IO[bytes] | None", attributes: str | None, catalogue: Path, as_json: bool) -> None:
     """Add an item, or replace it; without a picture, its attributes. Servers notice at once."""
-    from search_api.http.parameters import read_object
+    from search_api.http.reading.parameters import read_object
 
     given = None if attributes is None else read_object(attributes.encode(errors="surrogateescape"), "--attributes")
     with closing(open_engine(catalogue)) as engine:

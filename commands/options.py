@@ -129,7 +129,7 @@ def query_options(options: Sequence[Callable[..., Any]] = SEARCH_OPTIONS) -> Cal
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_query(*, conditions: Sequence[str], **given: Any) -> Any:
-            from search_api.http.parameters import read_query
+            from search_api.http.reading.parameters import read_query
 
             asked = {
                 parameter.name: value for parameter in QUERY if (value := given.pop(parameter.name, None)) is not None
@@ -150,6 +150,6 @@ def query_options(options: Sequence[Callable[..., Any]] = SEARCH_OPTIONS) -> Cal
 
 def where_of(conditions: Sequence[str]) -> dict[str, Any] | None:
     """Return the filter of conditions, typed or JSON; None where there are none."""
-    from search_api.http.parameters import read_where
+    from search_api.http.reading.parameters import read_where
 
     return read_where(conditions) or None

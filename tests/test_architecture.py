@@ -107,7 +107,7 @@ def test_the_parser_sees_every_kind_of_import(imports: Mapping[str, set[str]]) -
     assert "models.embedder" in imports["search_api.engine"]  # at the top
     assert "indexer.catalogue.__init__" in imports["search_api.engine"]  # for types
     assert "models.__init__" in imports["commands.composition"]  # in a function
-    assert "search_api.http.requests" in imports["search_api.http.routes.asking"]  # a module by name
+    assert "search_api.http.reading.requests" in imports["search_api.http.routes.asking"]  # a module by name
 
 
 def test_imports_run_one_way_between_rooms(imports: Mapping[str, set[str]]) -> None:

@@ -25,7 +25,7 @@ from models.runtime import LiteRTEmbedder
 from search_api.engine import Engine
 from search_api.engine_state import CHANGED_SINCE
 from search_api.http.app import create_app
-from search_api.http.parameters import read_where
+from search_api.http.reading.parameters import read_where
 from webui.app import create_app as create_site
 
 MANY = 400

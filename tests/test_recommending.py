@@ -345,7 +345,7 @@ def test_strips_take_what_stands_beside_them(client: FlaskClient, engine: Engine
         ({"likes": None}, 400, "invalid-field"),
         ({"likes": [{"image": "%%%"}]}, 400, "invalid-field"),
         ({"likes": [{"image": "\u00e9"}]}, 400, "invalid-field"),
-        ({"likes": [{"image": ""}]}, 400, "no-query"),
+        ({"likes": [{"image": ""}]}, 400, "invalid-field"),
         ({"likes": [{"image": base64.b64encode(b"no picture").decode()}]}, 415, "unsupported-picture"),
         ({"likes": [{"item_id": "a", "size": 1}]}, 400, "unknown-field"),
         ({"hates": ["a"]}, 400, "unknown-field"),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from models.pictures.decoding import MAX_BYTES
 from search_api.engine import Engine
-from search_api.http.forms import MAX_FORM_FIELD, MAX_FORM_PARTS
+from search_api.http.reading.forms import MAX_FORM_FIELD, MAX_FORM_PARTS
 
 FORM = "multipart/form-data; boundary=xyz"
 

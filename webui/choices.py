@@ -10,7 +10,7 @@ from indexer.fields import COLOUR
 from models.colours.names import NAMES, read_colour
 from models.vector_parts import LOOK, VectorPart, full_weights
 from search_api.http.engine_access import current_engine
-from search_api.http.parameters import read_query, weights_text
+from search_api.http.reading.parameters import read_query, weights_text
 from search_api.query import Query
 from webui.formatting import percent
 

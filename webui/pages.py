@@ -9,11 +9,11 @@ from models.embedder import View
 from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.access.guard import REFUSED
 from search_api.errors import PageOutOfRange
-from search_api.http import requests
 from search_api.http.answers import png_data_uri
 from search_api.http.engine_access import current_engine, picture_paths, reading
-from search_api.http.parameters import read
 from search_api.http.problems import Problem
+from search_api.http.reading import requests
+from search_api.http.reading.parameters import read
 from search_api.parameters import LIMIT, Parameter
 from search_api.query import Query
 from webui import choices, formatting, upload_cookie

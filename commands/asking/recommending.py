@@ -69,7 +69,7 @@ def recommend(
 
     Likes of different kinds are kept apart, and each item says which like it is there for.
     """
-    from search_api.http.parameters import weights_of_text
+    from search_api.http.reading.parameters import weights_of_text
     from search_api.http.strips import strips_answer
     from search_api.recommending.strips import Opinion, Strip
 

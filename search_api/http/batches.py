@@ -8,9 +8,9 @@ from models.errors import LookalikeError
 from search_api.batches import ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, check_questions
 from search_api.errors import InvalidField, NoQuery, SeveralQueries
 from search_api.http import answers
-from search_api.http.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
-from search_api.http.parameters import read, read_box, read_query
 from search_api.http.problems import problem_answer, problem_of
+from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.reading.parameters import read, read_box, read_query
 from search_api.http.strips import read_strips, strips_answer
 from search_api.parameters import CUTOUT, PICTURE, QUERY, names_of
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from search_api.batches import Strips
 from search_api.errors import InvalidField
 from search_api.http.answers import hit_answer, item_answer, picture_path
-from search_api.http.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
-from search_api.http.parameters import read
+from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.reading.parameters import read
 from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, REPEAT, WEIGHTS, WHERE
 from search_api.recommending.strips import Opinion, Strip, check_number
 

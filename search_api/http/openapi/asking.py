@@ -13,7 +13,7 @@ from search_api.http.openapi.parts import (
     responses,
     schema_of,
 )
-from search_api.http.pictures_in_json import MOST_EXAMPLES
+from search_api.http.reading.json_bodies import MOST_EXAMPLES
 from search_api.parameters import PICTURE, QUERY
 
 

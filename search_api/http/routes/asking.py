@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from search_api.http import answers, requests
+from search_api.http import answers
 from search_api.http.engine_access import current_engine, picture_urls, reading, signature, unless_known
+from search_api.http.reading import requests
 
 if TYPE_CHECKING:
     from search_api.engine_state import EngineState

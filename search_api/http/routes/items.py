@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, request
 
-from search_api.http import answers, requests
+from search_api.http import answers
 from search_api.http.engine_access import picture_urls, reading, unless_known
+from search_api.http.reading import requests
 
 if TYPE_CHECKING:
     from search_api.engine_state import EngineState

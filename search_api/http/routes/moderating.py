@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from search_api.http import requests, verdict_answers
+from search_api.http import verdict_answers
 from search_api.http.engine_access import current_engine
+from search_api.http.reading import requests
 
 moderating = Blueprint("moderating", __name__)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from models.errors import LookalikeError
 from search_api.http import batches, strips
 from search_api.http.engine_access import current_engine, picture_urls, reading, signature
-from search_api.http.json_bodies import read_json_body
+from search_api.http.reading.json_bodies import read_json_body
 from search_api.http.urls import path_of
 
 recommending = Blueprint("recommending", __name__)

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, jsonify, request
 
-from search_api.http import openapi, requests
+from search_api.http import openapi
 from search_api.http.engine_access import current_engine, reading, signature
+from search_api.http.reading import requests
 
 service = Blueprint("service", __name__)
 

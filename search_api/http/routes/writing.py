@@ -14,9 +14,10 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from indexer.errors import CatalogueBusy, CatalogueNotWritable, CatalogueReplaced
 from models.errors import LookalikeError
 from search_api.errors import InvalidField, NothingWritten
-from search_api.http import answers, requests
+from search_api.http import answers
 from search_api.http.engine_access import current_engine, picture_urls, reading, signature
 from search_api.http.problems import Problem, problem_of, problem_response
+from search_api.http.reading import requests
 from search_api.http.urls import path_of
 from search_api.http.writes import TRIED_BEFORE
 from search_api.http.writes.changes import LINES, Line, read_image, read_item, read_lines, read_only_if, read_patch

@@ -1,15 +1,15 @@
 """Reading items, changes of items and conditions out of requests."""
 
 import io
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.errors import LookalikeError
 from search_api.errors import BadRequest, InvalidField, TooManyLines, UnknownField, UnsupportedContentType
-from search_api.http.forms import read_form
-from search_api.http.parameters import read_object
-from search_api.http.requests import BYTES, FORM, JSON, no_parameters
+from search_api.http.reading.forms import read_form
+from search_api.http.reading.json_bodies import JSON, read_picture
+from search_api.http.reading.parameters import read_object
+from search_api.http.reading.requests import BYTES, FORM, no_parameters
 from search_api.http.writes import TRIED_BEFORE
 from search_api.writing import ItemChange, OnlyIf
 
@@ -128,7 +128,7 @@ def _change(item_id: str, fields: Mapping[str, Any]) -> ItemChange:
     return ItemChange(
         item_id,
         _attributes(fields[_ATTRIBUTES]) if _ATTRIBUTES in fields else None,
-        None if image is None else _not_empty(_decoded(image)),
+        None if image is None else _not_empty(read_picture(image, "image")),
     )
 
 
@@ -155,20 +155,6 @@ def _attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidField('attributes must be an object, like {"brand": "Acme", "price": 30}.')
     return value
-
-
-def _decoded(text: Any) -> bytes:
-    """Return the bytes of a picture that is sent as base64, or as a data: URI of that."""
-    if not isinstance(text, str):
-        raise InvalidField("image must be a picture in base64, or a data: URI of one.")
-    if text.startswith("data:"):
-        head, _, text = text.partition(",")
-        if not head.endswith(";base64"):
-            raise InvalidField("A data: URI must hold a picture in base64, like data:image/png;base64,iVBO... does.")
-    try:
-        return b64decode("".join(text.split()) if "\n" in text else text, validate=True)
-    except ValueError:
-        raise InvalidField("image is not base64 (RFC 4648, with its padding).") from None
 
 
 def _whole_body(request: "Request") -> bytes:

@@ -16,9 +16,9 @@ from search_api.errors import (
     UnknownField,
     UnsupportedContentType,
 )
-from search_api.http.forms import read_form
-from search_api.http.parameters import read, read_box, read_names, read_object, read_query
-from search_api.http.pictures_in_json import IDS, picture_of_text, read_examples, read_object_with_picture
+from search_api.http.reading.forms import read_form
+from search_api.http.reading.json_bodies import IDS, JSON, read_examples, read_object_with_picture, read_picture
+from search_api.http.reading.parameters import read, read_box, read_names, read_object, read_query
 from search_api.parameters import (
     ATTRIBUTES,
     CURSOR,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from search_api.query import Query
 
 FORM = "multipart/form-data"
-JSON = "application/json"
 BYTES = "application/octet-stream"
 
 SOURCES = ("image", "item_id")
@@ -231,7 +230,8 @@ def _read_json(request: "Request") -> Search:
     if item_id is not None and not isinstance(item_id, str):
         raise InvalidField("item_id must be text.")
     image = fields.get("image")
-    return _search(None if image is None else picture_of_text(image), item_id, fields)
+    picture = image if image is None else b"" if image == "" else read_picture(image, "image")
+    return _search(picture, item_id, fields)
 
 
 def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any]) -> Search:
