@@ -23,6 +23,7 @@ BEFORE, _, AFTER = README.partition("## Your own catalogue\n")
 CHAPTER, _, AFTER = AFTER.partition("\n## ")
 CATALOGUES = (ROOT / "docs" / "catalogues.md").read_text(encoding="utf-8")
 INTEGRATING = (ROOT / "docs" / "integrating.md").read_text(encoding="utf-8")
+MODERATING = (ROOT / "docs" / "moderating.md").read_text(encoding="utf-8")
 DRAWING = "lookalike sample --out my-photos"
 
 
@@ -36,10 +37,8 @@ def _commands(text: str) -> list[str]:
 
 COMMANDS = _commands(README)
 ANY_TIME = _commands(BEFORE + AFTER)
-IN_ORDER = [
-    *_commands(CHAPTER + CATALOGUES),
-    *(command for command in _commands(INTEGRATING) if command.startswith("lookalike ")),
-]
+GUIDES = [line for line in _commands(INTEGRATING + MODERATING) if line.startswith("lookalike ")]
+IN_ORDER = [*_commands(CHAPTER), *GUIDES, *_commands(CATALOGUES)]
 """Each builds on those before it. What else the guide to integrating has is run in test_strip.py."""
 
 
@@ -102,6 +101,7 @@ def newcomer(place: Path, other_bundle: Path, tmp_path: Path) -> Callable[[str],
     shutil.copy(place / "photo.jpg", tmp_path)
     shutil.copytree(other_bundle, tmp_path / "my-model")
     # Its picture lies here: fetching from hosts, which this command only allows, has tests of its own.
+    (tmp_path / "policy.toml").write_text(_blocks("toml", MODERATING)[0])
     (tmp_path / "feed.csv").write_text("id,image,price\nfed-1,photo.jpg,9.5\n")
     environment = {**os.environ, "PATH": f"{installed.parent}:{os.environ['PATH']}"}
 
