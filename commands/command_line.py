@@ -9,17 +9,15 @@ import click
 
 from commands import (
     exporting,
-    faceting,
     indexing,
     items,
     learning,
     reindexing,
     sampling,
-    searching,
     serving,
     upkeep,
 )
-from commands.asking import recommending
+from commands.asking import faceting, recommending, searching
 from commands.pictures import duplicates, moderating
 from commands.server import keys
 

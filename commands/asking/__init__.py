@@ -1,1 +1,1 @@
-"""Commands that ask a catalogue about several things at once."""
+"""Commands that ask a catalogue: what is similar, what somebody would like, how many there are of each."""
