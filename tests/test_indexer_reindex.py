@@ -500,7 +500,7 @@ def test_the_command_tells_where_the_old_one_is_and_deletes_it_when_asked(
     assert _run("reindex", "--catalogue", directory, "--drop-previous").stdout == f"{directory}: {directory} deleted.\n"
     assert _run("reindex", "--catalogue", directory, "--drop-previous").stdout == f"{directory}: nothing deleted.\n"
     found = _run("similar", "test-00007", "--catalogue", directory, "--model", other_bundle, "-k", "1", "--json")
-    assert len(json.loads(found.stdout)) == 1
+    assert len(json.loads(found.stdout)["hits"]) == 1
 
 
 @pytest.mark.parametrize("also", [["--model", "."], ["--workers", "2"]])

@@ -99,7 +99,7 @@ def test_it_indexes_asks_and_serves_from_another_folder(
     found = json.loads(_run(tmp_path, command, "search", "my-photos/0.png", "--catalogue", "mine", "--json"))
     assert found["hits"][0]["item"]["id"] == "0.png"
     similar = json.loads(_run(tmp_path, command, "similar", "1.png", "--catalogue", "mine", "--json"))
-    assert len(similar) == 2
+    assert len(similar["hits"]) == 2
     assert "260 added" in _run(tmp_path, command, "index", "sample", "--catalogue", "sample")
 
     with subprocess.Popen(

@@ -262,7 +262,7 @@ def test_more_bytes_than_may_wait_are_refused_and_forgotten(serve: Serve, png: b
 def test_bodies_to_be_written_leave_room_for_pictures_to_search_with(serve: Serve, png: bytes) -> None:
     server = serve(bytes_waiting=3_000_000, receive=FOREVER, idle=FOREVER)
     length = b"Connection: close\r\nContent-Length: 1400000\r\n\r\n"
-    put = b"PUT /v1/items/test-00001/image HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n" + length
+    put = b"PUT /v1/items/test-00001/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n" + length
     with crowd(server, put + bytes(1_399_999), 1) as (first,):
         assert_others_are_answered(server, png)
         (busy,) = answers_in(server.exchange(put + bytes(1_399_999)))

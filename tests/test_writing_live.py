@@ -236,7 +236,7 @@ def test_kills_in_the_middle_of_writing_lose_nothing(directory: Path, tmp_path: 
                 client.write()
             wait_until(lambda before=before: set(server.workers()) - before and len(server.workers()) == 2)
         result = load.end()
-        assert result.failures == {}
+        assert result.failures == {}, server.said()
         for pid in [server.process.pid, *server.workers()]:
             os.kill(pid, signal.SIGKILL)
         server.process.wait()
