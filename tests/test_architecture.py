@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("sample_shop", "models", "indexer", "search_api", "webui", "commands", "lookalike")
-"""Each may import itself and those before it."""
+ROOMS = ("lookalike_client", "sample_shop", "models", "indexer", "search_api", "webui", "commands", "lookalike")
+"""Each may import itself and those before it; the client, which stands by itself, is imported by none."""
 
 LAYERS: Mapping[str, tuple[str, ...]] = {
+    "lookalike_client": ("errors options", "records retrying", "calls chunks", "async_client client", "__init__"),
     "sample_shop": ("__init__", "drawing", "cloth", "garments", "assortment", "products"),
     "models": (
         "errors arrays progress files allocator native_output npz calibration augmentations",
@@ -117,6 +118,11 @@ def test_imports_run_one_way_between_rooms(imports: Mapping[str, set[str]]) -> N
         assert not backwards, f"{name} imports {backwards}, which stand above it"
 
 
+def test_nothing_imports_the_client(imports: Mapping[str, set[str]]) -> None:
+    users = {name for name, imported in imports.items() if any(one.startswith("lookalike_client.") for one in imported)}
+    assert {name.partition(".")[0] for name in users} == {"lookalike_client"}
+
+
 @pytest.mark.parametrize("room", LAYERS)
 def test_imports_run_one_way_inside_a_room(imports: Mapping[str, set[str]], room: str) -> None:
     level = {part: number for number, layer in enumerate(LAYERS[room]) for part in layer.split()}
@@ -164,6 +170,7 @@ def test_a_public_name_means_one_thing(modules: Mapping[str, Path]) -> None:
         ("import lookalike", {"numpy", "flask", "faiss", "PIL"}),
         ("import indexer.pipeline.worker_main", {"faiss", "apsw", "ai_edge_litert", "flask", "click"}),
         ("import search_api.server.serving", {"numpy", "faiss", "apsw", "ai_edge_litert", "PIL"}),
+        ("import lookalike_client", {"numpy", "flask", "faiss", "PIL", "lookalike", "models", "search_api"}),
         (
             "import models, indexer.pipeline.indexing, search_api.engine, webui.app",
             {"tensorflow", "keras", "matplotlib", "urllib3"},

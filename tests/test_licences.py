@@ -33,7 +33,7 @@ def _licences(package: str) -> str:
 
 
 EXTRAS = PROJECT["optional-dependencies"]
-RUNTIME = _names([*PROJECT["dependencies"], *EXTRAS["heic"], *EXTRAS["parquet"], *EXTRAS["train"]])
+RUNTIME = _names([*PROJECT["dependencies"], *EXTRAS["client"], *EXTRAS["heic"], *EXTRAS["parquet"], *EXTRAS["train"]])
 
 
 @pytest.mark.parametrize("package", sorted(RUNTIME))

@@ -67,7 +67,7 @@ def _run(directory: Path, *command: str | Path) -> str:
 
 def test_the_wheel_holds_every_file_of_the_rooms_and_no_other(wheel: Path, project: Path) -> None:
     rooms = {path.parent.name for path in project.glob("*/__init__.py")} - NOT_IN_A_WHEEL
-    assert len(rooms) == 6
+    assert len(rooms) == 7
     listed = subprocess.run(["git", "ls-files", *rooms], cwd=project, capture_output=True, text=True, check=True)
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -88,8 +88,8 @@ def test_it_indexes_asks_and_serves_from_another_folder(
         tmp_path,
         bin_directory / "python",
         "-c",
-        "import lookalike, models, indexer, search_api, webui, commands, sample_shop as s\n"
-        "print(*(m.__file__ for m in (lookalike, models, indexer, search_api, webui, commands, s)), sep='\\n')",
+        "import lookalike, lookalike_client as c, models, indexer, search_api, webui, commands, sample_shop as s\n"
+        "print(*(m.__file__ for m in (lookalike, c, models, indexer, search_api, webui, commands, s)), sep='\\n')",
     ).splitlines()
     assert all(Path(home).is_relative_to(bin_directory.parent) for home in homes), homes
 
