@@ -75,7 +75,7 @@ class Chunks:
             yield from self.rest()
         self._seen += 1
         if len(line) > self._most_bytes:
-            detail = f"A line of {len(line):,} bytes is more than the {self._most_bytes:,} of a request. Write this item with put."
+            detail = f"A line of {len(line):,} bytes is more than a request holds. Write this item with put."
             problem = error_of(413, {"code": "content-too-large", "detail": detail})
             yield Written(self._seen, change.id, "failed", None, problem)
         else:
