@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 2
-"""Workers that may die over a request until it is taken for the cause."""
+MOST_ATTEMPTS = 3
+"""Workers that may die over a request until it is taken for the cause: of two, other requests may have been that."""
 
 _JOINED_UP_TO = 64 * 1024
 """Bytes of a body that are copied to be sent with their head in one go."""
