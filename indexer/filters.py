@@ -115,7 +115,9 @@ class _Reader:
         if name == LABEL:
             for value in values:
                 if value not in self._labels:
-                    raise InvalidFilter(f"There is no class {value!r}. The classes are: {', '.join(self._labels)}.")
+                    raise InvalidFilter(
+                        f"There is no class {str(value)[:60]!r}. The classes are: {', '.join(self._labels)}."
+                    )
             return LabelIn(tuple(values))
         if name == ID:
             if not all(isinstance(value, str) and is_text(value) for value in values):

@@ -54,7 +54,7 @@ def full_weights(parts: Sequence[VectorPart], weights: Mapping[str, float]) -> M
     for name, weight in weights.items():
         if name not in named:
             has = f"it has {', '.join(part.name for part in parts)}" if parts else "its vectors are undivided"
-            raise UnknownPart(f"The model's vectors have no part {name!r}: {has}. Weigh only what there is.")
+            raise UnknownPart(f"The model's vectors have no part {name[:60]!r}: {has}. Weigh only what there is.")
         if not 0 <= weight <= 1:  # nor is NaN
             raise InvalidWeights(f"The weight of {name!r} must be between 0 and 1, not {weight}.")
     others = sum(part.share for part in parts if part.name not in weights)

@@ -1,10 +1,10 @@
 """Copies of one picture among hits, and among all items of a catalogue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from indexer.records import Hit
-from models.fingerprints.copies import are_copies, groups_of
+from models.fingerprints.copies import groups_of, pairs_of_copies
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,17 +17,28 @@ _ALIKE = 0.55
 """The cosine below which nothing is taken for a copy. Under a banner, one copy in seven has less than 0.7."""
 
 
-def original_of(hit: Hit, better: Sequence[Hit]) -> Hit | None:
-    """Return the first of better hits of whose picture a hit's is a copy; None where there is none.
+class Comparisons:
+    """Which hits' pictures are copies of which others', each two compared once; many at once cost far less each."""
 
-    Items without a fingerprint are copies of nothing.
-    """
-    own = hit.item.fingerprint
-    known = [(one, one.item.fingerprint) for one in better if one.item.fingerprint is not None]
-    if own is None or not known:
-        return None
-    found = are_copies(own, [fingerprint for _, fingerprint in known])
-    return next((one for (one, _), is_copy in zip(known, found, strict=True) if is_copy), None)
+    def __init__(self) -> None:
+        self._are_copies: dict[tuple[str, str], bool] = {}
+
+    def compare(self, pairs: "Iterable[tuple[Hit, Hit]]") -> None:
+        """Compare hits with better ones, if that has not been done."""
+        unknown = {
+            (hit.item.id, better.item.id): (hit.item.fingerprint or b"", better.item.fingerprint or b"")
+            for hit, better in pairs
+            if (hit.item.id, better.item.id) not in self._are_copies
+        }
+        self._are_copies.update(zip(unknown, pairs_of_copies(list(unknown.values())), strict=True))
+
+    def original_of(self, hit: Hit, better: Sequence[Hit]) -> Hit | None:
+        """Return the first of better hits of whose picture a hit's is a copy; None where there is none.
+
+        Items without a fingerprint are copies of nothing.
+        """
+        self.compare((hit, one) for one in better)
+        return next((one for one in better if self._are_copies[hit.item.id, one.item.id]), None)
 
 
 def duplicates(
@@ -41,25 +52,16 @@ def duplicates(
     compared: set[tuple[str, str]] = set()
     done = 0
     for block in neighbours:
-        near: dict[str, list[str]] = {}
+        near: list[tuple[str, str]] = []
         for one, other, score in zip(block.id, block.similar_id, block.score.tolist(), strict=True):
             if score >= _ALIKE and (other, one) not in compared:
                 compared.add((one, other))
-                near.setdefault(one, []).append(other)
-        for one, others in near.items():
-            pairs += [(one, other) for other in _copies_among(one, others, fingerprints)]
+                near.append((one, other))
+        found = pairs_of_copies([(fingerprints.get(one) or b"", fingerprints.get(other) or b"") for one, other in near])
+        pairs += [pair for pair, are_copies in zip(near, found, strict=True) if are_copies]
         done += block.items
         progress(done, len(neighbours))
     return _groups(pairs)
-
-
-def _copies_among(one: str, others: list[str], fingerprints: Mapping[str, bytes | None]) -> list[str]:
-    own = fingerprints.get(one)
-    known = {other: kept for other in others if (kept := fingerprints.get(other)) is not None}
-    if own is None:
-        return []
-    found = are_copies(own, list(known.values()))
-    return [other for other, is_copy in zip(known, found, strict=True) if is_copy]
 
 
 def _groups(pairs: list[tuple[str, str]]) -> list[tuple[str, ...]]:

@@ -142,7 +142,9 @@ class EngineState:
         counted = np.array([weights[id_] for id_ in ids], np.float64)
         kinds = np.array([self.card.classes.index(item.label) for item in items])
         subject = Seed(self._catalogue.vectors(ids), kinds, counted / counted.sum(), ids)
-        return self._matches(subject, query, [f"There is no item {id_!r}; it was passed over." for id_ in unknown])
+        return self._matches(
+            subject, query, [f"There is no item {id_[:200]!r}; it was passed over." for id_ in unknown]
+        )
 
     def recommend(
         self,

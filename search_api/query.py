@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Query:
     """Which items are wanted, and what counts as similar.
 
-    `k`, 1 to 1,000, is how many items are found at most; `limit` is another name to give it by. `where` says which
+    `k`, 1 to 1,000, is how many items are found at most; `limit` is another name of it, to give it by and to read
+    (`dataclasses.replace` wants both where it changes one). `where` says which
     items may be found; it never changes what a picture is taken for. `weights`, 0 to 1 by the names of the vector's
     parts, say what counts as similar, as `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a
     hit's score is then `(1 - look) * cosine of the kind + look * cosine of the look`, so 0 asks for the same kind of
@@ -85,6 +86,8 @@ class Query:
         """The filter of `exclude`; None where there is none."""
         return self.exclude if isinstance(self.exclude, Mapping) and self.exclude else None
 
+
+Query.limit = property(lambda query: query.k)  # type: ignore[attr-defined]  # in the class, it would be the default
 
 ANY = Query()
 """The query that asks for nothing in particular."""

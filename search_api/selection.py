@@ -14,10 +14,12 @@ import numpy as np
 
 from indexer.fields import LABEL, attribute_in
 from indexer.records import Hit
-from search_api.collapsing import original_of
+from search_api.collapsing import Comparisons
 from search_api.places import MOST_RANKED, Place
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from indexer.records import Hits
     from models.arrays import Vectors
     from search_api.query import Query
@@ -36,6 +38,9 @@ COMPARED = 5
 """Of those chosen, so many of the most alike are looked at for what a hit is a copy of: nearly always it is the first,
 and to lay fingerprints over each other takes long.
 """
+
+COMPARED_AHEAD = 32
+"""Hits of a block that are compared together, as if none of them were a copy: what that misses is compared later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class _Chooser:
         self._chosen: list[Hit] = []
         self._vectors: Vectors = ranking.vectors([])
         self._of_group: Counter[Hashable] = Counter()
+        self._comparisons = Comparisons()
         self.copies: dict[str, tuple[str, ...]] = {}
         self.exact = True
 
@@ -115,6 +121,8 @@ class _Chooser:
         ordered: Iterator[Iterable[Hit]] = blocks
         if self._query.diversity:
             ordered = map(self._varied, self._admitted(blocks))
+        elif self._query.collapse is not None:
+            ordered = map(self._compared, blocks)
         for hit in chain.from_iterable(ordered):
             if self._is_wanted(hit):
                 self._chosen.append(hit)
@@ -181,26 +189,44 @@ class _Chooser:
         group = group_of(hit, self._query.group_by)
         if group is not None and self._of_group[group] >= (self._query.group_size or 1):
             return False
-        if self._query.collapse is not None and (original := original_of(hit, self._nearest_to(hit))) is not None:
+        if self._query.collapse is not None and (original := self._original_of(hit)) is not None:
             self.copies[original.item.id] = (*self.copies.get(original.item.id, ()), hit.item.id)
             return False
         if group is not None:
             self._of_group[group] += 1
         return True
 
-    def _nearest_to(self, hit: Hit) -> Sequence[Hit]:
-        """Return those chosen that a hit may be a copy of, in order."""
-        if len(self._chosen) <= COMPARED:
-            return self._chosen
+    def _original_of(self, hit: Hit) -> Hit | None:
         cosines = self._chosen_vectors() @ self._ranking.vectors([hit])[0]
-        nearest = np.sort(np.argpartition(-cosines, COMPARED)[:COMPARED])
-        return [self._chosen[at] for at in nearest.tolist()]
+        return self._comparisons.original_of(hit, [self._chosen[at] for at in _nearest(cosines)])
+
+    def _compared(self, block: Sequence[Hit]) -> Iterator[Hit]:
+        """Give hits in order, each some of which are compared with those before them all at once."""
+        for start in range(0, len(block), COMPARED_AHEAD):
+            ahead = block[start : start + COMPARED_AHEAD]
+            before = [*self._chosen, *ahead]
+            vectors = self._ranking.vectors(ahead)
+            cosines = vectors @ np.vstack([self._chosen_vectors(), vectors]).T
+            self._comparisons.compare(
+                (hit, before[other])
+                for at, hit in enumerate(ahead)
+                for other in _nearest(cosines[at, : len(self._chosen) + at])
+            )
+            yield from ahead
 
     def _chosen_vectors(self) -> "Vectors":
         known = len(self._vectors)
         if known < len(self._chosen):
             self._vectors = np.vstack([self._vectors, self._ranking.vectors(self._chosen[known:])])
         return self._vectors
+
+
+def _nearest(cosines: "NDArray[np.float32]") -> list[int]:
+    """Return the numbers of the COMPARED largest, in order."""
+    if len(cosines) <= COMPARED:
+        return list(range(len(cosines)))
+    nearest: list[int] = np.sort(np.argpartition(-cosines, COMPARED)[:COMPARED]).tolist()
+    return nearest
 
 
 def group_of(hit: Hit, attribute: str | None) -> Hashable:

@@ -356,4 +356,4 @@ def _conflict(task: _Task, known: _Known | None) -> VersionConflict:
 
 
 def _unknown(item_id: str) -> UnknownItem:
-    return UnknownItem(f"No item has the id {item_id!r}.")
+    return UnknownItem(f"No item has the id {item_id[:200]!r}.")

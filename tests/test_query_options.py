@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -104,6 +105,14 @@ def test_limit_and_k_are_one_option(client: FlaskClient, png: bytes, engine: Eng
     assert_problem(client.post("/v1/search", json={"item_id": ITEM, "k": 5, "limit": 5}), 422, "options-conflict")
     with pytest.raises(OptionsConflict):
         Query(k=5, limit=6)
+
+
+def test_limit_can_be_read(engine: Engine) -> None:
+    assert [query.limit for query in (Query(), Query(7), Query(limit=5))] == [12, 7, 5]
+    filtered = replace(Query(limit=5), where={"label": "Bag"})
+    assert (filtered.k, filtered.limit) == (5, 5)
+    assert replace(filtered, k=3, limit=3) == Query(3, where={"label": "Bag"})
+    assert len(engine.similar(ITEM, filtered)) == 5
 
 
 def test_a_thousand_items_are_found_at_once(caller: FlaskClient) -> None:

@@ -245,7 +245,7 @@ def in_order(ids: Sequence[str], found: Mapping[str, Any]) -> list[Any]:
 
 def unknown(id_: str) -> UnknownItem:
     """Return the error for an id that no item has."""
-    return UnknownItem(f"No item has the id {id_!r}.")
+    return UnknownItem(f"No item has the id {id_[:200]!r}.")
 
 
 def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:

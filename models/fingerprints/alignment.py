@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Floats = NDArray[np.float32]
 
@@ -29,65 +33,95 @@ _STEPS_AN_OCTAVE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """How a candidate lies over a picture best: which `cells`, float32 (256, 256), turn the picture's into its own.
+class Alignments:
+    """How each of n candidates lies over a picture best, one way each.
 
-    `weights`, float32 (256,), says which of them both show, adding up to 1. `misfit` is what the lightness differs by
-    once contrast and brightness are evened out, as a share of its own spread; `correlation` is that of the two. `band`
-    is the first of the rows left to a banner, None without one.
+    `moves` are the ways to move the picture's cells, numbers of what `moves_of` has; `bands` the first of the rows left
+    to a banner, -1 without one, both int (n,). `misfit` is what the lightness differs by once contrast and brightness
+    are evened out, as a share of its own spread; `correlation` is that of the two, both float32 (n,).
     """
 
-    cells: Floats
-    weights: Floats
-    band: int | None
-    misfit: float
-    correlation: float
+    moves: NDArray[np.int64]
+    bands: NDArray[np.int64]
+    misfit: Floats
+    correlation: Floats
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Alignments]") -> "Alignments":
+        """Return the candidates of several together, in order."""
+        each = ((one.moves, one.bands, one.misfit, one.correlation) for one in parts)
+        return cls(*map(np.concatenate, zip(*each, strict=True)))
+
+    def at(self, chosen: NDArray[np.int64]) -> "Alignments":
+        """Return some of the candidates."""
+        return Alignments(self.moves[chosen], self.bands[chosen], self.misfit[chosen], self.correlation[chosen])
+
+    def or_else(self, others: "Alignments", chosen: NDArray[np.bool_]) -> "Alignments":
+        """Return how the candidates lie that are chosen, and of the rest how they do in `others`."""
+        every = np.arange(len(chosen)) + len(chosen) * ~chosen
+        return Alignments.joined([self, others]).at(every)
 
 
-def aligned(
-    lightness: Floats, aspect: float, counting: Floats, candidates: Floats
-) -> list[tuple[Alignment, Alignment]]:
+def aligned(lightness: Floats, octaves: float, counting: Floats, candidates: Floats) -> tuple[Alignments, Alignments]:
     """Return how each candidate lies over a picture best, and how it does if no banner is believed in.
 
     `lightness`, float32 (256,), is the picture's, 0 to 255, `counting` what each of its cells counts, 0 to 1, and
-    `aspect` its width by its height; `candidates` are float32 (n, 256).
+    `octaves` the logarithm to base 2 of its width by its height; `candidates` are float32 (n, 256).
     """
-    moves, seen = _moves(round(_STEPS_AN_OCTAVE * float(np.log2(aspect))))
-    bands = _bands()
-    moved = np.repeat(moves @ lightness, len(bands), axis=0)
-    weights = ((seen * (moves @ counting))[:, None] * bands).reshape(len(moved), -1)
-    weights /= weights.sum(axis=1, keepdims=True)
-    own_mean = (weights * moved).sum(axis=1)[:, None]
-    own = np.maximum((weights * moved**2).sum(axis=1)[:, None] - own_mean**2, _LEAST_VARIANCE)
-    mean = weights @ candidates.T
-    variance = np.maximum(weights @ (candidates**2).T - mean**2, _LEAST_VARIANCE)
-    covariance = (weights * moved) @ candidates.T - own_mean * mean
+    moves, seen = moves_of(octaves)
+    moved, weights = moves @ lightness, seen * (moves @ counting)
+    weighed = weights * moved
+    total = _outside_bands(np.stack([weights, weighed, weighed * moved]).reshape(3, -1, GRID, GRID).sum(axis=3))
+    own_mean = total[1] / total[0]
+    own = np.maximum(total[2] / total[0] - own_mean**2, _LEAST_VARIANCE)[:, :, None]
+    own_mean = own_mean[:, :, None]
+    mean, square, product = (
+        _outside_bands_of_all(each, rows) / total[0][:, :, None]
+        for each, rows in ((weights, candidates), (weights, candidates**2), (weighed, candidates))
+    )
+    variance = np.maximum(square - mean**2, _LEAST_VARIANCE)
+    covariance = product - own_mean * mean
     contrast = np.clip(covariance / own, *_CONTRAST)
     brightness = np.clip(mean - contrast * own_mean, -_BRIGHTNESS, _BRIGHTNESS)
     left = variance + contrast**2 * own - 2 * contrast * covariance + (mean - contrast * own_mean - brightness) ** 2
     misfit = np.sqrt(np.maximum(left, 0) / (variance + _NOISE))
-    needs_band = np.tile([band is not None for band in _BANDS], len(moves))[:, None]
     correlation = covariance / np.sqrt(own * variance)
-    with_band = (misfit + _WITHOUT_BAND * needs_band).argmin(axis=0).tolist()
-    without = np.where(needs_band, np.inf, misfit).argmin(axis=0).tolist()
+    needs_band = np.array([band is not None for band in _BANDS])[:, None]
+    handicapped = misfit + _WITHOUT_BAND * needs_band, np.where(needs_band, np.inf, misfit)
+    with_band, without = (_best(one.reshape(-1, len(candidates)), misfit, correlation) for one in handicapped)
+    return with_band, without
 
-    def alignment(way: int, candidate: int) -> Alignment:
-        return Alignment(
-            moves[way // len(bands)],
-            weights[way],
-            _BANDS[way % len(bands)],
-            float(misfit[way, candidate]),
-            float(correlation[way, candidate]),
-        )
 
-    return [
-        (alignment(one, n), alignment(other, n)) for n, (one, other) in enumerate(zip(with_band, without, strict=True))
-    ]
+def outside_band(bands: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which cells are left of a picture under each of some banners, -1 for none, bool (n, 256)."""
+    return _bands()[bands + 1].repeat(GRID, axis=1) > 0
+
+
+def _best(handicapped: Floats, misfit: Floats, correlation: Floats) -> Alignments:
+    ways, every = handicapped.argmin(axis=0), np.arange(handicapped.shape[1])
+    moves, bands = np.divmod(ways, len(_BANDS))
+    return Alignments(moves, bands - 1, misfit[moves, bands, every], correlation[moves, bands, every])
+
+
+def _outside_bands(rows: Floats) -> Floats:
+    """Return sums over what is left under each banner, float32 (..., bands), of those over rows, (..., 16)."""
+    return rows @ _bands().T
+
+
+def _outside_bands_of_all(weights: Floats, candidates: Floats) -> Floats:
+    """Return the sum of what weights, float32 (ways, 256), make of candidates, (n, 256), as (ways, bands, n)."""
+    by_row = weights.reshape(-1, GRID, GRID).swapaxes(0, 1) @ candidates.reshape(-1, GRID, GRID).transpose(1, 2, 0)
+    sums: Floats = _bands() @ by_row.swapaxes(0, 1)
+    return sums
+
+
+def moves_of(octaves: float) -> tuple[Floats, Floats]:
+    """Return every way to move a picture's cells, float32 (ways, 256, 256), and which are seen then, (ways, 256)."""
+    return _moves(round(_STEPS_AN_OCTAVE * octaves))
 
 
 @lru_cache(32)
 def _moves(octaves: int) -> tuple[Floats, Floats]:
-    """Return every way to move a picture's cells, float32 (ways, 256, 256), and which are seen then, (ways, 256)."""
     aspect = 2 ** (octaves / _STEPS_AN_OCTAVE)
     kinds = [(1.0, 0.0), *[(scale, 0.0) for scale in _SCALES], *[(1.0, turn) for turn in _TURNS]]
     ways = [_move(scale, turn, mirrored, aspect) for scale, turn in kinds for mirrored in (False, True)]
@@ -114,9 +148,9 @@ def _move(scale: float, turn: float, mirrored: bool, aspect: float) -> tuple[Flo
 
 @lru_cache(1)
 def _bands() -> Floats:
-    """Return what is left of a picture under each banner, float32 (bands, 256)."""
-    found = np.ones((len(_BANDS), GRID, GRID), np.float32)
+    """Return which rows are left of a picture without a banner and under each, float32 (bands, 16)."""
+    found = np.ones((len(_BANDS), GRID), np.float32)
     for number, first in enumerate(_BANDS):
         if first is not None:
             found[number, first : first + BAND_ROWS] = 0
-    return found.reshape(len(_BANDS), -1)
+    return found

@@ -18,6 +18,7 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _WEIGHT = re.compile(r"(\w{1,40})\s*[:=]\s*([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 _LONGEST_BOX = 200
+_HUGE = 1e9  # whole numbers beyond a float's bounds can be written, too
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -93,10 +94,13 @@ def read_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def read_json(data: bytes, name: str) -> Any:
-    """Read JSON in which no name occurs twice and every number is finite. Raises InvalidField."""
+    """Read JSON in which no name occurs twice and every number is finite; a byte order mark is passed over.
+
+    Raises InvalidField.
+    """
     try:
         value = json.loads(
-            data.decode(),
+            data.decode("utf-8-sig"),
             parse_constant=_refuse_constant,
             parse_float=_finite,
             object_pairs_hook=_no_name_twice,
@@ -193,8 +197,8 @@ def _weights(parameter: Parameter, value: Any) -> dict[str, float]:
     if not isinstance(value, dict) or not value:
         raise InvalidField(f"{parameter.name} must be an object of weights by name, like {parameter.example}.")
     for name, weight in value.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise InvalidField(f"The weight of {name!r} must be a number, 0 to 1.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or abs(weight) > _HUGE:
+            raise InvalidField(f"The weight of {name[:60]!r} must be a number, 0 to 1.")
     return {name: float(weight) for name, weight in value.items()}
 
 

@@ -190,7 +190,7 @@ def _picture_and_fields(request: "Request", options: tuple[str, ...]) -> tuple[d
     if not kind and not _body(request):
         raise NoQuery("The request is empty. Send a picture, a form with a picture, or JSON with an item_id.")
     raise UnsupportedContentType(
-        f"The content type {kind or '(none)'} is not accepted. Send a picture as image/* or {BYTES}, "
+        f"The content type {kind[:60] or '(none)'} is not accepted. Send a picture as image/* or {BYTES}, "
         f"a form as {FORM} with a file named image, or {JSON} with an image in base64 or an item_id."
     )
 
