@@ -17,7 +17,7 @@ from commands.composition import open_engine
 from indexer.directory import index
 from models.colours.difference import delta_e
 from models.datasets.photographs import Photograph
-from models.fingerprints.copies import SIZE, are_copies, fingerprint_of, groups_of
+from models.fingerprints.copies import SIZE, are_copies, copy_evidence, evidence_of_pairs, fingerprint_of, groups_of
 from models.pictures.colour import lab
 from models.pictures.decoding import Picture
 from models.preprocessing.garment_finder import find_garment
@@ -95,6 +95,20 @@ def test_a_colour_variant_is_no_copy(pictures: list[Picture], fingerprints: list
 def test_other_photographs_are_no_copies(fingerprints: list[bytes]) -> None:
     for number, own in enumerate(fingerprints):
         assert not any(are_copies(own, fingerprints[number + 1 :]))
+
+
+def test_pairs_that_are_compared_together_are_compared_as_each_alone(
+    pictures: list[Picture], fingerprints: list[bytes]
+) -> None:
+    banners = [
+        fingerprint_of(Picture(np.asarray(banner_in_the_middle(Image.fromarray(one.pixels))))) for one in pictures
+    ]
+    pairs = [(own, other) for own in fingerprints[:12] for other in (*fingerprints[:12], *banners[:12])]
+    alone = [copy_evidence(own, [other])[0] for own, other in pairs]
+    assert evidence_of_pairs(pairs) == pytest.approx(alone, abs=0.05)
+    assert evidence_of_pairs(pairs[::-1])[::-1] == pytest.approx(alone, abs=0.05)
+    assert 24 <= sum(one > 0 for one in alone) < len(alone) / 2
+    assert evidence_of_pairs([]) == []
 
 
 def test_a_fingerprint_is_small_and_of_one_version(fingerprints: list[bytes]) -> None:
