@@ -116,6 +116,11 @@ class Gate:
         needed = scope_needed(method, path)
         return needed is None or (needed is Scope.READ and self._is_open)
 
+    def needs_key(self, method: str, path: str) -> bool:
+        """Whether a request needs a key, whoever asks."""
+        needed = scope_needed(method, path)
+        return not self._is_open and (needed is Scope.WRITE or (needed is Scope.READ and not self._public_read))
+
     def check(self, asked: Asked) -> None:
         """Let a request pass, or raise why not: KeyRequired, UnknownKey, ScopeMissing, ForeignWrite, KeysUnreadable."""
         needed = scope_needed(asked.method, asked.path)

@@ -10,7 +10,7 @@ from models.pictures.decoding import MAX_BYTES
 from search_api.access.exposure import Exposure
 from search_api.access.guard import REFUSED, guarded
 from search_api.http import transfer
-from search_api.http.engine_access import ENGINE, PUBLIC_URL
+from search_api.http.engine_access import ENGINE, GATE, PUBLIC_URL
 from search_api.http.kept_answers import KEEPER, KeptAnswers
 from search_api.http.problems import Problem, problem_of, problem_response
 from search_api.http.routes.asking import asking
@@ -51,6 +51,7 @@ def create_app(
     app.url_map.converters["item_id"] = ItemIdConverter
     exposure = exposure or Exposure()
     app.config[PUBLIC_URL] = exposure.public_url
+    app.config[GATE] = exposure.gate
     inner = SecureHeaders(app.wsgi_app)
     app.extensions[KEEPER] = kept = KeptAnswers(inner, lambda: engine)
     app.wsgi_app = KeepEncodedSlashes(guarded(kept, inner, exposure))  # type: ignore[method-assign]

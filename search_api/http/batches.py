@@ -10,7 +10,7 @@ from search_api.errors import InvalidField, NoQuery, SeveralQueries
 from search_api.http import answers
 from search_api.http.problems import problem_answer, problem_of
 from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
-from search_api.http.reading.parameters import read, read_box, read_query
+from search_api.http.reading.parameters import read, read_box, read_query, refuse_texts
 from search_api.http.strips import read_strips, strips_answer
 from search_api.parameters import CUTOUT, PICTURE, QUERY, names_of
 
@@ -70,17 +70,20 @@ def _read_question(value: Any) -> AskedQuestion:
 
 def _read_search(said: Any) -> "Question":
     fields = read_object_in(said, ("image", "item_id", *names_of(*QUERY, *PICTURE)), "search")
-    if "image" in fields and "item_id" in fields:
+    refuse_texts(fields, *QUERY, *PICTURE)
+    has_picture = fields.get("image") is not None
+    if has_picture and fields.get("item_id") is not None:
         raise SeveralQueries("There is both a picture and an item_id. Send one of the two.")
     read(fields, CUTOUT)
-    box, query = read_box(fields, of_picture="image" in fields), read_query(fields)
-    if "image" in fields:
+    box, query = read_box(fields, of_picture=has_picture), read_query(fields)
+    if has_picture:
         return PictureSearch(read_picture(fields["image"], "image"), query, box)
     return ItemSearch(_id_in(fields), query)
 
 
 def _read_similar(said: Any) -> "Question":
     fields = read_object_in(said, ("item_id", *names_of(*QUERY)), "similar")
+    refuse_texts(fields, *QUERY)
     return SimilarItems(_id_in(fields), read_query(fields))
 
 

@@ -20,6 +20,9 @@ ENGINE = "lookalike"
 PUBLIC_URL = "LOOKALIKE_PUBLIC_URL"
 """The key, in `app.config`, of the address under which clients see the application; empty where nobody tells."""
 
+GATE = "LOOKALIKE_GATE"
+"""The key, in `app.config`, of the gate that says who may ask; None where everybody may."""
+
 
 def current_engine() -> "Engine":
     """Return the engine that answers. Needs a request."""

@@ -7,7 +7,7 @@ from search_api.batches import Strips
 from search_api.errors import InvalidField
 from search_api.http.answers import hit_answer, item_answer, picture_path
 from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
-from search_api.http.reading.parameters import read
+from search_api.http.reading.parameters import read, refuse_texts
 from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, REPEAT, WEIGHTS, WHERE
 from search_api.recommending.strips import Opinion, Strip, check_number
 
@@ -28,6 +28,7 @@ def read_strips(body: Mapping[str, Any]) -> Strips:
     Raises InvalidField, UnknownField, NoQuery, and what Strip and Opinion do.
     """
     fields = read_object_in(body, (*SHARED, "strips", "repeat"), "The question")
+    refuse_texts(fields, REPEAT)
     repeat = read(fields, REPEAT)
     if "strips" not in fields:
         return Strips((_read_strip(fields),), repeat)
@@ -51,6 +52,7 @@ def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "Pict
 
 
 def _read_strip(fields: Mapping[str, Any]) -> Strip:
+    refuse_texts(fields, RECOMMENDED, WEIGHTS)
     name = fields.get("name")
     if name is not None and not isinstance(name, str):
         raise InvalidField("name must be text.")
@@ -83,6 +85,7 @@ def _read_opinion(value: Any, kind: str) -> Opinion:
     subject = (
         read_id_in(fields["item_id"], "item_id") if "item_id" in fields else read_picture(fields["image"], "image")
     )
+    refuse_texts(fields, OPINION_WEIGHT)
     return Opinion(subject, read(fields, OPINION_WEIGHT))
 
 

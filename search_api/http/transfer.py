@@ -47,8 +47,13 @@ def etag_of(request: "Request", reading: "Reading", fingerprint: str) -> str:
 
 
 def has_already(request: "Request", etag: str) -> bool:
-    """Whether the asker says that it has this very answer. Its name may be given in full or without the mark `W/`."""
-    return request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"'))
+    """Whether the asker says that it has this very answer. Its name may be given in full or without the mark `W/`.
+
+    `*`, which names none, would have a question answered that nobody has looked at.
+    """
+    return not request.if_none_match.star_tag and request.if_none_match.contains_weak(
+        etag.removeprefix("W/").strip('"')
+    )
 
 
 def compress(request: "Request", response: Response) -> Response:

@@ -9,6 +9,7 @@ from search_api.errors import (
     InvalidField,
     LimitOutOfRange,
     OpinionOutOfRange,
+    OptionsConflict,
     TooManyOpinions,
 )
 from search_api.parameters import COLD_START, OPINION_WEIGHT, RECOMMENDED
@@ -53,7 +54,7 @@ class Strip:
     "by", items of each value of the attribute `by` in turn ("label" is the predicted class).
 
     Raises TooManyOpinions, ContradictoryOpinion where one item is both liked and disliked, LimitOutOfRange,
-    InvalidField.
+    InvalidField, OptionsConflict for a `by` without its cold start.
     """
 
     likes: Sequence[Opinion] = ()
@@ -86,7 +87,7 @@ class Strip:
         if self.cold_start not in COLD_START.choices:
             raise InvalidField(f"cold_start must be {' or '.join(COLD_START.choices)}.")
         if (self.cold_start == "by") != (self.by is not None):
-            raise InvalidField("by names the attribute of a cold_start that is by one. Give both, or neither.")
+            raise OptionsConflict("by names the attribute of a cold_start that is by one. Give both, or neither.")
 
 
 def check_number(strips: Sequence[Strip]) -> None:

@@ -1,66 +1,95 @@
 """The operations that find items."""
 
+from search_api.http.openapi.operations import ASKED_BY_BODY, answer, in_body, operation, reading
 from search_api.http.openapi.parts import (
+    BYTES,
+    ENCODED,
     ITEM_ID,
+    NAME,
     NUMBER,
-    TEXT,
     Json,
     array,
-    as_text,
-    get,
     in_address,
+    in_json,
+    in_text,
     object_of,
-    responses,
-    schema_of,
+    only,
+    ref,
 )
-from search_api.http.reading.json_bodies import MOST_EXAMPLES
+from search_api.http.reading.json_bodies import MOST_EXAMPLES, MOST_WEIGHT
 from search_api.parameters import PICTURE, QUERY
+
+_SENT_AGAIN = (404, 409)
+_NOTHING: Json = {"type": "null"}
+_OPTIONS: Json = {parameter.name: in_json(parameter) for parameter in (*QUERY, *PICTURE)}
+_OF_ITEM: Json = {name: one for name, one in _OPTIONS.items() if name != "box"} | {"box": _NOTHING}
+SEARCH_SCHEMAS: Json = {
+    "ItemSearch": only(object_of(item_id=NAME, optional={"image": _NOTHING, **_OF_ITEM})),
+    "PictureSearch": only(object_of(image=ENCODED, optional={"item_id": _NOTHING, **_OPTIONS})),
+    "SimilarQuestion": only(
+        object_of(
+            ids={
+                "anyOf": [
+                    NAME,
+                    array({"anyOf": [NAME, ref("WeighedItem")]}) | {"minItems": 1, "maxItems": MOST_EXAMPLES},
+                ]
+            },
+            optional={parameter.name: in_json(parameter) for parameter in QUERY},
+        )
+    ),
+    "WeighedItem": only(
+        object_of(id=NAME, optional={"weight": {**NUMBER, "exclusiveMinimum": 0, "maximum": MOST_WEIGHT, "default": 1}})
+    ),
+}
 
 
 def _search() -> Json:
-    picture = {"type": "string", "format": "binary"}
-    options = {parameter.name: schema_of(parameter) for parameter in (*QUERY, *PICTURE)}
-    texts = {name: as_text(one) for name, one in options.items()}
-    form = {"type": "object", "properties": {"image": picture, "item_id": TEXT, **texts}}
-    of_item = {name: one for name, one in options.items() if name != "box"}
-    by_item = {"type": "object", "required": ["item_id"], "properties": {"item_id": TEXT, **of_item}}
-    encoded = {**TEXT, "contentEncoding": "base64", "description": "The picture's bytes, or a data: URI of them"}
-    by_picture = {"type": "object", "required": ["image"], "properties": {"image": encoded, **options}}
-    return {
-        "summary": "The class of a picture or an item, and the items that look like it",
-        "description": "Exactly one of a picture and an item. The options go into the form or the JSON object, with a "
+    texts: Json = {parameter.name: in_text(parameter) for parameter in (*QUERY, *PICTURE)}
+    form = only(object_of(image=BYTES, optional=texts))
+    return operation(
+        "search_catalogue",
+        "ask",
+        "The class of a picture or an item, and the items that look like it",
+        {"200": answer("Search")},
+        (*ASKED_BY_BODY, *_SENT_AGAIN),
+        description="Exactly one of a picture and an item. The options go into the form or the JSON object, with a "
         "bare picture into the address; a box only with a picture.",
-        "parameters": in_address(*QUERY, *PICTURE),
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                "application/json": {"schema": {"anyOf": [by_item, by_picture]}},
-                "image/*": {"schema": picture},
-                "application/octet-stream": {"schema": picture},
-            },
+        parameters=in_address(*QUERY, *PICTURE),
+        body={
+            "multipart/form-data": {"schema": form},
+            "image/*": {"schema": BYTES},
+            "application/octet-stream": {"schema": BYTES},
+            **in_body(
+                {"anyOf": [ref("ItemSearch"), ref("PictureSearch")]},
+                an_item={"item_id": "sku-1", "limit": 8, "where": {"price": {"lte": 50}}},
+            ),
         },
-        "responses": responses("Search"),
-    }
+    )
 
 
 def _similar_to_all() -> Json:
-    weighed = object_of(id=TEXT, optional={"weight": {**NUMBER, "exclusiveMinimum": 0, "default": 1}})
-    several = {**array({"oneOf": [TEXT, weighed]}), "minItems": 1, "maxItems": MOST_EXAMPLES}
-    options = {parameter.name: schema_of(parameter) for parameter in QUERY}
-    body = object_of(ids={"oneOf": [TEXT, several]}, optional=options)
-    return {
-        "summary": "The items most like several items together, none of these among them",
-        "description": "Ids that are unknown are passed over and named in notes; where all are, that is a 404.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": responses("SimilarToAll"),
-    }
+    return operation(
+        "find_similar_to_several",
+        "ask",
+        "The items most like several items together, none of these among them",
+        {"200": answer("SimilarToAll")},
+        (*ASKED_BY_BODY, *_SENT_AGAIN),
+        description="Ids that are unknown are passed over and named in notes; where all are, that is a 404.",
+        body=in_body(ref("SimilarQuestion"), two_items={"ids": ["sku-1", {"id": "sku-2", "weight": 2}], "limit": 8}),
+    )
 
 
 PATHS: Json = {
     "/v1/similar": {"post": _similar_to_all()},
     "/v1/search": {"post": _search()},
     "/v1/items/{item_id}/similar": {
-        "get": get("The items most like an item, never itself", "Similar", [ITEM_ID, *in_address(*QUERY)])
+        "get": reading(
+            "list_similar_items",
+            "ask",
+            "The items most like an item, never itself",
+            answer("Similar"),
+            (*_SENT_AGAIN, 422),
+            parameters=[ITEM_ID, *in_address(*QUERY)],
+        )
     },
 }

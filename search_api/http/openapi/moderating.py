@@ -1,6 +1,9 @@
 """The operation that says whether a picture may be shown, and the schemas of its answer."""
 
+from search_api.http.openapi.attribute_values import ATTRIBUTE_VALUES
+from search_api.http.openapi.operations import ASKED_BY_BODY, answer, operation
 from search_api.http.openapi.parts import (
+    BYTES,
     NUMBER,
     SHARE,
     TEXT,
@@ -9,9 +12,8 @@ from search_api.http.openapi.parts import (
     as_json_text,
     in_address,
     object_of,
+    only,
     ref,
-    responses,
-    schema_of,
 )
 from search_api.parameters import ATTRIBUTES
 from search_api.results import DECISIONS
@@ -45,27 +47,24 @@ MODERATION_SCHEMAS: Json = {
 
 
 def _moderate() -> Json:
-    picture = {"type": "string", "format": "binary"}
-    form = {
-        "type": "object",
-        "required": ["image"],
-        "properties": {"image": picture, ATTRIBUTES.name: as_json_text(schema_of(ATTRIBUTES))},
-    }
-    return {
-        "summary": "Whether a picture may be shown, by the policy in force, and why not",
-        "description": "attributes go into the form; with a bare picture they go into the address. A picture that "
+    told = as_json_text(ATTRIBUTE_VALUES | {"description": ATTRIBUTES.description})
+    form = only(object_of(image=BYTES, optional={ATTRIBUTES.name: told}))
+    (in_query,) = in_address(ATTRIBUTES)
+    return operation(
+        "moderate_picture",
+        "moderate",
+        "Whether a picture may be shown, by the policy in force, and why not",
+        {"200": answer("Verdict")},
+        ASKED_BY_BODY,
+        description="attributes go into the form; with a bare picture they go into the address. A picture that "
         "can't be read is a problem, no verdict.",
-        "parameters": in_address(ATTRIBUTES),
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                "image/*": {"schema": picture},
-                "application/octet-stream": {"schema": picture},
-            },
+        parameters=[in_query | {"schema": told}],
+        body={
+            "multipart/form-data": {"schema": form},
+            "image/*": {"schema": BYTES},
+            "application/octet-stream": {"schema": BYTES},
         },
-        "responses": responses("Verdict"),
-    }
+    )
 
 
 PATHS: Json = {"/v1/moderate": {"post": _moderate()}}

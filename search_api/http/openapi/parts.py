@@ -1,8 +1,11 @@
-"""What the description of the API is built from: schemas of values, operations, and how parameters are written."""
+"""What the description of the API is built from: schemas of values, and how parameters are written."""
 
 import json
 from typing import Any, TypeAlias
 
+from indexer.fields import LONGEST_NAME
+from search_api.cursors import LONGEST
+from search_api.http.reading.parameters import LONGEST_BOX
 from search_api.parameters import Parameter
 
 Json: TypeAlias = dict[str, Any]
@@ -11,13 +14,32 @@ TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 WHOLE: Json = {"type": "integer"}
 SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
+BYTES: Json = {"type": "string", "format": "binary"}
+NAME: Json = {"type": "string", "format": "printable", "minLength": 1, "maxLength": LONGEST_NAME}
+"""What an item's id may be."""
+
+ENCODED: Json = {
+    "type": "string",
+    "format": "byte",
+    "minLength": 1,
+    "contentEncoding": "base64",
+    "description": "The bytes of a picture's file in base64, or a data: URI of them",
+}
 ITEM_ID: Json = {
     "name": "item_id",
     "in": "path",
     "required": True,
-    "schema": TEXT,
+    "schema": NAME,
     "description": "Slashes in it may be written as %2F.",
 }
+
+_TEXTS: dict[str, Json] = {
+    "box": {"format": "box", "maxLength": LONGEST_BOX},
+    "cursor": {"format": "cursor", "maxLength": LONGEST},
+    "sort": {"format": "order"},
+    "fields": {"format": "fields"},
+}
+"""What a text may be, by the parameter's name. The formats are our own; the descriptions say what they mean."""
 
 
 def ref(name: str) -> Json:
@@ -35,52 +57,40 @@ def object_of(*, optional: Json | None = None, **properties: Json) -> Json:
     return {"type": "object", "required": list(properties), "properties": properties | (optional or {})}
 
 
-def schema_of(parameter: Parameter) -> Json:
-    """Return the JSON schema of a parameter's value, described."""
-    bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
-    schema: Json = _kind_of(parameter) | {name: value for name, value in bounds.items() if value is not None}
-    if parameter.example is not None:
-        is_json = parameter.example.startswith(("[", "{"))
-        schema["examples"] = [json.loads(parameter.example) if is_json else parameter.example]
-    if parameter.kind == "names":
-        schema["examples"] = [(parameter.example or "").split(",")]
-    return schema | {"description": parameter.description}
+def only(schema: Json) -> Json:
+    """Return the schema of an object that has no other properties: what a body may be."""
+    return schema | {"additionalProperties": False}
 
 
-def _kind_of(parameter: Parameter) -> Json:
+def in_json(parameter: Parameter) -> Json:
+    """Return the schema of a parameter's value in JSON, described. What has no default may be null."""
+    kind = _kind_in_json(parameter)
+    if parameter.default is None:
+        kind = _or_null(kind)
+    return kind | _told(parameter)
+
+
+def in_text(parameter: Parameter) -> Json:
+    """Return the schema of a parameter's value as it is written in an address or a form's field, described."""
     match parameter.kind:
-        case "text":
-            return {"type": "string"}
-        case "choice":
-            return {"type": "string", "enum": list(parameter.choices)}
-        case "filter" | "weights":
-            return {"type": "object"}
+        case "filter" | "ids or filter" | "weights":
+            kind: Json = {**TEXT, "format": parameter.kind.replace(" ", "-")}
         case "names":
-            return array({"type": "string", "enum": list(parameter.choices)}) | {"minItems": 1}
-        case "ids or filter":
-            return {"oneOf": [array(TEXT), {"type": "object"}]}
+            one = f"({'|'.join(parameter.choices)})"
+            kind = {**TEXT, "pattern": f"^{one}(,{one})*$"}
         case _:
-            return {"type": parameter.kind}
-
-
-def as_text(schema: Json) -> Json:
-    """Return the schema of a value as it is written in a form's field or an address."""
-    if schema.get("type") == "object":
-        return as_json_text(schema)
-    if schema.get("type") == "array" or "oneOf" in schema:
-        told = {name: schema[name] for name in ("description",) if name in schema}
-        return {**TEXT, **told}
-    return schema
+            kind = _kind_in_json(parameter)
+    return kind | _told(parameter, as_text=True)
 
 
 def in_address(*parameters: Parameter) -> list[Json]:
-    """Return parameters as they are given in an address, where an object is JSON."""
+    """Return parameters as they are given in an address."""
     return [
         {
             "name": parameter.name,
             "in": "query",
             "required": False,
-            "schema": as_text(schema_of(parameter)),
+            "schema": in_text(parameter),
             "description": parameter.description,
         }
         for parameter in parameters
@@ -89,18 +99,48 @@ def in_address(*parameters: Parameter) -> list[Json]:
 
 def as_json_text(schema: Json) -> Json:
     """Return the schema of an object that is sent as JSON text."""
-    return {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
-
-
-def responses(schema: str) -> Json:
-    """Return the answers of an operation: its own, and a problem."""
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
+    told = {name: schema[name] for name in ("description",) if name in schema}
     return {
-        "200": {"description": "The answer", "content": {"application/json": {"schema": ref(schema)}}},
-        "default": {"description": "A problem (RFC 9457)", "content": problem},
+        "type": "string",
+        "format": "attributes",
+        "contentMediaType": "application/json",
+        "contentSchema": schema,
+        **told,
     }
 
 
-def get(summary: str, schema: str, parameters: list[Json]) -> Json:
-    """Return an operation that reads."""
-    return {"summary": summary, "parameters": parameters, "responses": responses(schema)}
+def _told(parameter: Parameter, *, as_text: bool = False) -> Json:
+    bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
+    told: Json = {name: value for name, value in bounds.items() if value is not None}
+    if (example := parameter.example) is not None:
+        if as_text or parameter.kind == "text":
+            told["examples"] = [example]
+        else:
+            told["examples"] = [example.split(",") if parameter.kind == "names" else json.loads(example)]
+    return told | {"description": parameter.description}
+
+
+def _kind_in_json(parameter: Parameter) -> Json:
+    match parameter.kind:
+        case "text":
+            return TEXT | _TEXTS.get(parameter.name, {})
+        case "choice":
+            return {"type": "string", "enum": list(parameter.choices)}
+        case "filter":
+            return {"anyOf": [ref("Filter"), {**TEXT, "format": "filter"}]}
+        case "weights":
+            return {"anyOf": [ref("Weights")]}
+        case "names":
+            return array({"type": "string", "enum": list(parameter.choices)}) | {"minItems": 1}
+        case "ids or filter":
+            return {"anyOf": [array(TEXT), ref("Filter")]}
+        case _:
+            return {"type": parameter.kind}
+
+
+def _or_null(schema: Json) -> Json:
+    if "anyOf" in schema:
+        return {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if "enum" in schema:
+        return schema | {"type": ["string", "null"], "enum": [*schema["enum"], None]}
+    return schema | {"type": [schema["type"], "null"]}

@@ -12,7 +12,7 @@ SIGNATURE: Json = {
     "state": {**TEXT, "description": "Version of the catalogue's state: another after every write"},
 }
 COLOURS: Json = {
-    **array(object_of(name=TEXT, hex=TEXT, share=SHARE)),
+    **array(ref("Colour")),
     "description": "The dominant colours of the garment, at most three, the largest share first; none where none was "
     "cut out, as of a grey picture",
 }
@@ -27,7 +27,7 @@ ITEM: Json = {
     "probability": SHARE,
     "attributes": {"type": "object"},
     "colours": COLOURS,
-    "picture": object_of(url=TEXT, width=WHOLE, height=WHOLE, media_type=TEXT),
+    "picture": ref("Picture"),
 }
 HITS: Json = {
     "hits": array(ref("Hit")),
@@ -46,6 +46,8 @@ NOTES: Json = {
     "description": "What is to be said of the question, such as that no item ever had an attribute of its filter",
 }
 SCHEMAS: Json = {
+    "Colour": object_of(name=TEXT, hex=TEXT, share=SHARE),
+    "Picture": object_of(url=TEXT, width=WHOLE, height=WHOLE, media_type=TEXT),
     "Item": object_of(**ITEM),
     "SignedItem": object_of(
         **ITEM,
@@ -144,11 +146,12 @@ SCHEMAS: Json = {
     ),
     "Similar": object_of(item_id=TEXT, **HITS, look=LOOK_USED, weights=WEIGHTS_USED, notes=NOTES, **SIGNATURE),
     "Facets": object_of(facets=array(ref("Facet")), total=WHOLE, notes=NOTES, **SIGNATURE),
+    "FacetValue": object_of(value={"type": ["string", "number", "boolean"]}, items=WHOLE),
     "Facet": object_of(
         field={**TEXT, "description": "label, colour~ or an attribute, as a filter names it"},
         items={**WHOLE, "description": "How many items have a value"},
         values={
-            **array(object_of(value={"type": ["string", "number", "boolean"]}, items=WHOLE)),
+            **array(ref("FacetValue")),
             "description": "The values that most items have, most first; of a list each member is one. Where all are "
             "numbers, none unless all fit in",
         },
@@ -166,6 +169,7 @@ SCHEMAS: Json = {
         weights=WEIGHTS_USED,
         **SIGNATURE,
     ),
-    "Classes": object_of(classes=array(object_of(label=TEXT, items=WHOLE)), **SIGNATURE),
+    "ClassCount": object_of(label=TEXT, items=WHOLE),
+    "Classes": object_of(classes=array(ref("ClassCount")), **SIGNATURE),
     "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT),
 }

@@ -1,6 +1,12 @@
-"""How one shows one's key: described for all operations, though a server may need none."""
+"""How one shows one's key, and what needs one: as the server that is asked has it."""
 
+from typing import TYPE_CHECKING
+
+from search_api.access.gate import scope_needed
 from search_api.http.openapi.parts import Json
+
+if TYPE_CHECKING:
+    from search_api.access.gate import Gate
 
 SCHEMES: Json = {
     "bearer": {
@@ -11,8 +17,12 @@ SCHEMES: Json = {
     },
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
 }
-SECURITY: list[Json] = [{"bearer": []}, {"header": []}, {}]
-"""Any of these; none on a server that is open, or answers questions without keys."""
+WITH_KEY: list[Json] = [{"bearer": []}, {"header": []}]
+WITH_OR_WITHOUT: list[Json] = [*WITH_KEY, {}]
 
-FOR_ALL: list[Json] = []
-"""Of an operation that no server needs a key for."""
+
+def security_of(method: str, path: str, gate: "Gate | None") -> list[Json]:
+    """Return how an operation may be asked for; an empty list where no server needs a key."""
+    if scope_needed(method, path) is None:
+        return []
+    return WITH_KEY if gate is not None and gate.needs_key(method, path) else WITH_OR_WITHOUT

@@ -1,32 +1,46 @@
 """The operations that write."""
 
-from search_api.http.openapi.parts import ITEM_ID, TEXT, WHOLE, Json, as_json_text, object_of, ref, responses
+from search_api.http.openapi.attribute_values import ATTRIBUTE_VALUES
+from search_api.http.openapi.operations import WRITTEN, answer, in_body, operation
+from search_api.http.openapi.parts import (
+    BYTES,
+    ENCODED,
+    ITEM_ID,
+    NAME,
+    TEXT,
+    WHOLE,
+    Json,
+    as_json_text,
+    object_of,
+    only,
+    ref,
+)
 
-ATTRIBUTES: Json = {
-    "type": "object",
-    "additionalProperties": {"type": ["string", "number", "boolean", "null", "array"]},
-    "description": "All attributes that the item is to have",
-    "examples": [{"brand": "Acme", "price": 30}],
-}
+ATTRIBUTES: Json = ATTRIBUTE_VALUES | {"description": "All attributes that the item is to have"}
 IMAGE: Json = {
-    **TEXT,
+    **ENCODED,
+    "type": ["string", "null"],
     "description": "A picture in base64, or a data: URI of one. The item is added or replaced; without it, it must be "
     "there, and its attributes are replaced",
 }
-PATCHED: Json = object_of(
-    attributes={
-        "type": "object",
-        "description": "Attributes to change; null takes one away. Others stay (RFC 7396)",
-        "examples": [{"price": 30, "old": None}],
-    }
+PATCHED: Json = only(
+    object_of(
+        attributes=ATTRIBUTE_VALUES
+        | {
+            "description": "Attributes to change; null takes one away. Others stay (RFC 7396)",
+            "examples": [{"price": 30, "old": None}],
+        }
+    )
 )
-LINE: Json = object_of(
-    id=TEXT,
-    optional={
-        "attributes": ATTRIBUTES,
-        "image": IMAGE,
-        "delete": {"const": True, "description": "Take the item out; stands alone beside the id"},
-    },
+LINE: Json = only(
+    object_of(
+        id=NAME,
+        optional={
+            "attributes": ATTRIBUTES,
+            "image": IMAGE,
+            "delete": {"type": "boolean", "description": "Only true: take the item out; stands alone beside the id"},
+        },
+    )
 )
 LINE_ANSWER: Json = object_of(
     line={**WHOLE, "description": "Number of the line that it answers, from 1"},
@@ -39,6 +53,8 @@ LINE_ANSWER: Json = object_of(
     optional={"version": {"type": ["string", "null"]}, "problem": ref("LineProblem")},
 )
 SCHEMAS: Json = {
+    "WrittenItem": only({"type": "object", "properties": {"attributes": ATTRIBUTES, "image": IMAGE}}),
+    "Patch": PATCHED,
     "Change": LINE,
     "ChangeAnswer": LINE_ANSWER,
     "LineProblem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT),
@@ -51,70 +67,96 @@ _IF_NONE_MATCH = "Only *: write only if there is no such item yet"
 _KEY = "The same request with the same key is carried out once, and answered alike for a day"
 
 
+_SENT: Json = {
+    "If-Match": TEXT,
+    "If-None-Match": {**TEXT, "enum": ["*"]},
+    "Idempotency-Key": {**TEXT, "maxLength": 255, "pattern": "^[ -~]*[!-~][ -~]*$"},
+}
+
+
 def _header(name: str, description: str) -> Json:
-    return {"name": name, "in": "header", "required": False, "schema": TEXT, "description": description}
+    return {"name": name, "in": "header", "required": False, "schema": _SENT[name], "description": description}
 
 
-def _operation(
+_ETAG: Json = {"ETag": {"required": True, "schema": TEXT, "description": "The version, in quotes"}}
+_LOCATION: Json = {"Location": {"required": True, "schema": TEXT, "description": "Path of the item"}}
+
+
+def _write(
+    name: str,
     summary: str,
-    content: Json | None,
-    statuses: tuple[str, ...] = ("200",),
-    *,
+    body: Json | None,
+    statuses: tuple[str, ...],
+    *problems: int,
     conditions: tuple[str, ...] = ("If-Match",),
 ) -> Json:
-    """Return an operation on one item; `content` is what may be sent, by content type."""
+    """Return an operation on one item; `body` is what may be sent, by content type."""
     told = {"If-Match": _IF_MATCH, "If-None-Match": _IF_NONE_MATCH}
-    headers = [*(_header(name, told[name]) for name in conditions), _header("Idempotency-Key", _KEY)]
-    answers = responses("SignedItem")
-    answered = answers.pop("200") | {"headers": {"ETag": {"schema": TEXT, "description": "The version, in quotes"}}}
-    operation: Json = {
-        "summary": summary,
-        "parameters": [ITEM_ID, *headers],
-        "responses": {status: {"description": "Done"} if status == "204" else answered for status in statuses}
-        | answers,
+    item = answer("SignedItem", "The item as it is now")
+    answers: Json = {
+        "200": item | {"headers": _ETAG},
+        "201": item | {"description": "The item, which is new", "headers": _ETAG | _LOCATION},
+        "204": {"description": "It is not there any more"},
     }
-    if content is not None:
-        operation["requestBody"] = {"required": True, "content": content}
-    return operation
+    without_body = tuple(status for status in WRITTEN if status not in {408, 413, 415})
+    return operation(
+        name,
+        "write",
+        summary,
+        {status: answers[status] for status in statuses},
+        (*(WRITTEN if body else without_body), 412, *problems),
+        parameters=[ITEM_ID, *(_header(one, told[one]) for one in conditions), _header("Idempotency-Key", _KEY)],
+        body=body,
+    )
 
 
 def _many() -> Json:
-    of_lines = {"schema": {**TEXT, "description": "A Change a line"}, "itemSchema": ref("Change")}
-    of_answers = {"schema": {**TEXT, "description": "A ChangeAnswer a line"}, "itemSchema": ref("ChangeAnswer")}
-    return {
-        "summary": "Write many items, a JSON object a line, and answer a line for each",
-        "description": "At most 50,000 lines and 20 MiB a request; send more in several, two at a time. Lines are "
+    of_lines = {"schema": {**TEXT, "description": "A Change a line"}, "x-item-schema": ref("Change")}
+    of_answers = {"schema": {**TEXT, "description": "A ChangeAnswer a line"}, "x-item-schema": ref("ChangeAnswer")}
+    return operation(
+        "write_items",
+        "write",
+        "Write many items, a JSON object a line, and answer a line for each",
+        {"200": {"description": "An answer a line", "content": {"application/x-ndjson": of_answers}}},
+        WRITTEN,
+        description="At most 50,000 lines and 20 MiB a request; send more in several, two at a time. Lines are "
         "written in batches as they come, and one that fails costs no other. What 40 seconds were not enough for fails "
         "with no-time-left: send it again.",
-        "parameters": [_header("Idempotency-Key", _KEY)],
-        "requestBody": {"required": True, "content": {"application/x-ndjson": of_lines}},
-        "responses": {
-            "200": {"description": "An answer a line", "content": {"application/x-ndjson": of_answers}},
-            "default": responses("Problem")["default"],
-        },
-    }
+        parameters=[_header("Idempotency-Key", _KEY)],
+        body={"application/x-ndjson": of_lines},
+    )
 
 
-_PICTURE: Json = {"schema": {**TEXT, "format": "binary"}}
-_FORM: Json = {"type": "object", "properties": {"image": _PICTURE["schema"], "attributes": as_json_text(ATTRIBUTES)}}
-_ITEM: Json = {"type": "object", "properties": {"attributes": ATTRIBUTES, "image": IMAGE}}
+_FORM: Json = only({"type": "object", "properties": {"image": BYTES, "attributes": as_json_text(ATTRIBUTES)}})
+_NEW: Json = {"attributes": {"brand": "Acme", "price": 30}}
+_CHANGED: Json = {"attributes": {"price": 25, "old": None}}
 
 PATHS: Json = {
     "/v1/items": {"post": _many()},
     "/v1/items/{item_id}": {
-        "put": _operation(
+        "put": _write(
+            "put_item",
             "Add an item (201) or replace it (200)",
-            {"application/json": {"schema": _ITEM}, "multipart/form-data": {"schema": _FORM}},
+            {"multipart/form-data": {"schema": _FORM}} | in_body(ref("WrittenItem"), other_attributes=_NEW),
             ("200", "201"),
             conditions=("If-Match", "If-None-Match"),
         ),
-        "patch": _operation(
+        "patch": _write(
+            "patch_item",
             "Change some attributes of an item",
-            {"application/merge-patch+json": {"schema": PATCHED}, "application/json": {"schema": PATCHED}},
+            {"application/merge-patch+json": {"schema": ref("Patch")}} | in_body(ref("Patch"), another_price=_CHANGED),
+            ("200",),
+            404,
         ),
-        "delete": _operation("Take an item out", None, ("204",)),
+        "delete": _write("delete_item", "Take an item out", None, ("204",), 404),
     },
     "/v1/items/{item_id}/image": {
-        "put": _operation("Give an item another picture", {"image/*": _PICTURE, "application/octet-stream": _PICTURE})
+        "put": _write(
+            "put_item_image",
+            "Give an item another picture",
+            {"image/*": {"schema": BYTES}, "application/octet-stream": {"schema": BYTES}},
+            ("200",),
+            404,
+        )
     },
 }

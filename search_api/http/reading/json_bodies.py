@@ -23,7 +23,9 @@ IDS = "ids"
 MOST_EXAMPLES = 100
 """Items that are asked with at once."""
 
-_MOST_WEIGHT = 1_000
+MOST_WEIGHT = 1_000
+"""Of an item that is asked with."""
+
 _LONG_PICTURE = re.compile(rb'"image"\s*:\s*("[^"]{4096,}")')
 _SET_ASIDE = "(set aside)"
 _DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
@@ -127,8 +129,8 @@ def read_examples(value: Any) -> Mapping[str, float]:
         id_, weight = (one.get("id"), one.get("weight", 1)) if isinstance(one, dict) else (one, 1)
         if not isinstance(id_, str) or (isinstance(one, dict) and not one.keys() <= {"id", "weight"}):
             raise InvalidField(f'Each of {IDS} must be an id, or an object like {{"id": "...", "weight": 2}}.')
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= _MOST_WEIGHT:
-            raise InvalidField(f"The weight of {id_[:60]!r} must be a number above 0, at most {_MOST_WEIGHT:,}.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MOST_WEIGHT:
+            raise InvalidField(f"The weight of {id_[:60]!r} must be a number above 0, at most {MOST_WEIGHT:,}.")
         weights[id_] = weights.get(id_, 0) + float(weight)
     return weights
 

@@ -17,9 +17,19 @@ from search_api.query import Query
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _WEIGHT = re.compile(r"(\w{1,40})\s*[:=]\s*([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
-_LONGEST_BOX = 200
 _HUGE = 1e9  # whole numbers beyond a float's bounds can be written, too
+_OF_JSON = {
+    "integer": "a number",
+    "number": "a number",
+    "boolean": "true or false",
+    "names": "a list",
+    "weights": "an object",
+    "ids or filter": "a list or an object",
+}
 _TRUTHS = {"true": True, "false": False}
+
+LONGEST_BOX = 200
+"""Characters of a box."""
 
 
 def read_query(fields: Mapping[str, Any], **instead: Any) -> Query:
@@ -68,6 +78,14 @@ def read(fields: Mapping[str, Any], parameter: Parameter) -> Any:
             return value
 
 
+def refuse_texts(fields: Mapping[str, Any], *parameters: Parameter) -> None:
+    """Raise InvalidField where members of a JSON object are texts that JSON has a kind of its own for."""
+    for parameter in parameters:
+        kind = _OF_JSON.get(parameter.kind)
+        if kind is not None and isinstance(fields.get(parameter.name), str):
+            raise InvalidField(f"{parameter.name} must be {kind} in JSON, not a text.")
+
+
 def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
     """Read the box of a picture, text like `0.1,0.2,0.5,0.6`; None where there is none.
 
@@ -78,7 +96,7 @@ def read_box(fields: Mapping[str, Any], *, of_picture: bool) -> Box | None:
         return None
     if not of_picture:
         raise InvalidField("A box is a part of a picture, and an item is taken whole. Send the one or the other.")
-    if len(text) > _LONGEST_BOX:
+    if len(text) > LONGEST_BOX:
         raise InvalidField(
             f"{BOX.name} must be left, top, width and height as shares of the picture, like {BOX.example}."
         )
@@ -117,6 +135,8 @@ def read_json(data: bytes, name: str) -> Any:
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, float) and value.is_integer():  # as JSON has no other kind of number
+        return int(value)
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         return int(value)
     raise InvalidField(f"{name} must be a whole number.")

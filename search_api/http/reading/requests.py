@@ -12,13 +12,14 @@ from search_api.errors import (
     BadRequest,
     InvalidField,
     NoQuery,
+    OptionsConflict,
     SeveralQueries,
     UnknownField,
     UnsupportedContentType,
 )
 from search_api.http.reading.forms import read_form
 from search_api.http.reading.json_bodies import IDS, JSON, read_examples, read_object_with_picture, read_picture
-from search_api.http.reading.parameters import read, read_box, read_names, read_object, read_query
+from search_api.http.reading.parameters import read, read_box, read_names, read_object, read_query, refuse_texts
 from search_api.parameters import (
     ATTRIBUTES,
     CURSOR,
@@ -135,6 +136,7 @@ def read_similar_to_all(request: "Request") -> tuple[Mapping[str, float], "Query
         raise UnsupportedContentType(f'Send {JSON} like {{"ids": ["...", "..."]}}.')
     fields = read_object_with_picture(_body(request), "The body")
     _known(fields, (IDS, *names_of(*QUERY)), "field")
+    refuse_texts(fields, *QUERY)
     if IDS not in fields:
         raise NoQuery('There is nothing to search with. Send JSON like {"ids": ["...", "..."]}.')
     return read_examples(fields[IDS]), read_query(fields)
@@ -161,7 +163,7 @@ def read_browse(request: "Request") -> Browse:
         by_label = {LABEL.name: fields[LABEL.name]}
         where = {ALL: [by_label, where]} if where else by_label
     if CURSOR.name in fields and OFFSET.name in fields:
-        raise InvalidField("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
+        raise OptionsConflict("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
     return Browse(where, read(fields, SORT), read(fields, OFFSET), read(fields, CURSOR), read(fields, LIMIT))
 
 
@@ -224,6 +226,7 @@ def _read_json(request: "Request") -> Search:
         raise NoQuery('The body is empty. Send JSON like {"item_id": "..."}.')
     fields = read_object_with_picture(body, "The body")
     _known(fields, (*SOURCES, *SEARCH_OPTIONS), "field")
+    refuse_texts(fields, *QUERY, *PICTURE)
     if fields.get("image") is not None and fields.get("item_id") is not None:
         raise _several()
     item_id = fields.get("item_id")

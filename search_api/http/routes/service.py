@@ -1,9 +1,9 @@
 """Routes that tell of the service itself."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from search_api.http import openapi
-from search_api.http.engine_access import current_engine, reading, signature
+from search_api.http.engine_access import GATE, current_engine, reading, signature
 from search_api.http.reading import requests
 
 service = Blueprint("service", __name__)
@@ -13,7 +13,7 @@ service = Blueprint("service", __name__)
 def openapi_document() -> Response:
     """Answer the API's description for machines."""
     requests.no_parameters(request)
-    return jsonify(openapi.document())
+    return jsonify(openapi.document(current_engine().card.classes, current_app.config[GATE]))
 
 
 @service.get("/healthz")

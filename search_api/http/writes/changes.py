@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.errors import LookalikeError
-from search_api.errors import BadRequest, InvalidField, TooManyLines, UnknownField, UnsupportedContentType
+from search_api.errors import (
+    BadRequest,
+    InvalidField,
+    OptionsConflict,
+    TooManyLines,
+    UnknownField,
+    UnsupportedContentType,
+)
 from search_api.http.reading.forms import read_form
 from search_api.http.reading.json_bodies import JSON, read_picture
 from search_api.http.reading.parameters import read_object
@@ -47,7 +54,7 @@ def read_only_if(request: "Request", *, tried_before: bool = False) -> OnlyIf:
         if not refused.star_tag:
             raise InvalidField("If-None-Match can only be * here: to write an item that is not there yet.")
         if exists or versions is not None:
-            raise InvalidField("If-Match and If-None-Match contradict each other. Send one of them.")
+            raise OptionsConflict("If-Match and If-None-Match contradict each other. Send one of them.")
         exists = False
     return OnlyIf(versions, exists, or_done=tried_before or bool(request.environ.get(TRIED_BEFORE)))
 
