@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from indexer.fields import LONGEST_NAME
 from search_api.cursors import LONGEST
 from search_api.http.reading.parameters import LONGEST_BOX
-from search_api.parameters import Parameter
+from search_api.parameters import OFFSET, K, Parameter
 
 Json: TypeAlias = dict[str, Any]
 
@@ -111,6 +111,8 @@ def as_json_text(schema: Json) -> Json:
 
 def _told(parameter: Parameter, *, as_text: bool = False) -> Json:
     bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum, "default": parameter.default}
+    if parameter in (K, OFFSET):  # clients send defaults, and these contradict another option
+        del bounds["default"]
     told: Json = {name: value for name, value in bounds.items() if value is not None}
     if (example := parameter.example) is not None:
         if as_text or parameter.kind == "text":

@@ -171,5 +171,5 @@ SCHEMAS: Json = {
     ),
     "ClassCount": object_of(label=TEXT, items=WHOLE),
     "Classes": object_of(classes=array(ref("ClassCount")), **SIGNATURE),
-    "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT),
+    "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, optional={"instance": TEXT}),
 }
