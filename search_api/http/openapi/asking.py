@@ -45,6 +45,9 @@ SEARCH_SCHEMAS: Json = {
 
 def _search() -> Json:
     texts: Json = {parameter.name: in_text(parameter) for parameter in (*QUERY, *PICTURE)}
+    with_bare_picture = in_address(*QUERY, *PICTURE)
+    for parameter in with_bare_picture:  # clients send defaults, and with any other body the address takes nothing
+        parameter["schema"].pop("default", None)
     form = only(object_of(image=BYTES, optional=texts))
     return operation(
         "search_catalogue",
@@ -54,7 +57,7 @@ def _search() -> Json:
         (*ASKED_BY_BODY, *_SENT_AGAIN),
         description="Exactly one of a picture and an item. The options go into the form or the JSON object, with a "
         "bare picture into the address; a box only with a picture.",
-        parameters=in_address(*QUERY, *PICTURE),
+        parameters=with_bare_picture,
         body={
             "multipart/form-data": {"schema": form},
             "image/*": {"schema": BYTES},
