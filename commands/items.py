@@ -104,7 +104,7 @@ def delete(ids: Sequence[str], conditions: Sequence[str], yes: bool, catalogue: 
             deleted = kept.delete(ids)
         else:
             count = kept.deletable(where)
-            print_notes(kept.filter_notes(where))
+            print_notes(kept.filter_notes(where, whole=True))
             _confirm(count, yes)
             deleted = kept.delete_where(where)
         click.echo(f"{catalogue}: {deleted} deleted, {kept.count()} items.")

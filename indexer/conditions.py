@@ -71,6 +71,21 @@ class HasColour:
 
 
 @dataclass(frozen=True, slots=True)
+class HasWords:
+    """Holds for items that say the words of a text, as `indexer.words` has it; a catalogue looks them up before."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InRows:
+    """Holds for the items in these rows, a JSON list, where words were found; `note` is what is to be said of it."""
+
+    rows: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """Holds where this does not."""
 
@@ -94,7 +109,7 @@ class AnyOf:
 AttributeCondition: TypeAlias = OneOf | InRange | StartsWith
 """A condition on one attribute, `name`."""
 
-Condition: TypeAlias = LabelIn | IdIn | AttributeCondition | HasColour | Not | AllOf | AnyOf
+Condition: TypeAlias = LabelIn | IdIn | AttributeCondition | HasColour | HasWords | InRows | Not | AllOf | AnyOf
 """A node of the tree. Equal conditions are equal and hash alike, so that what they allow can be remembered."""
 
 
@@ -107,5 +122,16 @@ def attribute_conditions(condition: Condition | None) -> tuple[AttributeConditio
             return attribute_conditions(inner)
         case AllOf(parts) | AnyOf(parts):
             return tuple(leaf for part in parts for leaf in attribute_conditions(part))
+        case _:
+            return ()
+
+
+def notes_of_words(condition: Condition | None) -> tuple[str, ...]:
+    """Return what is to be said of the words that a tree asked for."""
+    match condition:
+        case InRows(_, str(note)):
+            return (note,)
+        case AllOf(parts) | AnyOf(parts):
+            return tuple(note for part in parts for note in notes_of_words(part))
         case _:
             return ()

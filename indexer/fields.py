@@ -10,6 +10,9 @@ COLOUR = "colour~"
 COLOUR_FIELDS = (COLOUR, "color~")
 """Both spellings."""
 
+WORDS = "q~"
+"""What words an item says, in titles and other attributes, its class, and its colours as they are seen."""
+
 NOT, ANY, ALL = "not", "any", "all"
 """What joins filters into one."""
 
@@ -40,5 +43,5 @@ def attribute_in(field: object) -> str | None:
 
 def field_of(attribute: str) -> str:
     """Return the field that an attribute is asked about by."""
-    is_taken = attribute in (ID, LABEL, NOT, ANY, ALL, *COLOUR_FIELDS) or attribute.startswith(ATTRIBUTES)
+    is_taken = attribute in (ID, LABEL, NOT, ANY, ALL, *COLOUR_FIELDS, WORDS) or attribute.startswith(ATTRIBUTES)
     return ATTRIBUTES + attribute if is_taken else attribute

@@ -11,6 +11,7 @@ from indexer.conditions import (
     Comparison,
     Condition,
     HasColour,
+    HasWords,
     IdIn,
     InRange,
     LabelIn,
@@ -19,7 +20,7 @@ from indexer.conditions import (
     StartsWith,
 )
 from indexer.errors import FilterTooLarge, InvalidFilter
-from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, LABEL, NOT, attribute_in
+from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, LABEL, NOT, WORDS, attribute_in
 from indexer.records import Scalar, Where
 from models.colours.matching import WITHIN, NearColour
 
@@ -30,6 +31,9 @@ MOST_CONDITIONS = 100
 
 MOST_DEPTH = 8
 """Levels of `not`, `any` and `all` that a filter has at most."""
+
+LONGEST_WORDS = 300
+"""Characters that the words that are asked for have together."""
 
 _PREFIX = "prefix"
 _COMPARED_BY = (*COMPARISONS, _PREFIX)
@@ -42,9 +46,9 @@ def condition_of(where: Where | None, labels: Sequence[str]) -> Condition | None
     `labels` are the model's classes. A field maps to a value, to a list of values of which one is wanted, or to
     comparisons that must all hold: `lt`, `lte`, `gt`, `gte` with a number or a text, `prefix` with a text, `not` with
     any of these. `label` is the predicted class and `id` the item's own, each a value or a list; `colour~` what colours
-    are seen: a name or six hexadecimal digits, a list of these, or `{"near": .., "within": ..}` with a Delta E. Every
-    other name is an attribute. `not` maps to a filter that must not hold, `any` to a list of filters of which one must,
-    `all` to a list of which all must.
+    are seen: a name or six hexadecimal digits, a list of these, or `{"near": .., "within": ..}` with a Delta E; `q~` a
+    text of words that it says. Every other name is an attribute. `not` maps to a filter that must not hold, `any` to a
+    list of filters of which one must, `all` to a list of which all must.
 
     Raises InvalidFilter for what is none of these, for a class that there is not and a value that no attribute can
     have; FilterTooLarge for more than MOST_CONDITIONS or MOST_DEPTH.
@@ -127,6 +131,8 @@ class _Reader:
             return IdIn(tuple(values))
         if name in COLOUR_FIELDS:
             return _colour(wanted)
+        if name == WORDS:
+            return _words(wanted)
         attribute = attribute_in(name)
         if attribute is None:
             raise InvalidFilter(f"No item can have a field {str(name)[:60]!r} to filter by.")
@@ -159,6 +165,12 @@ def _colour(wanted: Any) -> HasColour:
         return HasColour(NearColour.read(tuple(texts), within))
     except ValueError as error:
         raise InvalidFilter(str(error)) from error
+
+
+def _words(wanted: Any) -> HasWords:
+    if not isinstance(wanted, str) or not is_text(wanted) or len(wanted) > LONGEST_WORDS:
+        raise InvalidFilter(f"Words are asked for as a text of at most {LONGEST_WORDS} characters.")
+    return HasWords(wanted)
 
 
 def _compared(name: str, wanted: Mapping[Any, Any]) -> Condition:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from indexer.errors import InvalidFilter
-from indexer.fields import COLOUR, ID, LABEL, NOT
+from indexer.fields import COLOUR, ID, LABEL, NOT, WORDS
 from indexer.filters import LARGEST_INTEGER
 
 BETWEEN = ";"
@@ -13,6 +13,7 @@ BETWEEN = ";"
 
 _CONDITION = re.compile(r"(?P<name>[^=<>]+?)(?P<sign>>=|<=|!=|\^=|=|<|>)(?P<value>.*)", re.DOTALL)
 _COLOUR_CONDITION = re.compile(r"\s*colou?r\s*~(.*)", re.DOTALL)
+_WORDS_CONDITION = re.compile(r"\s*q\s*~(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _COMPARISONS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "^=": "prefix"}
 _WORDS = {"true": True, "false": False, "null": None}
@@ -23,12 +24,16 @@ def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
 
     What is typed has no type: `size=42` asks for the string and for the number, `sale=true` for the string and for what
     is true, `brand=null` for the string and for items without. A bound is a number when it looks like one.
-    `colour~navy` asks for what is seen, `colour~navy:15` within a Delta E. Raises InvalidFilter.
+    `colour~navy` asks for what is seen, `colour~navy:15` within a Delta E; `q~linen dress` for items
+    that say these words. Raises InvalidFilter.
     """
     where: dict[str, Any] = {}
     for condition in conditions:
         if of_colour := _COLOUR_CONDITION.fullmatch(condition):
             _add_colour(where, of_colour[1])
+            continue
+        if of_words := _WORDS_CONDITION.fullmatch(condition):
+            where[WORDS] = f"{where.get(WORDS, '')} {of_words[1]}".strip()
             continue
         match = _CONDITION.fullmatch(condition)
         if match is None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from indexer.catalogue import Catalogue, CatalogueState
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import InvalidFacet, InvalidFilter, InvalidSort, ModelMismatch, UnknownItem, VersionConflict
-from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
+from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Record
 from indexer.vectors import publishing
+from models.colours.garment_colours import GarmentColour
 from models.datasets.fashion_mnist import CLASSES, Split
 
 DIM = 49
@@ -544,3 +545,179 @@ def test_keeping_up_changes_nothing_that_is_found(
     generation = catalogue.generation
     catalogue.keep_up()
     assert catalogue.generation == generation
+
+
+# --- words ---
+
+WORDED: list[dict[str, Any]] = [
+    {"title": "Linen summer dress", "brand": "Ossby", "material": "linen"},
+    {"title": "Wool dresses, set of two", "brand": "Ossby"},
+    {"title": "Blusa de algodón", "tags": ["café", "season:summer"]},
+    {"name": "Trousers", "description": "To go with any dress; not for summer", "price": 501},
+    {"title": "Women's T-Shirt", "colour": "dark blue"},
+    {"title": 'Denim "501" NOT AND OR NEAR', "note": "title:linen* ^x"},
+    {},
+]
+
+
+@pytest.fixture
+def worded(catalogue: Catalogue, records: list[Record]) -> Catalogue:
+    """The items of WORDED, all shirts, half of them behind the published index; item-04 is seen as navy."""
+    navy = (GarmentColour("14213d", 0.8),)
+    items = [
+        replace(record, label="Shirt", attributes=attributes, colours=navy if record.id == "item-04" else None)
+        for record, attributes in zip(records, WORDED, strict=False)
+    ]
+    catalogue.upsert(items[:4])
+    catalogue.publish()
+    catalogue.upsert(items[4:])
+    return catalogue
+
+
+def found(catalogue: Catalogue, text: str, **where: Any) -> list[str]:
+    """Return the numbers of the items that say words, in order of id."""
+    return [item.id[-1] for item in catalogue.browse({"q~": text, **where}).items]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dress", "013"),
+        ("DRESSES", "013"),  # stems
+        ("algodon", "2"),  # accents
+        ("algodo\u0301n", "2"),
+        ("Cafe", "2"),  # a member of a list
+        ("summ", "023"),  # the beginning of the last word
+        ("summ dress", ""),
+        ("summer dre", "03"),
+        ("dress  summer,linen", "0"),
+        ("season:summer", "2"),
+        ("t-shirt", "4"),
+        ("shirt", "0123456"),  # the predicted class
+        ("women's", "4"),
+        ("navy", "4"),
+        ("navy t-shirt", "4"),
+        ("navy blue", "4"),
+        ("dark blue shirt", "4"),
+        ('"501"', "5"),
+        ("denim AND or NOT near", "5"),
+        ("linen*", "05"),
+        ("title:linen", "5"),
+        ("^linen", "05"),
+    ],
+)
+def test_words_are_found(worded: Catalogue, text: str, expected: str) -> None:
+    where = {"q~": text}
+    if text == "summ dress":  # a word that nothing has but as a beginning: those that have the other
+        assert "summ dress" in worded.filter_notes(where)[0]
+        expected = "013"
+    else:
+        assert worded.filter_notes(where) == ()
+    assert "".join(found(worded, text)) == expected
+    with worded.reading() as state:
+        assert {hit.item.id[-1] for hit in state.words(text, 10)} == set(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NOT", "-", "^", "*", '"', '""', "title:", "(", ")", "a AND", "NEAR(a b", "{title}: x", "\0", "a\0b", "'", ";--"],
+)
+def test_signs_and_operators_are_text(worded: Catalogue, text: str) -> None:
+    for where in ({"q~": text}, {"not": {"q~": text}}, {"q~": f"dress {text}"}):
+        worded.browse(where)
+    assert set(found(worded, f"linen {text}")) & {"0", "5"}
+
+
+def test_what_has_no_word_and_what_nothing_says_finds_nothing_and_says_so(worded: Catalogue) -> None:
+    for text, says in (("?!", "no word"), ("zebra", "the word"), ("zebra giraffe", "a word")):
+        assert found(worded, text) == []
+        assert says in worded.filter_notes({"q~": text})[0]
+    for wrong in (3, None, ["a"], {"near": "a"}, "a" * 301, "\ud800"):
+        with pytest.raises(InvalidFilter):
+            worded.browse({"q~": wrong})
+
+
+def test_words_go_with_everything_that_filters(worded: Catalogue, records: list[Record]) -> None:
+    with worded.reading() as state:
+        assert [item.id for item in state.browse({"q~": "dress", "brand": "Ossby"}).items] == ["item-00", "item-01"]
+        assert [item.id for item in state.browse({"any": [{"q~": "linen"}, {"price": 501}]}).items] == [
+            "item-00",
+            "item-03",
+            "item-05",
+        ]
+        not_dresses = [f"item-0{number}" for number in "2456"]
+        assert [item.id for item in state.browse({"q~": {"not": "dress"}}).items] == not_dresses
+        assert len(state.browse({"not": {"q~": "summ"}}).items) == 7, "unwanted words are whole ones"
+        assert len(state.browse({"not": {"q~": "linen zebra"}}).items) == 7, "and all of them must be said"
+        hits = state.search(records[6].vector[np.newaxis], 3, {"q~": "dress"})[0]
+        assert sorted(ids_of(hits)) == ["item-00", "item-01", "item-03"]
+        (facet,) = state.facets({"q~": "dress"}, ["brand"])
+        assert facet.values == (("Ossby", 2),)
+        assert [item.id for item in state.latest(2, {"q~": "dress"})] == ["item-03", "item-01"]
+
+
+def test_the_best_come_first_page_by_page(worded: Catalogue) -> None:
+    with worded.reading() as state:
+        ranked = state.words("linen dress summer", 9)
+        assert ids_of(ranked) == ["item-00"]
+        ranked = state.words("dress", 9)
+        assert ids_of(ranked)[-1] == "item-03", "a title counts more than a description"
+        assert ranked[0].score == 1
+        assert [hit.score for hit in ranked] == sorted((hit.score for hit in ranked), reverse=True)
+        assert all(0 < hit.score <= 1 for hit in ranked)
+        assert ids_of(state.words("dress", 1)) == ids_of(ranked)[:1]
+        assert ids_of(state.words("dress", 9, {"brand": "Ossby"}, ["item-00"])) == ["item-01"]
+        items, after = [], None
+        for _ in range(3):
+            page = state.browse({"q~": "dress"}, limit=1, sort="relevance", after=after)
+            items += [item.id for item in page.items]
+            after = page.last
+        assert items == ids_of(ranked)
+        assert after is None
+        assert [item.id for item in state.browse({"q~": "dress"}, 1, 2, "relevance").items] == ids_of(ranked)[1:]
+        for where in (None, {"brand": "Ossby"}, {"not": {"q~": "dress"}}):
+            with pytest.raises(InvalidSort, match="q"):
+                state.browse(where, sort="relevance")
+        with pytest.raises(InvalidSort):
+            state.browse({"q~": "dress"}, sort="-relevance")
+
+
+def test_words_are_those_of_the_latest_state_whoever_writes(open_catalogue: OpenCatalogue, worded: Catalogue) -> None:
+    other = open_catalogue("shop")
+    assert found(worded, "dress") == found(other, "dress") == ["0", "1", "3"]
+    other.upsert([AttributeUpdate("item-06", {"title": "Sommerkleid, dress"}, "c")])
+    other.delete(["item-01"])
+    assert found(worded, "dress") == found(other, "dress") == ["0", "3", "6"]
+    other.publish()
+    other.upsert([AttributeUpdate("item-06", {"title": "Coat"}, "d")])
+    assert found(worded, "dress") == ["0", "3"]
+    assert found(worded, "coat") == ["6"]
+    fresh = open_catalogue("shop")
+    assert [hit.score for hit in _words(fresh, "summer dress")] == [hit.score for hit in _words(worded, "summer dress")]
+
+
+def _words(catalogue: Catalogue, text: str) -> list[Hit]:
+    with catalogue.reading() as state:
+        return list(state.words(text, 10))
+
+
+def test_a_state_keeps_its_words_while_others_are_read(worded: Catalogue) -> None:
+    with ThreadPoolExecutor(1) as elsewhere, worded.reading() as state:
+        before = state.browse({"q~": "dress"}).items
+        elsewhere.submit(worded.delete, ["item-00"]).result()
+        assert elsewhere.submit(found, worded, "linen").result() == ["5"]
+        assert state.browse({"q~": "linen"}, sort="relevance").items[0].id == "item-00"
+        assert state.browse({"q~": "dress"}).items == before
+    assert found(worded, "dress") == ["1", "3"]
+
+
+def test_threads_find_words_while_another_writes(worded: Catalogue) -> None:
+    def look(number: int) -> list[str]:
+        return found(worded, ("linen", "linen dress", "denim")[number % 3])
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(look, number) for number in range(60)]
+        for price in range(20):
+            worded.upsert([AttributeUpdate("item-03", {"description": "dress", "price": price}, "")])
+        for number, answer in enumerate(asked):
+            assert answer.result() == (["0", "5"], ["0"], ["5"])[number % 3]

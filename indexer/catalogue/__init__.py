@@ -91,6 +91,8 @@ class CatalogueState(Protocol):
         They are those from `offset` on; with `after`, the `last` of an earlier page in the same order, those behind it:
         of one state none is missing and none comes twice.
 
+        `relevance` is an order of what words, `q~` in the filter, are found in.
+
         Raises InvalidFilter, InvalidSort; ValueError for a negative number.
         """
         ...
@@ -110,6 +112,17 @@ class CatalogueState(Protocol):
 
         It names those, in the filter or among `fields`, that no item ever had, and those that no item has in the kind,
         text or numbers, that the filter compares them with. Raises InvalidFilter.
+        """
+        ...
+
+    def words(self, text: str, limit: int, where: "Where | None" = None, exclude: Collection[str] = ()) -> "Hits":
+        """Return up to `limit` items that say the words of a text, the most relevant first, ties by id.
+
+        What counts are texts among the attributes, the titles most, the predicted class, and what the garment's colours
+        are called. Words are found in other forms (by their stems), with other accents, and the last one where
+        something begins with it. Where no item says all of them, those that say any are found, and `filter_notes` of
+        `{"q~": text}` tells so. A score is the BM25 of the item over that of the best of all, more than 0 and up to 1.
+        `where` and `exclude` as in `latest`. Raises InvalidFilter, also for more than 300 characters.
         """
         ...
 

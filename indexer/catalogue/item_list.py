@@ -9,13 +9,14 @@ import apsw
 from indexer.conditions import Condition
 from indexer.database import bulk_reads, rows
 from indexer.database.filter_notes import notes_on, unknown_names
-from indexer.database.listing import items_in_order, place_of
 from indexer.database.store import BUSY_SECONDS, Store
 from indexer.errors import InvalidFilter, UnknownItem
 from indexer.fields import ID
 from indexer.filters import condition_of
 from indexer.records import Item, PageEnd, Where
 from indexer.sorting import Order
+from indexer.words.finding import WordFinder
+from indexer.words.word_index import WordIndex
 
 _BLOCK = 1000
 
@@ -28,6 +29,7 @@ class Items:
 
     def __init__(self, directory: Path | str, busy_seconds: float = BUSY_SECONDS) -> None:
         self._store = Store(Path(directory), busy_seconds)
+        self._words = WordIndex()
         try:
             self._store.check()
             self.classes = self._store.described().classes
@@ -52,20 +54,26 @@ class Items:
         """
         order = Order.read(sort)
         with self._store.read() as connection:
-            condition = self._condition(where)
-            place = place_of(connection, order, after) if after else None
+            condition, finder = condition_of(where, self.classes), WordFinder(connection, self._words)
+            place = finder.place_of(condition, order, after) if after else None
+            finder.page(condition, order, 0)  # is refused now rather than when the first item is asked for
         return self._after(condition, order, place, limit)
 
-    def filter_notes(self, where: Where | None, sort: str = ID) -> tuple[str, ...]:
-        """Return what is to be said of a filter and an order: see `CatalogueState.filter_notes`."""
+    def filter_notes(self, where: Where | None, sort: str = ID, *, whole: bool = False) -> tuple[str, ...]:
+        """Return what is to be said of a filter and an order: see `CatalogueState.filter_notes`.
+
+        `whole` is for who deletes: words count only where all are said, as they are.
+        """
         attribute = Order.read(sort).attribute
         with self._store.read() as connection:
-            return notes_on(connection, self._condition(where), () if attribute is None else (attribute,))
+            return notes_on(
+                connection, self._condition(connection, where, whole=whole), () if attribute is None else (attribute,)
+            )
 
     def count(self, where: Where | None = None) -> int:
         """Return how many items a filter allows. Raises InvalidFilter."""
         with self._store.read() as connection:
-            return bulk_reads.count(connection, self._condition(where))
+            return bulk_reads.count(connection, self._condition(connection, where))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take items out in one durable transaction and return how many they were.
@@ -89,6 +97,7 @@ class Items:
     def delete_where(self, where: Where) -> int:
         """Take out all items that a filter allows, durably, and return how many they were.
 
+        Words must all be said, and as they are: nothing goes for being like what is meant.
         Raises InvalidFilter, also for an attribute that no item ever had: a misspelt one with `not` would mean all.
         """
         with self._store.write() as connection:
@@ -114,17 +123,17 @@ class Items:
         while left is None or left > 0:
             most = _BLOCK if left is None else min(_BLOCK, left)
             with self._store.read() as connection:
-                block, after = items_in_order(connection, condition, order, most, after=after)
+                block, after = WordFinder(connection, self._words).page(condition, order, most, after=after)
             yield from block
             if after is None:
                 return
             left = None if left is None else left - len(block)
 
-    def _condition(self, where: Where | None) -> Condition | None:
-        return condition_of(where, self.classes)
+    def _condition(self, connection: apsw.Connection, where: Where | None, *, whole: bool = False) -> Condition | None:
+        return WordFinder(connection, self._words).resolved(condition_of(where, self.classes), whole=whole)
 
     def _known_condition(self, connection: apsw.Connection, where: Where) -> Condition | None:
-        condition = self._condition(where)
+        condition = self._condition(connection, where, whole=True)
         for note in unknown_names(connection, condition):
             raise InvalidFilter(f"{note} Nothing was deleted.")
         return condition

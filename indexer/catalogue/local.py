@@ -24,6 +24,7 @@ from indexer.records import AttributeUpdate, Item, Record, Written
 from indexer.vectors import index_file, publishing, snapshot
 from indexer.vectors.hnsw import EXACT_UP_TO
 from indexer.vectors.snapshot import Snapshot
+from indexer.words.word_index import WordIndex
 
 if TYPE_CHECKING:
     from indexer.vectors.index_file import Pointer
@@ -42,6 +43,7 @@ class LocalCatalogue(Catalogue):
         self._snapshot: Snapshot | None = None
         self._refreshing = threading.Lock()
         self._items: dict[int, Item] = {}
+        self._words = WordIndex()
         self._healed: Pointer | None = None
         store.check()
         self.fingerprint, self.dim, self.classes = store.described()
@@ -111,7 +113,7 @@ class LocalCatalogue(Catalogue):
             vectors = self._snapshot
             if vectors is None or vectors.revision != snapshot.revision_of(connection):
                 vectors = self._refreshed(connection)
-            yield LocalState(connection, vectors, self.dim, self.classes, self._items)
+            yield LocalState(connection, vectors, self.dim, self.classes, self._items, self._words)
         if not vectors.is_whole:
             self._heal(vectors)
 

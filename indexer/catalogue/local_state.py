@@ -10,13 +10,14 @@ import numpy as np
 from indexer.conditions import Condition
 from indexer.database import bulk_reads, facet_counts, rows
 from indexer.database.filter_notes import notes_on
-from indexer.database.listing import items_in_order
 from indexer.database.rows import Rows
-from indexer.fields import ID, attribute_in
+from indexer.fields import ALL, ID, WORDS, attribute_in
 from indexer.filters import condition_of
 from indexer.records import DisplayCopy, Facet, Hit, Hits, Item, Page, PageEnd, VectorTable, Where
 from indexer.sorting import Order
 from indexer.vectors.snapshot import Found, Mask, Snapshot
+from indexer.words.finding import WordFinder
+from indexer.words.word_index import WordIndex
 from models.arrays import Vectors
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
@@ -36,6 +37,7 @@ class LocalState:
     _classes: tuple[str, ...]
     _items: dict[int, Item]
     """Items by row, kept from one state to the next: what lies in a row never changes, and no row is used again."""
+    _words: WordIndex
     _rows: dict[str, int] = field(default_factory=dict)
     """The rows of those items that were looked up in this state."""
 
@@ -98,11 +100,12 @@ class LocalState:
         """Return some of the items that a filter allows, as the protocol says."""
         if offset < 0 or limit < 0:
             raise ValueError("offset and limit are 0 or more.")
-        condition, order = self._condition(where), Order.read(sort)
+        order = Order.read(sort)
+        condition = self._condition(where)
         total = self._snapshot.count(condition, partial(rows.rows_where, self._connection))
         if not total or not limit:
             return Page((), total)
-        items, last = items_in_order(self._connection, condition, order, limit, offset, after)
+        items, last = self._finder.page(condition_of(where, self._classes), order, limit, offset, after)
         return Page(items, total, last)
 
     def facets(self, where: Where | None = None, fields: Sequence[str] | None = None, most: int = 20) -> list[Facet]:
@@ -115,6 +118,16 @@ class LocalState:
         """Return what is to be said of a filter and of other fields, as the protocol says."""
         attributes = tuple(attribute_in(field) or field for field in fields)
         return self._snapshot.notes(self._condition(where), attributes, partial(notes_on, self._connection))
+
+    def words(self, text: str, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> Hits:
+        """Return the items that say the words of a text, as the protocol says."""
+        condition = condition_of({ALL: [{WORDS: text}, *([where] if where else [])]}, self._classes)
+        relevance = self._finder.relevance(condition_of({WORDS: text}, self._classes))
+        excluded = frozenset(exclude)
+        ranked = self._finder.ranked(self._finder.resolved(condition), relevance)
+        best = [one for one in ranked if one[1] not in excluded][:limit]
+        items = self._items_of({row for _, _, row in best})
+        return Hits(Hit(items[row], -share) for share, _, row in best)
 
     def latest(self, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> list[Item]:
         """Return the items that were written last, as the protocol says."""
@@ -189,7 +202,11 @@ class LocalState:
         return None if -1 in known else np.array(known, np.int64)
 
     def _condition(self, where: Where | None) -> Condition | None:
-        return condition_of(where, self._classes)
+        return self._finder.resolved(condition_of(where, self._classes))
+
+    @property
+    def _finder(self) -> WordFinder:
+        return WordFinder(self._connection, self._words)
 
 
 def _best(k: int, items: Mapping[int, Item], found: Found) -> Hits:

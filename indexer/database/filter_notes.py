@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 import apsw
 
-from indexer.conditions import AttributeCondition, Condition, InRange, OneOf, attribute_conditions
+from indexer.conditions import AttributeCondition, Condition, InRange, OneOf, attribute_conditions, notes_of_words
 from indexer.database import rows
 from indexer.database.sql_filters import path_of
 from indexer.fields import COLOUR, ID, LABEL, field_of
@@ -21,7 +21,7 @@ def notes_on(connection: apsw.Connection, condition: Condition | None, names: Co
     """Return a sentence for each attribute that can't do what is asked of it.
 
     That is one that no item ever had, be it in the filter or among `names`; and one that no item has in the kind that
-    the filter compares it with, so that the condition holds for none.
+    the filter compares it with, so that the condition holds for none. And one where words are not all found.
     """
     leaves = attribute_conditions(condition)
     known = rows.attribute_names(connection)
@@ -29,7 +29,7 @@ def notes_on(connection: apsw.Connection, condition: Condition | None, names: Co
     for leaf in leaves:
         if leaf.name in known:
             notes += _kind_notes(connection, leaf)
-    return tuple(dict.fromkeys(notes))
+    return tuple(dict.fromkeys([*notes, *notes_of_words(condition)]))
 
 
 def unknown_names(connection: apsw.Connection, condition: Condition | None) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ from indexer.conditions import (
     AnyOf,
     Condition,
     HasColour,
+    HasWords,
     IdIn,
     InRange,
+    InRows,
     LabelIn,
     Not,
     OneOf,
@@ -63,6 +65,10 @@ def _compiled(condition: Condition) -> Clause:
             return _has_member(name, f"typeof(value) IN {TEXTS} AND {begins}", len(encoded), encoded)
         case HasColour(near):
             return Clause("colours IS NOT NULL AND has_colour(colours, ?)", (_colour_text(near),))
+        case InRows(rows):
+            return Clause("row IN (SELECT value FROM json_each(?))", (rows,))
+        case HasWords():
+            raise ValueError("words are looked up before a condition becomes SQL")
         case Not(inner):
             sql, parameters = _compiled(inner)
             return Clause(f"({sql}) IS NOT TRUE", parameters)

@@ -54,6 +54,11 @@ def pixel_of(code: str) -> NDArray[np.uint8]:
     return np.frombuffer(bytes.fromhex(code), np.uint8)
 
 
+def other_names(name: str) -> tuple[str, ...]:
+    """Return what else people say for a name of NAMES."""
+    return tuple(other for other, same in _SAME.items() if same == name)
+
+
 @cache
 def references(name: str) -> NDArray[np.float32]:
     """Return the colours that a name stands for: CIELAB, float32 (n, 3)."""
