@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from commands.composition import open_engine
-from commands.options import catalogue_option, where_of, where_option
+from commands.options import catalogue_option, where_of, where_option, words_option
 from commands.terminal import print_notes
 from search_api.parameters import SORT
 
@@ -41,24 +41,33 @@ def get(ids: Sequence[str], catalogue: Path, as_json: bool) -> None:
 
 @items.command("list", epilog="Example: lookalike items list --where 'price<=40' --json")
 @where_option
-@click.option("--sort", default=SORT.default, show_default=True, metavar="FIELD", help=SORT.description)
+@words_option
+@click.option("--sort", show_default=f"{SORT.default}, with words relevance", metavar="FIELD", help=SORT.description)
 @click.option("--limit", type=click.IntRange(0), help="At most so many (default: all).")
 @click.option("--after", default="", metavar="ID", help="Only those after this id, such as the last of a page.")
 @catalogue_option
 @_json_lines
 def list_items(
-    conditions: Sequence[str], sort: str, limit: int | None, after: str, catalogue: Path, as_json: bool
+    conditions: Sequence[str],
+    q: str | None,
+    sort: str | None,
+    limit: int | None,
+    after: str,
+    catalogue: Path,
+    as_json: bool,
 ) -> None:
     """List items in order, a line each: class, its probability, id, attributes."""
     from indexer.catalogue.item_list import Items
+    from indexer.sorting import RELEVANCE
+    from search_api.query import has_words, with_words
 
-    where = where_of(conditions)
-
+    where = with_words(where_of(conditions), q)
+    order = sort or (RELEVANCE if has_words(q) else str(SORT.default))
     with Items(catalogue) as kept:
         width = max(len(label) for label in kept.classes)
         show = _json_line if as_json else partial(_listed, width=width)
-        listed = kept.each(where, after, limit, sort)
-        print_notes(kept.filter_notes(where, sort))
+        listed = kept.each(where, after, limit, order)
+        print_notes(kept.filter_notes(where, order))
         for item in listed:
             sys.stdout.write(show(item) + "\n")  # click.echo would flush every line
         sys.stdout.flush()

@@ -23,6 +23,7 @@ from search_api.parameters import (
     WEIGHTS,
     K,
     Parameter,
+    Q,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -73,6 +74,7 @@ where_option = click.option(
 )
 
 
+words_option = click.option("-q", "--words", "q", metavar="WORDS", help=Q.description)
 weights_option = click.option("--weights", metavar="PART:WEIGHT,...", help=WEIGHTS.description)
 exclude_option = click.option(
     "--exclude",
@@ -116,6 +118,7 @@ SEARCH_OPTIONS = (
     exclude_option,
     weights_option,
     option_of(LOOK),
+    words_option,
     where_option,
     option_of(K, by_itself=False),
     option_of(HITS, by_itself=False),

@@ -324,6 +324,11 @@ class Engine:
         with self.reading() as state:
             return state.search_item(item_id, query)
 
+    def search_words(self, query: Query) -> "Matches":
+        """Ask the latest state: see `EngineState.search_words`."""
+        with self.reading() as state:
+            return state.search_words(query)
+
     def similar(self, item_id: str, query: Query = ANY) -> "Matches":
         """Ask the latest state: see `EngineState.similar`."""
         with self.reading() as state:

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fields import ALL, COLOUR_FIELDS, ID, LABEL, NOT
+from indexer.fields import COLOUR_FIELDS, ID, LABEL
 from indexer.records import Hit
 from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour, garment_colours
@@ -20,11 +20,11 @@ from models.vector_parts import LOOK, full_weights, look_share, weighted, weight
 from sample_shop import DRAWN
 from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, pictures_of
 from search_api.cursors import ListingCursor, listing_digest
-from search_api.errors import Busy, InvalidCursor, LookNotAvailable, PageOutOfRange
+from search_api.errors import Busy, InvalidCursor, LookNotAvailable, NoQuery, OptionsConflict, PageOutOfRange
 from search_api.joint_searches import JointSearches
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
 from search_api.places import Place, cursor_of, place_of, question_name
-from search_api.query import ANY, Query
+from search_api.query import ANY, Query, has_words
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
 from search_api.recommending.strips import check_number
@@ -146,6 +146,19 @@ class EngineState:
             subject, query, [f"There is no item {id_[:200]!r}; it was passed over." for id_ in unknown]
         )
 
+    def search_words(self, query: Query) -> Matches:
+        """Return the items that say the words of a query, the most relevant first, ties by id.
+
+        A hit's score, and its relevance, is the BM25 of its words over that of the best item's in the catalogue: more
+        than 0, and up to 1. It compares hits of one question, not of two. Raises NoQuery where there are no words, and
+        OptionsConflict where there are weights or a look, which are of pictures.
+        """
+        if not has_words(query.q):
+            raise NoQuery("There are no words to search with. Give some as q.")
+        if query.weights is not None or query.look is not None:
+            raise OptionsConflict("weights and look say what counts as similar to a picture. Give one, or words alone.")
+        return self._chosen(self._ranking_by_words(query), query, ("words",))
+
     def recommend(
         self,
         strips: "Sequence[Strip]",
@@ -248,7 +261,8 @@ class EngineState:
     ) -> Listing:
         """Return one page of items, by default in order of id, with the number of all that fit.
 
-        `sort` is `id`, `label` or an attribute, `-price` the other way round (`indexer.sorting`). `limit` is 1 to 100
+        `sort` is `id`, `label` or an attribute, `-price` the other way round, or `relevance` to the words of the filter
+        (`indexer.sorting`). `limit` is 1 to 100
         and `offset` at least 0; or `cursor` is the `next` of the page before, of the same filter and order: of one
         state no item is missing and none comes twice. Where the state is another by now, the page goes on from the same
         place, and a note says so. Raises PageOutOfRange, InvalidFilter, InvalidSort, InvalidCursor.
@@ -344,9 +358,12 @@ class EngineState:
         return Seed.of_one(self._catalogue.vectors([item.id]), kind, (item.id,))
 
     def _matches(self, subject: Seed, query: Query, notes: Sequence[str] = ()) -> Matches:
-        question = question_name(query, self.card.fingerprint, subject.ids, subject.shares.tolist())
+        return self._chosen(self._ranking(subject, query), query, (subject.ids, subject.shares.tolist()), notes)
+
+    def _chosen(self, ranking: Ranking, query: Query, asked: tuple[Any, ...], notes: Sequence[str] = ()) -> Matches:
+        """Return one page of a ranking; `asked` is what the pages of a question have in common beside its options."""
+        question = question_name(query, self.card.fingerprint, *asked)
         place = place_of(query, self.reading.version, question)
-        ranking = self._ranking(subject, query)
         found = select(ranking, query, place)
         matches = [
             Match(hit.item, hit.score, chance, found.copies.get(hit.item.id, ()) if query.collapse else None)
@@ -357,7 +374,7 @@ class EngineState:
         return Matches(matches, exact=found.exact, next_cursor=cursor, notes=(*notes, *self._notes(query)))
 
     def _notes(self, query: Query) -> tuple[str, ...]:
-        return self.filter_notes(_wanted(query), () if query.group_by is None else (query.group_by,))
+        return self.filter_notes(query.wanted, () if query.group_by is None else (query.group_by,))
 
     def _ranking(self, subject: Seed, query: Query) -> Ranking:
         """Return the order of all items by their likeness to a subject, as a query weighs it."""
@@ -365,7 +382,7 @@ class EngineState:
         direction = subject.direction()
         queries = self._weighted(direction, asked)
         is_plain = queries is direction or np.array_equal(queries, direction)
-        excluded, wanted = (*subject.ids, *query.excluded_ids), _wanted(query)
+        excluded, wanted = (*subject.ids, *query.excluded_ids), query.wanted
 
         def vectors(hits: Sequence[Hit]) -> "Vectors":
             return self._catalogue.vectors([hit.item.id for hit in hits])
@@ -383,6 +400,18 @@ class EngineState:
             falls=is_plain and len(subject.vectors) == 1,
             vectors=vectors,
             weigh=lambda some: self._weighted(some, asked),
+        )
+
+    def _ranking_by_words(self, query: Query) -> Ranking:
+        """Return the order of the items that say the words of a query."""
+        wanted = replace(query, q=None).wanted
+        return Ranking(
+            lambda count, _: self._catalogue.words(query.q or "", count, wanted, query.excluded_ids),
+            has_graph=False,
+            relevance=lambda hits: [hit.score for hit in hits],
+            falls=True,
+            vectors=lambda hits: self._catalogue.vectors([hit.item.id for hit in hits]),
+            weigh=lambda vectors: vectors,
         )
 
     def weights(self, query: Query) -> Mapping[str, float] | None:
@@ -429,11 +458,3 @@ def _sound(picture: EmbeddedPicture | LookalikeError) -> EmbeddedPicture:
     if isinstance(picture, LookalikeError):
         raise picture
     return picture
-
-
-def _wanted(query: Query) -> "Where | None":
-    """Return the filter of what a query may find: what it asks for, without what it excludes."""
-    if query.unwanted is None:
-        return query.where
-    unwanted = {NOT: query.unwanted}
-    return {ALL: [query.where, unwanted]} if query.where else unwanted

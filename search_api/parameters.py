@@ -43,6 +43,14 @@ WHERE = Parameter(
     "label=Bag;price<40;brand!=Acme;material^=lin;colour~navy.",
     example='{"label": "Bag"}',
 )
+Q = Parameter(
+    "q",
+    "text",
+    "Only items that say these words: in titles and other attributes, as their class, or as a colour that is seen. "
+    "Words are found in other forms, and the last one where something begins with it. Where no item says all of them, "
+    "those that say some are found, and notes tell. Together with where, both must hold.",
+    example="linen dress",
+)
 LOOK = Parameter(
     "look",
     "number",
@@ -108,6 +116,7 @@ QUERY = (
     HITS,
     K,
     WHERE,
+    Q,
     LOOK,
     WEIGHTS,
     EXCLUDE,
@@ -152,16 +161,17 @@ SORT = Parameter(
     "sort",
     "text",
     "id, label or an attribute, upwards; with a minus before it downwards. Items without a value come last, ties are "
-    "in order of id.",
+    "in order of id. relevance is that to the words of q, the most first, and what counts where there are words and "
+    "nothing else is asked for.",
     default="id",
     example="-price",
 )
 CURSOR = Parameter(
     "cursor",
     "text",
-    "The next of the page before, with where, label and sort as they were. Not together with offset.",
+    "The next of the page before, with where, q, label and sort as they were. Not together with offset.",
 )
-PAGE = (LABEL, WHERE, SORT, OFFSET, CURSOR, LIMIT)
+PAGE = (LABEL, WHERE, Q, SORT, OFFSET, CURSOR, LIMIT)
 """What a listing may be asked."""
 
 FACET_FIELDS = Parameter(
@@ -173,7 +183,7 @@ FACET_FIELDS = Parameter(
 FACET_VALUES = Parameter(
     "limit", "integer", "Values of each field, those of the most items.", default=20, minimum=1, maximum=1000
 )
-FACETS = (WHERE, FACET_FIELDS, FACET_VALUES)
+FACETS = (WHERE, Q, FACET_FIELDS, FACET_VALUES)
 """What facets may be asked."""
 
 RECOMMENDED = Parameter("limit", "integer", "How many items a strip has.", default=12, minimum=1, maximum=1000)

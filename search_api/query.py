@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, cast
 
+from indexer.fields import ALL, NOT, WORDS
 from models.errors import InvalidWeights
 from search_api.errors import KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict
 from search_api.parameters import DIVERSITY, GROUP_SIZE, HITS, LOOK, MIN_RELEVANCE
@@ -17,12 +18,12 @@ class Query:
     """Which items are wanted, and what counts as similar.
 
     `k`, 1 to 1,000, is how many items are found at most; `limit` is another name of it, to give it by and to read
-    (`dataclasses.replace` wants both where it changes one). `where` says which
-    items may be found; it never changes what a picture is taken for. `weights`, 0 to 1 by the names of the vector's
-    parts, say what counts as similar, as `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a
-    hit's score is then `(1 - look) * cosine of the kind + look * cosine of the look`, so 0 asks for the same kind of
-    thing, 1 for the same look. With neither, the model's own weights count. `exclude` holds the ids of items that are
-    not found, or is a filter like `where`, and what it allows is not found; an empty one excludes nothing.
+    (`dataclasses.replace` wants both where it changes one). `where` says which items may be found, and `q` which words
+    they must say; neither changes what a picture is taken for. `weights`, 0 to 1 by the names of the vector's parts,
+    say what counts as similar, as `models.vector_parts.weighted` does; `look`, 0 to 1, is short for some: a hit's score
+    is then `(1 - look) * cosine of the kind + look * cosine of the look`, so 0 asks for the same kind of thing, 1 for
+    the same look. With neither, the model's own weights count. `exclude` holds the ids of items that are not found, or
+    is a filter like `where`, and what it allows is not found; an empty one excludes nothing.
 
     With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
     place. With `group_by`, an attribute or "label", only `group_size` hits (1 where it is None) of each of its values
@@ -38,6 +39,7 @@ class Query:
 
     k: int = cast("int", HITS.default)
     where: "Where | None" = None
+    q: str | None = None
     look: float | None = None
     weights: Mapping[str, float] | None = None
     exclude: "tuple[str, ...] | Where" = ()
@@ -85,6 +87,27 @@ class Query:
     def unwanted(self) -> "Where | None":
         """The filter of `exclude`; None where there is none."""
         return self.exclude if isinstance(self.exclude, Mapping) and self.exclude else None
+
+    @property
+    def wanted(self) -> "Where | None":
+        """The filter of what may be found: what is asked for, with its words, without what is excluded."""
+        wanted = with_words(self.where, self.q)
+        if self.unwanted is None:
+            return wanted
+        unwanted = {NOT: self.unwanted}
+        return {ALL: [wanted, unwanted]} if wanted else unwanted
+
+
+def has_words(q: str | None) -> bool:
+    """Tell whether a text asks for words, be they signs alone; blanks ask for nothing."""
+    return q is not None and q.strip() != ""
+
+
+def with_words(where: "Where | None", q: str | None) -> "Where | None":
+    """Return the filter of the items that another allows and that say the words of a text, if it has any."""
+    if not has_words(q):
+        return where
+    return {ALL: [where, {WORDS: q}]} if where else {WORDS: q}
 
 
 Query.limit = property(lambda query: query.k)  # type: ignore[attr-defined]  # in the class, it would be the default

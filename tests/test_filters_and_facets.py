@@ -372,8 +372,8 @@ def test_the_description_names_what_listings_and_facets_take(client: FlaskClient
         for path in ("/v1/items", "/v1/facets")
     }
     assert names == {
-        "/v1/items": ["label", "where", "sort", "offset", "cursor", "limit"],
-        "/v1/facets": ["where", "fields", "limit"],
+        "/v1/items": ["label", "where", "q", "sort", "offset", "cursor", "limit"],
+        "/v1/facets": ["where", "q", "fields", "limit"],
     }
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.composition import open_engine
-from commands.options import catalogue_option, json_option, model_option, option_of, where_of, where_option
+from commands.options import (
+    catalogue_option,
+    json_option,
+    model_option,
+    option_of,
+    where_of,
+    where_option,
+    words_option,
+)
 from commands.terminal import print_json, print_notes
 from search_api.parameters import FACET_FIELDS, FACET_VALUES
 
@@ -18,20 +26,30 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: lookalike facets --where label=Dress --fields brand,price")
 @where_option
+@words_option
 @click.option("--fields", metavar="FIELD,...", help=FACET_FIELDS.description)
 @option_of(FACET_VALUES)
 @catalogue_option
 @model_option
 @json_option
 def facets(
-    conditions: Sequence[str], fields: str | None, limit: int, catalogue: Path, model: Path | None, as_json: bool
+    conditions: Sequence[str],
+    q: str | None,
+    fields: str | None,
+    limit: int,
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
 ) -> None:
     """Count what fields hold among the items of a catalogue, or among those that --where names."""
     from search_api.http.answers import facets_answer
     from search_api.http.reading.parameters import read_names
+    from search_api.query import with_words
 
     with closing(open_engine(catalogue, model)) as engine:
-        counts = engine.facets(where_of(conditions), None if fields is None else read_names(fields), limit)
+        counts = engine.facets(
+            with_words(where_of(conditions), q), None if fields is None else read_names(fields), limit
+        )
     print_notes(counts.notes)
     if as_json:
         print_json(facets_answer(counts))

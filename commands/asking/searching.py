@@ -13,17 +13,21 @@ from commands.terminal import print_hits, print_json, print_notes, print_result
 
 if TYPE_CHECKING:
     from search_api.query import Query
+    from search_api.results import Matches
 
 
 @click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where label=Dress")
-@click.argument("image", type=click.File("rb"))
+@click.argument("image", type=click.File("rb"), required=False)
 @click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")
 @query_options()
 @catalogue_option
 @model_option
 @json_option
 def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
-    """Find the items that look like the picture IMAGE (a file, or - for standard input)."""
+    """Find the items that look like the picture IMAGE (a file, or - for standard input), that say words, or both."""
+    if image is None:
+        _search_words(box, query, catalogue, model, as_json)
+        return
     from models.pictures.boxes import Box
     from search_api.http.answers import search_answer
 
@@ -36,6 +40,15 @@ def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: 
         print_result(result)
 
 
+def _search_words(box: str | None, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
+    from search_api.query import has_words
+
+    if box is not None or not has_words(query.q):
+        raise click.UsageError("Name a picture, or give words with -q.")
+    with closing(open_engine(catalogue, model)) as engine:
+        _print_matches(engine.search_words(query), query, as_json)
+
+
 @click.command(epilog="Example: lookalike similar test-00042 test-00043 --json")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @query_options()
@@ -44,10 +57,13 @@ def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: 
 @json_option
 def similar(ids: Sequence[str], query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
     """Find the items that look like the item ID, or like several together; never one of these."""
+    with closing(open_engine(catalogue, model)) as engine:
+        _print_matches(engine.similar_to_all(dict.fromkeys(ids, 1.0), query), query, as_json)
+
+
+def _print_matches(hits: "Matches", query: "Query", as_json: bool) -> None:
     from search_api.http.answers import hits_answer
 
-    with closing(open_engine(catalogue, model)) as engine:
-        hits = engine.similar_to_all(dict.fromkeys(ids, 1.0), query)
     print_notes(hits.notes)
     if as_json:
         print_json({"notes": list(hits.notes), **hits_answer(hits, fields=query.fields)})

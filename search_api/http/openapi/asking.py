@@ -23,9 +23,17 @@ _SENT_AGAIN = (404, 409)
 _NOTHING: Json = {"type": "null"}
 _OPTIONS: Json = {parameter.name: in_json(parameter) for parameter in (*QUERY, *PICTURE)}
 _OF_ITEM: Json = {name: one for name, one in _OPTIONS.items() if name != "box"} | {"box": _NOTHING}
+_OF_LIKENESS = ("weights", "look", "q_weight")
 SEARCH_SCHEMAS: Json = {
     "ItemSearch": only(object_of(item_id=NAME, optional={"image": _NOTHING, **_OF_ITEM})),
     "PictureSearch": only(object_of(image=ENCODED, optional={"item_id": _NOTHING, **_OPTIONS})),
+    "WordsSearch": only(
+        object_of(
+            q=_OPTIONS["q"],
+            optional={"item_id": _NOTHING, "image": _NOTHING}
+            | {name: one for name, one in _OF_ITEM.items() if name not in {"q", *_OF_LIKENESS}},
+        )
+    ),
     "SimilarQuestion": only(
         object_of(
             ids={
@@ -52,10 +60,10 @@ def _search() -> Json:
     return operation(
         "search_catalogue",
         "ask",
-        "The class of a picture or an item, and the items that look like it",
-        {"200": answer("Search")},
+        "The class of a picture or an item, and the items that look like it; or those that say words",
+        {"200": answer("Search", "WordSearch")},
         (*ASKED_BY_BODY, *_SENT_AGAIN),
-        description="Exactly one of a picture and an item. The options go into the form or the JSON object, with a "
+        description="A picture or an item, or words alone; words narrow down what the others find. The options go into the form or the JSON object, with a "
         "bare picture into the address; a box only with a picture.",
         parameters=with_bare_picture,
         body={
@@ -63,7 +71,7 @@ def _search() -> Json:
             "image/*": {"schema": BYTES},
             "application/octet-stream": {"schema": BYTES},
             **in_body(
-                {"anyOf": [ref("ItemSearch"), ref("PictureSearch")]},
+                {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("WordsSearch")]},
                 an_item={"item_id": "sku-1", "limit": 8, "where": {"price": {"lte": 50}}},
             ),
         },

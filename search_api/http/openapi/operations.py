@@ -102,9 +102,10 @@ def reading(
     )
 
 
-def answer(schema: str, description: str = "The answer") -> Json:
-    """Return an answer of JSON."""
-    return {"description": description, "content": {"application/json": {"schema": ref(schema)}}}
+def answer(schema: str, *others: str, description: str = "The answer") -> Json:
+    """Return an answer of JSON, of a schema or one of others."""
+    shape = {"anyOf": [ref(one) for one in (schema, *others)]} if others else ref(schema)
+    return {"description": description, "content": {"application/json": {"schema": shape}}}
 
 
 def in_body(schema: Json, **examples: Json) -> Json:

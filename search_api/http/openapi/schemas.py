@@ -64,12 +64,15 @@ SCHEMAS: Json = {
                 "properties": ITEM,
                 "description": "Whole, or those members of it that fields names; not there where it names none",
             },
-            "score": {**NUMBER, "description": "Weighted cosine, -1 to 1"},
+            "score": {
+                **NUMBER,
+                "description": "Weighted cosine, -1 to 1; of words, how well it says them, 1 for the best item",
+            },
             "relevance": {
                 **SHARE,
                 "description": "The chance that the item is of the query's kind, as counted on held-out pictures; of "
                 "several items that are asked with, the mean of the chances for each one's kind. It compares between "
-                "queries, whatever their weights",
+                "queries, whatever their weights. Of words alone it is the score, and does not",
             },
             "copies": {
                 **array(TEXT),
@@ -131,6 +134,7 @@ SCHEMAS: Json = {
             },
         },
     ),
+    "WordSearch": object_of(query=object_of(source={"const": "words"}, q=TEXT), notes=NOTES, **HITS, **SIGNATURE),
     "Page": object_of(
         items=array(ref("Item")),
         total=WHOLE,

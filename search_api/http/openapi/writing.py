@@ -92,7 +92,7 @@ def _write(
 ) -> Json:
     """Return an operation on one item; `body` is what may be sent, by content type."""
     told = {"If-Match": _IF_MATCH, "If-None-Match": _IF_NONE_MATCH}
-    item = answer("SignedItem", "The item as it is now")
+    item = answer("SignedItem", description="The item as it is now")
     answers: Json = {
         "200": item | {"headers": _ETAG},
         "201": item | {"description": "The item, which is new", "headers": _ETAG | _LOCATION},

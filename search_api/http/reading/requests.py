@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import MultiDict
 
 from indexer.fields import ALL
+from indexer.sorting import RELEVANCE
 from indexer.validation import attribute_error
 from search_api.errors import (
     BadRequest,
@@ -35,8 +36,10 @@ from search_api.parameters import (
     QUERY,
     SORT,
     WHERE,
+    Q,
     names_of,
 )
+from search_api.query import has_words, with_words
 
 if TYPE_CHECKING:
     from flask import Request
@@ -54,7 +57,7 @@ SEARCH_OPTIONS = names_of(*QUERY, *PICTURE)
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One question: the bytes of a picture, maybe with a box in it, or the id of an item; never both."""
+    """One question: the bytes of a picture, maybe with a box in it, or the id of an item; neither for words."""
 
     image: bytes | None
     item_id: str | None
@@ -162,9 +165,11 @@ def read_browse(request: "Request") -> Browse:
     if LABEL.name in fields:
         by_label = {LABEL.name: fields[LABEL.name]}
         where = {ALL: [by_label, where]} if where else by_label
+    words = read(fields, Q)
+    sort = RELEVANCE if has_words(words) and SORT.name not in fields else read(fields, SORT)
     if CURSOR.name in fields and OFFSET.name in fields:
         raise OptionsConflict("A cursor says itself where the page begins. Give a cursor or an offset, not both.")
-    return Browse(where, read(fields, SORT), read(fields, OFFSET), read(fields, CURSOR), read(fields, LIMIT))
+    return Browse(with_words(where, words), sort, read(fields, OFFSET), read(fields, CURSOR), read(fields, LIMIT))
 
 
 def read_facets(request: "Request") -> Facets:
@@ -172,7 +177,7 @@ def read_facets(request: "Request") -> Facets:
     fields = _once(request.args, names_of(*FACETS), "query parameter")
     asked = read(fields, FACET_FIELDS)
     named = None if asked is None else read_names(asked)
-    return Facets(read(fields, WHERE), named, read(fields, FACET_VALUES))
+    return Facets(with_words(read(fields, WHERE), read(fields, Q)), named, read(fields, FACET_VALUES))
 
 
 def no_parameters(request: "Request") -> None:
@@ -240,12 +245,13 @@ def _read_json(request: "Request") -> Search:
 def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any]) -> Search:
     if image is not None and item_id is not None:
         raise _several()
-    if image is None and item_id is None:
-        raise NoQuery("There is nothing to search with. Send a picture named image, or an item_id.")
+    query = read_query(fields)
+    if image is None and item_id is None and not has_words(query.q):
+        raise NoQuery("There is nothing to search with. Send a picture named image, an item_id, or words as q.")
     if image is not None and not image:
         raise NoQuery("The picture is empty. Choose a file that is not, and send it again.")
     box = read_box(fields, of_picture=image is not None)
-    return Search(image, item_id, read_query(fields), box, read(fields, CUTOUT))
+    return Search(image, item_id, query, box, read(fields, CUTOUT))
 
 
 def _several() -> SeveralQueries:

@@ -12,14 +12,17 @@ from search_api.http.reading import requests
 
 if TYPE_CHECKING:
     from search_api.engine_state import EngineState
+    from search_api.query import Query
 
 asking = Blueprint("asking", __name__)
 
 
 @asking.post("/v1/search")
 def search() -> Response:
-    """Answer a picture or an item with its class and the items that look like it."""
+    """Answer a picture or an item with its class and the items that look like it, words with those that say them."""
     question = requests.read_search(request)
+    if question.image is None and question.item_id is None:
+        return _words(question.query)
     if question.item_id is not None:
         source: answers.Json = {"source": "item", "item_id": question.item_id}
         with reading() as state:
@@ -36,6 +39,15 @@ def search() -> Response:
     return jsonify(
         answers.search_answer(result, source, picture_urls(), cutout=question.cutout, fields=question.query.fields)
     )
+
+
+def _words(query: "Query") -> Response:
+    started = time.perf_counter()
+    with reading() as state:
+        matches = state.search_words(query)
+    g.timings = {"search": (time.perf_counter() - started) * 1000}
+    answer: answers.Json = {"query": {"source": "words", "q": query.q}, "notes": list(matches.notes)}
+    return jsonify(answer | answers.hits_answer(matches, picture_urls(), query.fields) | signature())
 
 
 @asking.post("/v1/similar")
