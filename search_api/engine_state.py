@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.fields import COLOUR_FIELDS, ID, LABEL
-from indexer.records import Hit
+from indexer.records import Hit, Hits
 from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.errors import LookalikeError
@@ -48,6 +48,9 @@ CHANGED_SINCE = (
     "The catalogue has changed since the page before. This one goes on from the same place: items that were added, "
     "changed or deleted meanwhile may be missing, or come twice."
 )
+
+MOST_MIXED = 1000
+"""Items most like a query, and items that say words best, among which both together decide."""
 
 _ITEMS_AT_ONCE = 4096
 
@@ -155,8 +158,11 @@ class EngineState:
         """
         if not has_words(query.q):
             raise NoQuery("There are no words to search with. Give some as q.")
-        if query.weights is not None or query.look is not None:
-            raise OptionsConflict("weights and look say what counts as similar to a picture. Give one, or words alone.")
+        if any(option is not None for option in (query.weights, query.look, query.q_weight)):
+            raise OptionsConflict(
+                "weights, look and q_weight say what counts as similar to a picture or an item. Give one, or "
+                "words alone."
+            )
         return self._chosen(self._ranking_by_words(query), query, ("words",))
 
     def recommend(
@@ -374,7 +380,9 @@ class EngineState:
         return Matches(matches, exact=found.exact, next_cursor=cursor, notes=(*notes, *self._notes(query)))
 
     def _notes(self, query: Query) -> tuple[str, ...]:
-        return self.filter_notes(query.wanted, () if query.group_by is None else (query.group_by,))
+        return self.filter_notes(
+            replace(query, q_weight=None).wanted, () if query.group_by is None else (query.group_by,)
+        )
 
     def _ranking(self, subject: Seed, query: Query) -> Ranking:
         """Return the order of all items by their likeness to a subject, as a query weighs it."""
@@ -393,14 +401,34 @@ class EngineState:
                 cosines = subject.vectors @ vectors(hits).T
             return subject.relevance(self._embedder, cosines)
 
+        mixed = None if query.q_weight is None else self._mixed(queries, query, excluded)
+        is_plain = is_plain and mixed is None
+
+        def search(count: int, exact: bool) -> Hits:
+            if mixed is not None:
+                return Hits(mixed[:count], exact=mixed.exact)
+            return self._catalogue.search(queries, count, wanted, excluded, exact=exact)[0]
+
         return Ranking(
-            lambda count, exact: self._catalogue.search(queries, count, wanted, excluded, exact=exact)[0],
-            has_graph=self._catalogue.recall is not None,
+            search,
+            has_graph=mixed is None and self._catalogue.recall is not None,
             relevance=relevance,
             falls=is_plain and len(subject.vectors) == 1,
             vectors=vectors,
             weigh=lambda some: self._weighted(some, asked),
         )
+
+    def _mixed(self, queries: "Vectors", query: Query, excluded: Sequence[str]) -> Hits:
+        """Return the items most like a query and those that say its words best, in the order of both together."""
+        words, share = query.q or "", query.q_weight or 0
+        said = {hit.item.id: hit.score for hit in self._catalogue.words(words, MOST_MIXED, query.wanted, excluded)}
+        near = self._catalogue.search(queries, MOST_MIXED, query.wanted, excluded)[0]
+        others = sorted(said.keys() - {hit.item.id for hit in near})
+        found = [*near]
+        if others:
+            found += self._catalogue.search(queries, len(others), {ID: others})[0]
+        hits = [Hit(hit.item, (1 - share) * hit.score + share * said.get(hit.item.id, 0)) for hit in found]
+        return Hits(sorted(hits, key=lambda hit: (-hit.score, hit.item.id)), exact=near.exact)
 
     def _ranking_by_words(self, query: Query) -> Ranking:
         """Return the order of the items that say the words of a query."""

@@ -51,6 +51,15 @@ Q = Parameter(
     "those that say some are found, and notes tell. Together with where, both must hold.",
     example="linen dress",
 )
+Q_WEIGHT = Parameter(
+    "q_weight",
+    "number",
+    "With q and a picture or items: the words leave nothing out and count so much, 0 to 1, in the score, (1 - "
+    "q_weight) times the likeness plus q_weight times how well the item says them, of the 1,000 items most alike and "
+    "the 1,000 that say them best. Without it, only items that say them are found.",
+    minimum=0,
+    maximum=1,
+)
 LOOK = Parameter(
     "look",
     "number",
@@ -117,6 +126,7 @@ QUERY = (
     K,
     WHERE,
     Q,
+    Q_WEIGHT,
     LOOK,
     WEIGHTS,
     EXCLUDE,

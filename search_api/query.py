@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from indexer.fields import ALL, NOT, WORDS
 from models.errors import InvalidWeights
 from search_api.errors import KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict
-from search_api.parameters import DIVERSITY, GROUP_SIZE, HITS, LOOK, MIN_RELEVANCE
+from search_api.parameters import DIVERSITY, GROUP_SIZE, HITS, LOOK, MIN_RELEVANCE, Q_WEIGHT
 
 if TYPE_CHECKING:
     from indexer.records import Where
@@ -25,6 +25,9 @@ class Query:
     the same look. With neither, the model's own weights count. `exclude` holds the ids of items that are not found, or
     is a filter like `where`, and what it allows is not found; an empty one excludes nothing.
 
+    With `q_weight`, 0 to 1, words leave out nothing: a score is `(1 - q_weight) * score + q_weight * words`, where
+    `words` is the score of `CatalogueState.words`, 0 where it has none.
+
     With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
     place. With `group_by`, an attribute or "label", only `group_size` hits (1 where it is None) of each of its values
     are found; items that lack it stand for themselves. `diversity`, 0 to 1, is how much it counts that a hit is unlike
@@ -33,13 +36,14 @@ class Query:
     `cursor` is the `next` of the page before. `fields` names what is told of each hit where hits become JSON, all
     where it is None; records hold all.
 
-    Raises KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict for a group_size without group_by or a limit
-    beside another k, and InvalidWeights where there are both weights and a look.
+    Raises KOutOfRange, LookOutOfRange, OptionOutOfRange, OptionsConflict for a group_size without group_by, a
+    q_weight without words or a limit beside another k, and InvalidWeights where there are both weights and a look.
     """
 
     k: int = cast("int", HITS.default)
     where: "Where | None" = None
     q: str | None = None
+    q_weight: float | None = None
     look: float | None = None
     weights: Mapping[str, float] | None = None
     exclude: "tuple[str, ...] | Where" = ()
@@ -62,7 +66,7 @@ class Query:
             raise KOutOfRange(f"limit (or k) must be between {HITS.minimum} and {HITS.maximum}, not {self.k}.")
         if self.look is not None and not LOOK.allows(self.look):
             raise LookOutOfRange(f"look must be between 0 (same kind) and 1 (same look), not {self.look}.")
-        for parameter in (DIVERSITY, GROUP_SIZE, MIN_RELEVANCE):
+        for parameter in (DIVERSITY, GROUP_SIZE, MIN_RELEVANCE, Q_WEIGHT):
             value = getattr(self, parameter.name)
             if value is not None and not parameter.allows(value):
                 raise OptionOutOfRange(
@@ -70,6 +74,8 @@ class Query:
                 )
         if self.group_size is not None and self.group_by is None:
             raise OptionsConflict("group_size says how many hits of each value are found. Say of what with group_by.")
+        if self.q_weight is not None and not has_words(self.q):
+            raise OptionsConflict("q_weight says how much words count. Say which with q.")
         if self.look is not None and self.weights is not None:
             raise InvalidWeights("A look stands for weights of its own. Give a look or weights, not both.")
 
@@ -91,7 +97,7 @@ class Query:
     @property
     def wanted(self) -> "Where | None":
         """The filter of what may be found: what is asked for, with its words, without what is excluded."""
-        wanted = with_words(self.where, self.q)
+        wanted = with_words(self.where, self.q) if self.q_weight is None else self.where
         if self.unwanted is None:
             return wanted
         unwanted = {NOT: self.unwanted}

@@ -160,6 +160,35 @@ def test_words_narrow_down_what_looks_alike(client: FlaskClient, asked: Engine) 
     assert "zebra" in batched["answer"]["notes"][0]
 
 
+def test_words_are_weighed_against_likeness(client: FlaskClient, asked: Engine) -> None:
+    alike = {hit.item.id: hit for hit in asked.similar("sku-5")}
+    said = {hit.item.id: hit.score for hit in asked.search_words(Query(q="dress"))}
+    for share in (0.0, 0.4, 1.0):
+        query = Query(q="dress", q_weight=share)
+        hits = asked.similar("sku-5", query)
+        expected = {id_: (1 - share) * hit.score + share * said.get(id_, 0) for id_, hit in alike.items()}
+        assert [hit.item.id for hit in hits] == sorted(expected, key=lambda id_: (-expected[id_], id_))
+        assert [hit.score for hit in hits] == pytest.approx([expected[hit.item.id] for hit in hits])
+        assert [hit.relevance for hit in hits] == pytest.approx([alike[hit.item.id].relevance for hit in hits])
+    assert {hit.item.id for hit in asked.similar("sku-5", Query(q="dress", q_weight=1))[:3]} == set(said)
+    options = {"q": "dress", "q_weight": 0.5, "exclude": "sku-0"}
+    whole = client.get("/v1/items/sku-5/similar", query_string=options).json
+    pages, cursor = [], None
+    while cursor or not pages:
+        page = {**options, "limit": 3} | ({"cursor": cursor} if cursor else {})
+        answer = client.get("/v1/items/sku-5/similar", query_string=page).json
+        pages += answer["hits"]
+        cursor = answer["next"]
+    assert pages == whole["hits"]
+    assert {hit["item"]["id"] for hit in pages} == alike.keys() - {"sku-0"}
+    answer = client.get("/v1/items/sku-5/similar", query_string={"q": "zebra", "q_weight": 0.5}).json
+    assert (len(answer["hits"]), "zebra" in answer["notes"][0]) == (5, True)
+    for wrong in ({"q_weight": 0.5}, {"q": " ", "q_weight": 0.5}):
+        assert_problem(client.get("/v1/items/sku-5/similar", query_string=wrong), 422, "options-conflict")
+    assert_problem(client.post("/v1/search", json={"q": "dress", "q_weight": 0.5}), 422, "options-conflict")
+    assert client.get("/v1/items/sku-5/similar", query_string={"q": "a", "q_weight": 2}).status_code in (400, 422)
+
+
 @pytest.mark.parametrize("q", ["a" * 301, '"', "NOT", "title:x*", "\x00", "(", "*", "?", "ü\u0301" * 50])
 def test_no_text_breaks_anything(client: FlaskClient, q: str) -> None:
     status = 400 if len(q) > 300 else 200
