@@ -23,6 +23,8 @@ class Ranking(TypedDict, total=False):
     """What any search may be asked, page by page alike."""
 
     where: Where
+    q: str
+    q_weight: float
     look: float
     weights: Mapping[str, float]
     exclude: Sequence[str] | Json
