@@ -42,8 +42,6 @@ class Query:
 
     k: int = cast("int", HITS.default)
     where: "Where | None" = None
-    q: str | None = None
-    q_weight: float | None = None
     look: float | None = None
     weights: Mapping[str, float] | None = None
     exclude: "tuple[str, ...] | Where" = ()
@@ -54,6 +52,8 @@ class Query:
     min_relevance: float | None = None
     cursor: str | None = None
     fields: tuple[str, ...] | None = None
+    q: str | None = None
+    q_weight: float | None = None
     limit: InitVar[int | None] = None
 
     def __post_init__(self, limit: int | None) -> None:
