@@ -178,6 +178,7 @@ client = Client(base_url=sys.argv[1])
 picture = open(sys.argv[2], "rb").read()
 def file(): return File(payload=BytesIO(picture), file_name="x.png", mime_type="image/png")
 found = search_catalogue.sync(client=client, body=SearchCatalogueFilesBody(image=file()))
+assert not hasattr(found, "detail"), found.detail
 strip = recommend_items.sync(client=client, body=RecommendQuestion(likes=["test-00001"], limit=5))
 encoded = b64encode(picture).decode()
 new = WrittenItem.from_dict({"attributes": {"brand": "Acme"}, "image": encoded})

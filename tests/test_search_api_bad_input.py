@@ -200,7 +200,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "k=0 for similar items": (get(f"/v1/items/{ITEM}/similar?k=0"), 422, "k-out-of-range"),
     "k=0 for an item": (by_json({"item_id": ITEM, "k": 0}), 422, "k-out-of-range"),
     "k=true": (by_json({"item_id": ITEM, "k": True}), 400, "invalid-field"),
-    "k=3.0": (by_json({"item_id": ITEM, "k": 3.0}), 400, "invalid-field"),
+    "k=3.5": (by_json({"item_id": ITEM, "k": 3.5}), 400, "invalid-field"),
     "k=null": (by_json({"item_id": ITEM, "k": None}), 400, "invalid-field"),
     "k=[3]": (by_json({"item_id": ITEM, "k": [3]}), 400, "invalid-field"),
     # look
@@ -336,7 +336,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], int, str]] = {
     "a cursor of a number": (get("/v1/items?cursor=MTIz"), 400, "invalid-cursor"),
     "a cursor of nulls": (get("/v1/items?cursor=W251bGwsbnVsbCxudWxsLG51bGxd"), 400, "invalid-cursor"),
     "a deep cursor": (get("/v1/items?cursor=" + "W1tb" * 2000), 400, "invalid-cursor"),
-    "a cursor and an offset": (get("/v1/items?cursor=x&offset=1"), 400, "invalid-field"),
+    "a cursor and an offset": (get("/v1/items?cursor=x&offset=1"), 422, "options-conflict"),
     # facets
     "facets by a bad filter": (get("/v1/facets?where=price"), 400, "invalid-filter"),
     "facets of no class": (get("/v1/facets?where=label=Hat"), 400, "invalid-filter"),

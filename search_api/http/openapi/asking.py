@@ -63,7 +63,8 @@ def _search() -> Json:
         "The class of a picture or an item, and the items that look like it; or those that say words",
         {"200": answer("Search", "WordSearch")},
         (*ASKED_BY_BODY, *_SENT_AGAIN),
-        description="A picture or an item, or words alone; words narrow down what the others find. The options go into the form or the JSON object, with a "
+        description="A picture or an item, or words alone; words narrow down what the others find. The options go "
+        "into the form or the JSON object, with a "
         "bare picture into the address; a box only with a picture.",
         parameters=with_bare_picture,
         body={
