@@ -185,6 +185,7 @@ new = WrittenItem.from_dict({"attributes": {"brand": "Acme"}, "image": encoded})
 written = put_item.sync_detailed("new-1", client=client, body=new)
 verdict = moderate_picture.sync(client=client, body=ModeratePictureFilesBody(image=file()))
 again = search_catalogue.sync(client=client, body=ItemSearch(item_id="new-1"))
+assert hasattr(found, "hits"), found.detail
 print(json.dumps([found.hits[0].item.id, len(strip.hits), written.status_code, verdict.verdict, again.label]))
 """
 

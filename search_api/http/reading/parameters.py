@@ -151,7 +151,7 @@ def _number(parameter: Parameter, value: Any) -> float:
 
 
 def _truth(name: str, value: Any) -> bool:
-    truth = _TRUTHS.get(value) if isinstance(value, str) else value
+    truth = _TRUTHS.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(truth, bool):
         raise InvalidField(f"{name} must be true or false.")
     return truth
