@@ -120,7 +120,7 @@ class _Reader:
             for value in values:
                 if value not in self._labels:
                     raise InvalidFilter(
-                        f"There is no class {str(value)[:60]!r}. The classes are: {', '.join(self._labels)}."
+                        f"There is no class {repr(value)[:60]}. The classes are: {', '.join(self._labels)}."
                     )
             return LabelIn(tuple(values))
         if name == ID:
