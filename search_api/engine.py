@@ -1,11 +1,7 @@
 """The product itself: a picture or an item in, its class and the items that look like it out."""
 
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -14,22 +10,18 @@ from numpy.typing import NDArray
 from indexer.fields import ID
 from models.embedder import Embedder, View
 from models.errors import LookalikeError
-from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
-from models.garments.kinds import tells_kinds
-from models.pictures.decoding import Picture, decode
 from models.vector_parts import look_share
-from search_api.batches import MOST_SECONDS, Strips, check_questions, pictures_of
-from search_api.collapsing import NEAREST, duplicates
-from search_api.engine_state import Answer, EmbeddedPicture, EngineState, Reading, Seen, predictions_of
-from search_api.errors import Busy
-from search_api.moderation.blocklists import Blocklists
-from search_api.moderation.checks import reasons_of, strongest
-from search_api.moderation.policy import DEFAULT, Policy
-from search_api.moderation.policy_file import PolicyFile
-from search_api.moderation.submissions import Opened, Submission, opened
+from search_api.batches import Strips, check_questions, pictures_of
+from search_api.engine_state import Answer, EngineState, Reading
+from search_api.moderation.moderator import Moderator
+from search_api.moderation.policy import Policy
+from search_api.moderation.submissions import Submission
 from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
-from search_api.results import Garment, Prediction, Verdict
+from search_api.results import Verdict
+from search_api.searching.collapsing import NEAREST, duplicates
+from search_api.seeing.embedded_picture import EmbeddedPicture, Seen
+from search_api.seeing.picture_reader import PictureReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,15 +37,6 @@ if TYPE_CHECKING:
     from search_api.recommending.strips import Strip
     from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
     from search_api.writing import Writer
-
-MODERATED_AT_ONCE = 16
-"""Pictures that are embedded in one pass when many are moderated."""
-
-SEVERAL = "Several garments were found; the largest was searched with."
-SEVERAL_BUT_WHOLE = "Several garments were found; the largest was searched with, in the picture as it is."
-
-SAME = 0.6
-"""Overlap with the box that was searched with from which on a garment is the one in it."""
 
 
 class Engine:
@@ -79,10 +62,8 @@ class Engine:
     ) -> None:
         self._embedder = embedder
         self._catalogue = catalogue
-        self._decoders = BoundedSemaphore(decoders or os.cpu_count() or 1)
-        self._max_wait = max_wait
-        self._blocklists = Blocklists(embedder.card.fingerprint)
-        self._policy = None if policy is None else PolicyFile(policy, self._check_policy)
+        self._pictures = PictureReader(embedder, decoders, max_wait)
+        self._moderator = Moderator(embedder, self._pictures, policy)
         with self.reading():
             pass
 
@@ -102,102 +83,23 @@ class Engine:
     """What the latest state was when it was last read, for those who answer without reading."""
 
     def view(self, data: bytes, box: "Box | None" = None) -> View:
-        """Return what the model sees of an encoded picture.
-
-        `box` says where in the upright picture the garment is, and without it the garment is looked for. Raises
-        UnsupportedPicture, DamagedPicture, PictureTooLarge, UnusablePicture or BlankPicture for the picture, and Busy
-        when too many pictures are being decoded.
-        """
-        with self._turn():
-            return self._embedder.prepare(decode(data), box)
+        """Return what the model sees of an encoded picture: see `PictureReader.view`."""
+        return self._pictures.view(data, box)
 
     def embed(self, view: View) -> EmbeddedPicture:
-        """Return a view with its vector and what it is taken for.
-
-        Raises ValueError unless its pixels are uint8 in the shape of the card's input.
-        """
-        started = time.perf_counter()
-        vectors, probabilities = self._embedder.embed([view])
-        return EmbeddedPicture(view, vectors, probabilities[0], {"embed": _milliseconds_since(started)})
+        """Return a view with its vector and what it is taken for: see `PictureReader.embed`."""
+        return self._pictures.embed(view)
 
     def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:
-        """Return an encoded picture with its vector, what it is taken for, and the garments that it shows.
-
-        Where there are several and no box says which is meant, the largest is what is embedded, and a note says so:
-        what its box holds, or the whole picture where that is hardly more.
-        Raises what `view` does.
-        """
-        (embedded,) = self.embed_pictures([(data, box)])
-        if isinstance(embedded, LookalikeError):
-            raise embedded
-        return embedded
-
-    def embed_pictures(
-        self, pictures: "Sequence[tuple[bytes, Box | None]]"
-    ) -> "list[EmbeddedPicture | LookalikeError]":
-        """Return what `embed_picture` does of each picture, or raises, from one pass through the model.
-
-        Each picture is decoded in a turn of its own. Those that have not been begun after MOST_SECONDS are answered
-        with Busy.
-        """
-        started = time.perf_counter()
-        answers: dict[int, EmbeddedPicture | LookalikeError] = {}
-        prepared: dict[int, tuple[Picture, View, float]] = {}
-        for number, (data, box) in enumerate(pictures):
-            begun = time.perf_counter()
-            try:
-                if begun - started > MOST_SECONDS:
-                    raise Busy("The pictures before this one took too long. Send fewer at a time.")
-                with self._turn():
-                    picture = decode(data)
-                    view = self._embedder.prepare(picture, box)
-                prepared[number] = picture, view, _milliseconds_since(begun)
-            except LookalikeError as error:
-                answers[number] = error
-        begun = time.perf_counter()
-        vectors, probabilities = self._embedder.embed([view for _, view, _ in prepared.values()])
-        share = _milliseconds_since(begun) / max(len(prepared), 1)
-        for at, (number, (picture, view, decoding)) in enumerate(prepared.items()):
-            begun = time.perf_counter()
-            embedded = EmbeddedPicture(view, vectors[at : at + 1], probabilities[at], {})
-            embedded = self._embed_garments(picture, embedded, pictures[number][1])
-            steps = {"decode": decoding, "embed": share + _milliseconds_since(begun)}
-            answers[number] = replace(embedded, timings=steps)
-        return [answers[number] for number in range(len(pictures))]
-
-    def _embed_garments(self, picture: Picture, given: EmbeddedPicture, box: "Box | None") -> EmbeddedPicture:
-        """Return what is to be searched with, `given` or the largest garment, and all garments of the picture.
-
-        `given` is what the box holds, or the whole picture where there is none.
-        """
-        whole = given
-        if box is not None and tells_kinds(given.vectors):
-            whole = self.embed(self._embedder.prepare(picture))
-        several = find_garments(self._embedder, picture, whole.view, whole.vectors)
-        if box is None and several:
-            largest, note = several[0], SEVERAL_BUT_WHOLE
-            if not is_ruled_by_largest(several, given.vectors):
-                note = SEVERAL
-                given = replace(given, view=largest.view, vectors=largest.vectors, probabilities=largest.probabilities)
-            given = replace(given, view=replace(given.view, notes=(note, *given.view.notes)))
-            box = largest.found.box
-        searched = self._garment(outline_box(given.view) if box is None else box, given.probabilities, searched=True)
-        overlaps = [one.found.box.overlap(searched.box) for one in several]
-        place = overlaps.index(max(overlaps)) if max(overlaps, default=0) > SAME else None
-        garments = [self._garment(one.found.box, one.probabilities, searched=False) for one in several]
-        garments[0 if place is None else place : 0 if place is None else place + 1] = [searched]
-        return replace(given, garments=tuple(garments))
-
-    def _garment(self, box: "Box", probabilities: NDArray[np.float32], *, searched: bool) -> Garment:
-        best = int(probabilities.argmax())
-        return Garment(box, self.card.classes[best], float(probabilities[best]), searched)
+        """Return an encoded picture with all that the model sees in it: see `PictureReader.embed_picture`."""
+        return self._pictures.embed_picture(data, box)
 
     @property
     def writer(self) -> "Writer":
         """What writes to the catalogue."""
         from search_api.writing import Writer
 
-        return Writer(self._embedder, self._catalogue, self._turn)
+        return Writer(self._embedder, self._catalogue, self._pictures.turn)
 
     @property
     def directory(self) -> "Path":
@@ -207,7 +109,7 @@ class Engine:
     @property
     def policy(self) -> Policy:
         """The policy in force: what its file says now, or the default."""
-        return DEFAULT if self._policy is None else self._policy.current()
+        return self._moderator.policy
 
     def moderate(
         self,
@@ -230,82 +132,9 @@ class Engine:
     ) -> list[Verdict | LookalikeError]:
         """Return what a policy says of each of many pictures: in place of a verdict, why one can't be read.
 
-        Up to MODERATED_AT_ONCE are embedded in one pass. Raises as `moderate` does for the policy.
+        Raises as `moderate` does for the policy.
         """
-        policy = policy or self.policy
-        policy.require_classes(self.card.classes)
-        answers: list[Verdict | LookalikeError] = []
-        for start in range(0, len(submissions), MODERATED_AT_ONCE):
-            answers += self._moderated(submissions[start : start + MODERATED_AT_ONCE], policy)
-        return answers
-
-    def _check_policy(self, policy: Policy) -> None:
-        policy.require_classes(self.card.classes)
-        if policy.blocklist.catalogue is not None:
-            self._blocklists.check(policy.blocklist.catalogue)
-
-    def _moderated(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict | LookalikeError]:
-        started = time.perf_counter()
-        seen: list[Opened | LookalikeError] = []
-        for submission in submissions:
-            try:
-                with self._turn():
-                    seen.append(opened(submission, self._embedder, policy))
-            except Busy:
-                raise
-            except LookalikeError as error:
-                seen.append(error)
-        decoded = time.perf_counter()
-        views = [one.view for one in seen if isinstance(one, Opened) and one.view is not None]
-        vectors, probabilities = self._embedder.embed(views)
-        steps = {"decode": (decoded - started) * 1000, "embed": _milliseconds_since(decoded)}
-        steps = {step: taken / len(submissions) for step, taken in steps.items()}
-        embedded = iter(
-            EmbeddedPicture(*one, steps) for one in zip(views, vectors[:, None], probabilities, strict=True)
-        )
-        return [
-            self._judged(one, next(embedded) if one.view is not None else None, submission, policy, steps)
-            if isinstance(one, Opened)
-            else one
-            for one, submission in zip(seen, submissions, strict=True)
-        ]
-
-    def _judged(
-        self,
-        seen: Opened,
-        whole: EmbeddedPicture | None,
-        submission: Submission,
-        policy: Policy,
-        steps: Mapping[str, float],
-    ) -> Verdict:
-        started = time.perf_counter()
-        found, familiarity = seen.findings, 0.0
-        predictions: tuple[Prediction, ...] = ()
-        garments: tuple[Garment, ...] = ()
-        if whole is not None:
-            picture = self._embed_garments(seen.picture, whole, None)
-            garments, predictions = picture.garments, predictions_of(picture, self.card.classes)
-            familiarity = float(self._embedder.familiarity(picture.vectors)[0])
-            found = replace(
-                found,
-                garments=garments,
-                known_class=familiarity,
-                known_garment=float(self._embedder.familiarity(picture.vectors, others=True)[0]),
-            )
-            if policy.blocklist.catalogue is not None:  # which holds whole pictures
-                match = self._blocklists.match(policy.blocklist.catalogue, whole.vectors, seen.fingerprints)
-                found = replace(found, blocklist=match)
-        reasons = reasons_of(policy, found, submission.attributes)
-        return Verdict(
-            verdict=strongest(reasons),
-            reasons=reasons,
-            predictions=predictions,
-            familiarity=familiarity,
-            garments=garments,
-            model=self.card.fingerprint,
-            policy=policy.name,
-            timings={**steps, "judge": _milliseconds_since(started)},
-        )
+        return self._moderator.judge(submissions, policy)
 
     def search(self, data: bytes, query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
         """Answer an encoded picture. Raises what `view` and `EngineState.search` do."""
@@ -355,7 +184,7 @@ class Engine:
         """Return what the model sees of all pictures in questions, each once. Raises TooManyQuestions."""
         check_questions(len(questions))
         wanted = list(dict.fromkeys(picture for question in questions for picture in pictures_of(question)))
-        return dict(zip(wanted, self.embed_pictures(wanted), strict=True)) if wanted else {}
+        return dict(zip(wanted, self._pictures.embed_pictures(wanted), strict=True)) if wanted else {}
 
     def similar_to_all(self, weights: Mapping[str, float], query: Query = ANY) -> "Matches":
         """Ask the latest state: see `EngineState.similar_to_all`."""
@@ -449,18 +278,5 @@ class Engine:
 
     def close(self) -> None:
         """Close the catalogue, and the blocklists."""
-        self._blocklists.close()
+        self._moderator.close()
         self._catalogue.close()
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._decoders.acquire(timeout=self._max_wait):
-            raise Busy("Too many pictures are being searched with at this moment. Try again in a few seconds.")
-        try:
-            yield
-        finally:
-            self._decoders.release()
-
-
-def _milliseconds_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000

@@ -8,29 +8,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.fields import COLOUR_FIELDS, ID, LABEL
-from indexer.records import Hit, Hits
 from indexer.sorting import Order
-from models.colours.garment_colours import GarmentColour, garment_colours
+from models.colours.garment_colours import GarmentColour
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
-from models.vector_parts import LOOK, full_weights, look_share, weighted, weights_of_look
 from sample_shop import DRAWN
 from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, pictures_of
 from search_api.cursors import ListingCursor, listing_digest
-from search_api.errors import Busy, InvalidCursor, LookNotAvailable, NoQuery, OptionsConflict, PageOutOfRange
-from search_api.joint_searches import JointSearches
+from search_api.errors import Busy, InvalidCursor, NoQuery, OptionsConflict, PageOutOfRange
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
-from search_api.places import Place, cursor_of, place_of, question_name
 from search_api.query import ANY, Query, has_words
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
 from search_api.recommending.strips import check_number
-from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, Prediction, SearchResult
-from search_api.seed import Seed
-from search_api.selection import Ranking, select
+from search_api.results import EngineInfo, FacetCounts, Listing, Match, Matches, Prediction, SearchResult
+from search_api.searching.joint_searches import JointSearches
+from search_api.searching.places import Place, cursor_of, place_of, question_name
+from search_api.searching.rankings import Rankings
+from search_api.searching.seed import Seed
+from search_api.searching.selection import Ranking, select
+from search_api.seeing.embedded_picture import EmbeddedPicture, Seen, colours_seen, predictions_of, sound
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from models.arrays import Vectors
     from models.card import ModelCard
     from models.embedder import Embedder, View
-    from models.pictures.boxes import Box
     from search_api.batches import Question
     from search_api.recommending.strips import Strip
 
@@ -49,25 +47,7 @@ CHANGED_SINCE = (
     "changed or deleted meanwhile may be missing, or come twice."
 )
 
-MOST_MIXED = 1000
-"""Items most like a query, and items that say words best, among which both together decide."""
-
 _ITEMS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmbeddedPicture:
-    """A picture that a model has seen, ready to search any state of the catalogue with.
-
-    `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
-    step so far; `garments` those that the picture shows, of which one is this.
-    """
-
-    view: "View"
-    vectors: "Vectors"
-    probabilities: NDArray[np.float32]
-    timings: Mapping[str, float]
-    garments: tuple[Garment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +58,6 @@ class Reading:
     generation: int
     items: int
 
-
-Seen: TypeAlias = "Mapping[tuple[bytes, Box | None], EmbeddedPicture | LookalikeError]"
-"""What a model sees of pictures, by their bytes and the box in them; the error where there is nothing to see."""
 
 Answer: TypeAlias = "SearchResult | Matches | Recommendations | Item | LookalikeError"
 """What a question of a batch is answered with."""
@@ -96,6 +73,7 @@ class EngineState:
     def __init__(self, embedder: "Embedder", catalogue: "CatalogueState") -> None:
         self._embedder = embedder
         self._catalogue = catalogue
+        self._rankings = Rankings(embedder, catalogue)
 
     @cached_property
     def reading(self) -> Reading:
@@ -163,7 +141,7 @@ class EngineState:
                 "weights, look and q_weight say what counts as similar to a picture or an item. Give one, or "
                 "words alone."
             )
-        return self._chosen(self._ranking_by_words(query), query, ("words",))
+        return self._chosen(self._rankings.by_words(query), query, ("words",))
 
     def recommend(
         self,
@@ -182,7 +160,7 @@ class EngineState:
         started = time.perf_counter()
         seen: dict[str | bytes, Subject] = {}
         for data, _ in pictures_of(Strips(strips)):
-            picture = _sound((pictures or {})[data, None])
+            picture = sound((pictures or {})[data, None])
             seen[data] = Subject(picture.vectors[0], int(picture.probabilities.argmax()))
         recommended = Recommender(self._catalogue, self._embedder, seen).strips(strips, repeat=repeat)
         timings = {"search": (time.perf_counter() - started) * 1000}
@@ -209,14 +187,16 @@ class EngineState:
         for question in questions:
             if isinstance(question, PictureSearch):
                 with suppress(LookalikeError):  # told where it is answered
-                    vectors = _sound(pictures[question.image, question.box]).vectors
-                    queries.append((repr(question.query), self._weighted(vectors, self._asked(question.query))))
+                    vectors = sound(pictures[question.image, question.box]).vectors
+                    queries.append(
+                        (repr(question.query), self._rankings.weighted(vectors, self._rankings.asked(question.query)))
+                    )
         return EngineState(self._embedder, cast("CatalogueState", JointSearches(self._catalogue, queries)))
 
     def _answer(self, question: "Question", pictures: "Seen") -> "Answer":
         match question:
             case PictureSearch(image, query, box):
-                return self.search(_sound(pictures[image, box]), query)
+                return self.search(sound(pictures[image, box]), query)
             case ItemSearch(item_id, query):
                 return self.search_item(item_id, query)
             case SimilarItems(item_id, query):
@@ -236,9 +216,11 @@ class EngineState:
 
         assert not query.exclude
         assert not query.selects
-        weights = self._asked(query)
+        weights = self._rankings.asked(query)
         return Neighbourhoods(
-            self._catalogue.vector_table(query.where), query.k, lambda vectors: self._weighted(vectors, weights)
+            self._catalogue.vector_table(query.where),
+            query.k,
+            lambda vectors: self._rankings.weighted(vectors, weights),
         )
 
     def fingerprints(self) -> Mapping[str, bytes | None]:
@@ -364,7 +346,9 @@ class EngineState:
         return Seed.of_one(self._catalogue.vectors([item.id]), kind, (item.id,))
 
     def _matches(self, subject: Seed, query: Query, notes: Sequence[str] = ()) -> Matches:
-        return self._chosen(self._ranking(subject, query), query, (subject.ids, subject.shares.tolist()), notes)
+        return self._chosen(
+            self._rankings.by_likeness(subject, query), query, (subject.ids, subject.shares.tolist()), notes
+        )
 
     def _chosen(self, ranking: Ranking, query: Query, asked: tuple[Any, ...], notes: Sequence[str] = ()) -> Matches:
         """Return one page of a ranking; `asked` is what the pages of a question have in common beside its options."""
@@ -384,105 +368,10 @@ class EngineState:
             replace(query, q_weight=None).wanted, () if query.group_by is None else (query.group_by,)
         )
 
-    def _ranking(self, subject: Seed, query: Query) -> Ranking:
-        """Return the order of all items by their likeness to a subject, as a query weighs it."""
-        asked = self._asked(query)
-        direction = subject.direction()
-        queries = self._weighted(direction, asked)
-        is_plain = queries is direction or np.array_equal(queries, direction)
-        excluded, wanted = (*subject.ids, *query.excluded_ids), query.wanted
-
-        def vectors(hits: Sequence[Hit]) -> "Vectors":
-            return self._catalogue.vectors([hit.item.id for hit in hits])
-
-        def relevance(hits: Sequence[Hit]) -> Sequence[float]:
-            cosines = np.array([[hit.score for hit in hits]], np.float32)
-            if not is_plain or len(subject.vectors) > 1:
-                cosines = subject.vectors @ vectors(hits).T
-            return subject.relevance(self._embedder, cosines)
-
-        mixed = None if query.q_weight is None else self._mixed(queries, query, excluded)
-        is_plain = is_plain and mixed is None
-
-        def search(count: int, exact: bool) -> Hits:
-            if mixed is not None:
-                return Hits(mixed[:count], exact=mixed.exact)
-            return self._catalogue.search(queries, count, wanted, excluded, exact=exact)[0]
-
-        return Ranking(
-            search,
-            has_graph=mixed is None and self._catalogue.recall is not None,
-            relevance=relevance,
-            falls=is_plain and len(subject.vectors) == 1,
-            vectors=vectors,
-            weigh=lambda some: self._weighted(some, asked),
-        )
-
-    def _mixed(self, queries: "Vectors", query: Query, excluded: Sequence[str]) -> Hits:
-        """Return the items most like a query and those that say its words best, in the order of both together."""
-        words, share = query.q or "", query.q_weight or 0
-        said = {hit.item.id: hit.score for hit in self._catalogue.words(words, MOST_MIXED, query.wanted, excluded)}
-        near = self._catalogue.search(queries, MOST_MIXED, query.wanted, excluded)[0]
-        others = sorted(said.keys() - {hit.item.id for hit in near})
-        found = [*near]
-        if others:
-            found += self._catalogue.search(queries, len(others), {ID: others})[0]
-        hits = [Hit(hit.item, (1 - share) * hit.score + share * said.get(hit.item.id, 0)) for hit in found]
-        return Hits(sorted(hits, key=lambda hit: (-hit.score, hit.item.id)), exact=near.exact)
-
-    def _ranking_by_words(self, query: Query) -> Ranking:
-        """Return the order of the items that say the words of a query."""
-        wanted = replace(query, q=None).wanted
-        return Ranking(
-            lambda count, _: self._catalogue.words(query.q or "", count, wanted, query.excluded_ids),
-            has_graph=False,
-            relevance=lambda hits: [hit.score for hit in hits],
-            falls=True,
-            vectors=lambda hits: self._catalogue.vectors([hit.item.id for hit in hits]),
-            weigh=lambda vectors: vectors,
-        )
-
     def weights(self, query: Query) -> Mapping[str, float] | None:
-        """Return what each part of the vector counts in a query's scores, adding up to 1; None where it has no parts.
-
-        Raises UnknownPart, InvalidWeights, LookNotAvailable.
-        """
-        parts = self.card.parts
-        return full_weights(parts, self._asked(query) or {part.name: part.share for part in parts}) if parts else None
+        """Return what each part of the vector counts in a query's scores: see `Rankings.weights`."""
+        return self._rankings.weights(query)
 
     def look(self, query: Query) -> float | None:
-        """Return the share of the look in a query's scores; None for a model that does not tell it apart."""
-        weights = self.weights(query)
-        return None if weights is None or look_share(self.card.parts) is None else weights[LOOK]
-
-    def _asked(self, query: Query) -> Mapping[str, float] | None:
-        if query.look is None:
-            return query.weights
-        if look_share(self.card.parts) is None:
-            raise LookNotAvailable(
-                f"The model {self.card.name} does not tell the look of an item from its kind. Search without look."
-            )
-        return weights_of_look(self.card.parts, query.look)
-
-    def _weighted(self, vectors: "Vectors", weights: Mapping[str, float] | None) -> "Vectors":
-        return vectors if weights is None else weighted(vectors, self.card.parts, weights)
-
-
-def predictions_of(picture: EmbeddedPicture, classes: Sequence[str]) -> tuple[Prediction, ...]:
-    """Return what a picture is taken for: every class, best first."""
-    probabilities = picture.probabilities.tolist()
-    best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
-    return tuple(Prediction(classes[at], probabilities[at]) for at in best_first)
-
-
-def colours_seen(view: "View") -> tuple[GarmentColour, ...]:
-    """Return the colours of a view's garment; none of a grey one, or of one that nothing was cut out for."""
-    if view.cutout is None and view.pixels.shape[2:] != (4,):
-        return ()
-    return garment_colours(view.pixels if view.cutout is None else view.cutout)
-
-
-def _sound(picture: EmbeddedPicture | LookalikeError) -> EmbeddedPicture:
-    if isinstance(picture, LookalikeError):
-        raise picture
-    return picture
+        """Return the share of the look in a query's scores: see `Rankings.look`."""
+        return self._rankings.look(query)

@@ -19,13 +19,13 @@ from models.embedder import View
 from models.errors import DamagedPicture, UnsupportedPicture
 from models.pictures.boxes import Box
 from models.runtime import LiteRTEmbedder
-from search_api import engine as engine_module
 from search_api.batches import ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips
 from search_api.engine import Engine
 from search_api.errors import Busy, TooManyQuestions
 from search_api.query import ANY, Query
 from search_api.recommending.strips import Opinion, Strip
 from search_api.results import Matches, SearchResult
+from search_api.seeing import picture_reader
 from search_api.server.front.pictures import may_hold_picture
 from search_api.server.front.request import Request
 
@@ -207,7 +207,7 @@ def test_python_is_given_the_errors_in_their_places(engine: Engine, png: bytes) 
 def test_pictures_that_take_too_long_together_are_told_to_come_in_smaller_batches(
     engine: Engine, test_split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "MOST_SECONDS", -1)
+    monkeypatch.setattr(picture_reader, "MOST_SECONDS", -1)
     answers = engine.batch([PictureSearch(png_of(test_split.images[500])), KnownItem("test-00003")])
     assert isinstance(answers[0], Busy)
     assert not isinstance(answers[1], Busy)

@@ -29,13 +29,13 @@ from models.embedder import View
 from models.fingerprints.copies import fingerprint_of
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
-from search_api import selection
 from search_api.engine import Engine
 from search_api.errors import InvalidCursor, NothingInCommon, OptionsConflict, StaleCursor
 from search_api.http.app import create_app
 from search_api.query import Query
 from search_api.results import Matches
-from search_api.seed import Seed
+from search_api.searching import selection
+from search_api.searching.seed import Seed
 
 ITEM = "test-00007"
 MANY = 1_400

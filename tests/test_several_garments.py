@@ -24,7 +24,8 @@ from models.garments.kinds import kind_posteriors
 from models.pictures.boxes import Box
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
-from search_api.engine import SEVERAL, SEVERAL_BUT_WHOLE, Engine
+from search_api.engine import Engine
+from search_api.seeing.picture_reader import SEVERAL, SEVERAL_BUT_WHOLE
 from webui import upload_cookie
 from webui.app import create_app
 

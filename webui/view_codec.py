@@ -14,8 +14,8 @@ from PIL import Image
 
 from models.embedder import SHOWN_SIDE, View
 from models.pictures.webp import encode_webp
-from search_api.engine_state import EmbeddedPicture
 from search_api.errors import BadRequest
+from search_api.seeing.embedded_picture import EmbeddedPicture
 from webui.deflate64 import compact, expand
 
 if TYPE_CHECKING:

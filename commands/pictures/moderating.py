@@ -88,7 +88,7 @@ def _verdicts(engine: "Engine", rows: "Iterable[SourceItem | Failure]") -> "Iter
     from indexer.sources.web.access import Limits
     from indexer.sources.web.fetcher import Fetcher
     from models.errors import LookalikeError
-    from search_api.engine import MODERATED_AT_ONCE
+    from search_api.moderation.moderator import MODERATED_AT_ONCE
     from search_api.moderation.submissions import Submission
 
     remaining = iter(rows)

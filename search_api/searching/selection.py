@@ -14,8 +14,8 @@ import numpy as np
 
 from indexer.fields import LABEL, attribute_in
 from indexer.records import Hit
-from search_api.collapsing import Comparisons
-from search_api.places import MOST_RANKED, Place
+from search_api.searching.collapsing import Comparisons
+from search_api.searching.places import MOST_RANKED, Place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

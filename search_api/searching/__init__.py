@@ -1,0 +1,1 @@
+"""Searching: in which order items come, which of them are answered with, and where the next page begins."""

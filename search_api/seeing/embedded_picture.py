@@ -1,0 +1,57 @@
+"""A picture as a model has seen it, and what is told of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.colours.garment_colours import GarmentColour, garment_colours
+from models.errors import LookalikeError
+from search_api.results import Garment, Prediction
+
+if TYPE_CHECKING:
+    from models.arrays import Vectors
+    from models.embedder import View
+    from models.pictures.boxes import Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedPicture:
+    """A picture that a model has seen, ready to search any state of the catalogue with.
+
+    `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
+    step so far; `garments` those that the picture shows, of which one is this.
+    """
+
+    view: "View"
+    vectors: "Vectors"
+    probabilities: NDArray[np.float32]
+    timings: Mapping[str, float]
+    garments: tuple[Garment, ...] = ()
+
+
+Seen: TypeAlias = "Mapping[tuple[bytes, Box | None], EmbeddedPicture | LookalikeError]"
+"""What a model sees of pictures, by their bytes and the box in them; the error where there is nothing to see."""
+
+
+def predictions_of(picture: EmbeddedPicture, classes: Sequence[str]) -> tuple[Prediction, ...]:
+    """Return what a picture is taken for: every class, best first."""
+    probabilities = picture.probabilities.tolist()
+    best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
+    return tuple(Prediction(classes[at], probabilities[at]) for at in best_first)
+
+
+def colours_seen(view: "View") -> tuple[GarmentColour, ...]:
+    """Return the colours of a view's garment; none of a grey one, or of one that nothing was cut out for."""
+    if view.cutout is None and view.pixels.shape[2:] != (4,):
+        return ()
+    return garment_colours(view.pixels if view.cutout is None else view.cutout)
+
+
+def sound(picture: EmbeddedPicture | LookalikeError) -> EmbeddedPicture:
+    """Return a picture that could be seen, or raise why it could not."""
+    if isinstance(picture, LookalikeError):
+        raise picture
+    return picture
