@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -377,7 +378,8 @@ def test_a_picture_is_moderated_over_http_in_each_kind_of_body(
     attributes = '{"fur": true}'
     form = asker.post("/v1/moderate", data={"image": (io.BytesIO(data), "x.jpg"), "attributes": attributes})
     given = asker.post(f"/v1/moderate?attributes={quote(attributes)}", data=data, content_type="image/jpeg")
-    for response in (form, given):
+    in_json = {"image": b64encode(data).decode(), "attributes": json.loads(attributes)}
+    for response in (form, given, asker.post("/v1/moderate", json=in_json)):
         assert [one["code"] for one in response.get_json()["reasons"]][:2] == ["blocklist-copy", "unwanted-attribute"]
     blank = asker.post("/v1/moderate", data=encoded(Image.new("RGB", (200, 200))), content_type="image/png").get_json()
     assert (blank["verdict"], blank["label"], blank["predictions"], blank["garments"]) == ("review", None, [], [])
@@ -391,7 +393,12 @@ def test_what_cannot_be_moderated_over_http_is_a_problem(asker: FlaskClient) -> 
     problem(400, "no-query")
     problem(400, "no-query", data=b"", content_type="image/png")
     problem(400, "no-query", data={"attributes": "{}"}, content_type="multipart/form-data")
-    problem(415, "unsupported-content-type", json={"image": "x"})
+    problem(400, "no-query", json={})
+    problem(400, "no-query", json={"image": ""})
+    problem(400, "invalid-field", json={"image": "?"})
+    problem(415, "unsupported-picture", json={"image": "anVuaw=="})
+    problem(400, "unknown-field", json={"image": "anVuaw==", "item_id": "1"})
+    problem(400, "invalid-field", json={"image": "anVuaw==", "attributes": []})
     problem(415, "unsupported-content-type", data=b"x", content_type="text/plain")
     problem(400, "unknown-field", "/v1/moderate?k=3", data=b"x", content_type="image/png")
     problem(400, "unknown-field", data={"item_id": "1"}, content_type="multipart/form-data")

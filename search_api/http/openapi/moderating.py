@@ -1,9 +1,10 @@
 """The operation that says whether a picture may be shown, and the schemas of its answer."""
 
 from search_api.http.openapi.attribute_values import ATTRIBUTE_VALUES
-from search_api.http.openapi.operations import ASKED_BY_BODY, answer, operation
+from search_api.http.openapi.operations import ASKED_BY_BODY, answer, in_body, operation
 from search_api.http.openapi.parts import (
     BYTES,
+    ENCODED,
     NUMBER,
     SHARE,
     TEXT,
@@ -30,6 +31,7 @@ MODERATION_SCHEMAS: Json = {
         threshold={**_MEASURED, "description": "What the policy compares it with"},
         item_id={"type": ["string", "null"], "description": "The refused picture that it is like, if any"},
     ),
+    "ModeratedPicture": only(object_of(image=ENCODED, optional={ATTRIBUTES.name: ATTRIBUTE_VALUES})),
     "Verdict": object_of(
         verdict={**_DECISION, "description": "The strongest of its reasons; allow where there are none"},
         reasons={**array(ref("Reason")), "description": "The strongest first"},
@@ -56,13 +58,14 @@ def _moderate() -> Json:
         "Whether a picture may be shown, by the policy in force, and why not",
         {"200": answer("Verdict")},
         ASKED_BY_BODY,
-        description="attributes go into the form; with a bare picture they go into the address. A picture that "
-        "can't be read is a problem, no verdict.",
+        description="attributes go into the form or the JSON object; with a bare picture they go into the address. A "
+        "picture that can't be read is a problem, no verdict.",
         parameters=[in_query | {"schema": told}],
         body={
             "multipart/form-data": {"schema": form},
             "image/*": {"schema": BYTES},
             "application/octet-stream": {"schema": BYTES},
+            **in_body(ref("ModeratedPicture")),
         },
     )
 

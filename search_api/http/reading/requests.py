@@ -109,19 +109,26 @@ def read_search(request: "Request") -> Search:
 
 
 def read_moderation(request: "Request") -> Moderation:
-    """Read a picture to be moderated: a form with it, or it alone with the attributes in the address.
+    """Read a picture to be moderated: JSON or a form with it, or it alone with the attributes in the address.
 
     Raises what `read_search` does.
     """
+    image: bytes | None
     if request.mimetype == JSON:
-        raise UnsupportedContentType(
-            f"A picture can't be sent in JSON. Send its bytes as image/*, or a form as {FORM} with a file named image."
-        )
-    fields, image = _picture_and_fields(request, names_of(ATTRIBUTES))
+        no_parameters(request)
+        plain_body(request)
+        fields = read_object_with_picture(_body(request), "The body")
+        _known(fields, ("image", ATTRIBUTES.name), "field")
+        image = read_picture(fields["image"], "image") if fields.get("image") else None
+        given = fields.get(ATTRIBUTES.name, {})
+        if not isinstance(given, dict):
+            raise InvalidField(f"{ATTRIBUTES.name} must be an object, like {ATTRIBUTES.example}.")
+    else:
+        texts, image = _picture_and_fields(request, names_of(ATTRIBUTES))
+        text = texts.get(ATTRIBUTES.name, "{}")
+        given = read_object(text.encode(errors="surrogatepass"), ATTRIBUTES.name)
     if not image:
-        raise NoQuery("There is no picture to moderate. Send one named image in a form, or its bytes alone.")
-    text = fields.get(ATTRIBUTES.name, "{}")
-    given = read_object(text.encode(errors="surrogatepass"), ATTRIBUTES.name)
+        raise NoQuery("There is no picture to moderate. Send one named image in a form or JSON, or its bytes alone.")
     if problem := attribute_error(given):
         raise InvalidField(f"attributes: {problem}")
     return Moderation(image, given)
