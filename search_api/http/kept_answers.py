@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.errors import LookalikeError
+from search_api.http.transfer import has_already
 
 if TYPE_CHECKING:
     from search_api.engine import Engine
@@ -26,6 +27,7 @@ MOST_BYTES = 8 * 1024 * 1024
 """Of all bodies that are kept; past that all are let go."""
 
 _LONGEST_KEY = 1024
+_OF_BODIES = {"Content-Type", "Content-Length", "Content-Encoding"}
 
 
 class _Kept(NamedTuple):
@@ -34,12 +36,14 @@ class _Kept(NamedTuple):
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+    etag: str
 
 
 class KeptAnswers:
     """WSGI middleware that gives an answer again while the latest state is the one that it was made from.
 
     An answer is the same to the byte, but for how long its steps took, which is told only of those that were made anew.
+    Who has it already, and names it, is told so.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]], engine: "Callable[[], Engine]") -> None:
@@ -51,7 +55,7 @@ class KeptAnswers:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer again, or pass the request on and keep what it says may be kept."""
-        if environ["REQUEST_METHOD"] != "GET" or "HTTP_IF_NONE_MATCH" in environ:
+        if environ["REQUEST_METHOD"] != "GET":
             return self._application(environ, start_response)
         key = (
             environ.get("SCRIPT_NAME", ""),
@@ -63,6 +67,9 @@ class KeptAnswers:
         kept = self._kept.get(key)
         if kept is not None and kept.version == self._latest_version():
             environ[ROUTE] = kept.route
+            if has_already(environ.get("HTTP_IF_NONE_MATCH"), kept.etag):
+                start_response("304 NOT MODIFIED", [field for field in kept.headers if field[0] not in _OF_BODIES])
+                return []
             start_response(kept.status, list(kept.headers))
             return [kept.body]
         started: list[tuple[str, list[tuple[str, str]], str | None]] = []
@@ -83,7 +90,7 @@ class KeptAnswers:
                 pieces.close()
         status, headers, route = started[0]
         kept_headers = [(name, value) for name, value in headers if name != "Server-Timing"]
-        self._keep(key, _Kept(version, route, status, kept_headers, body))
+        self._keep(key, _Kept(version, route, status, kept_headers, body, dict(headers).get("ETag", "")))
         return [body]
 
     def _latest_version(self) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.http import quote_etag
+from werkzeug.http import parse_etags, quote_etag
 
 if TYPE_CHECKING:
     from flask import Request
@@ -46,14 +46,13 @@ def etag_of(request: "Request", reading: "Reading", fingerprint: str) -> str:
     return quote_etag(f"{reading.version}-{fingerprint[:8]}-{address:x}", weak=True)
 
 
-def has_already(request: "Request", etag: str) -> bool:
+def has_already(if_none_match: str | None, etag: str) -> bool:
     """Whether the asker says that it has this very answer. Its name may be given in full or without the mark `W/`.
 
     `*`, which names none, would have a question answered that nobody has looked at.
     """
-    return not request.if_none_match.star_tag and request.if_none_match.contains_weak(
-        etag.removeprefix("W/").strip('"')
-    )
+    known = parse_etags(if_none_match)
+    return not known.star_tag and known.contains_weak(etag.removeprefix("W/").strip('"'))
 
 
 def compress(request: "Request", response: Response) -> Response:
