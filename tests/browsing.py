@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from find_chromium import find_chromium
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.pipeline import indexing
@@ -20,6 +20,7 @@ from models.runtime import LiteRTEmbedder
 
 ITEMS = 600
 PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)  # five seconds else, which a busy machine may take
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

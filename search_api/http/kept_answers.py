@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models.errors import LookalikeError
-from search_api.http.transfer import has_already
 
 if TYPE_CHECKING:
     from search_api.engine import Engine
@@ -67,7 +66,7 @@ class KeptAnswers:
         kept = self._kept.get(key)
         if kept is not None and kept.version == self._latest_version():
             environ[ROUTE] = kept.route
-            if has_already(environ.get("HTTP_IF_NONE_MATCH"), kept.etag):
+            if (known := environ.get("HTTP_IF_NONE_MATCH")) and _has_already(known, kept.etag):
                 start_response("304 NOT MODIFIED", [field for field in kept.headers if field[0] not in _OF_BODIES])
                 return []
             start_response(kept.status, list(kept.headers))
@@ -108,3 +107,9 @@ class KeptAnswers:
                 self._kept.clear()
                 self._bytes = len(answer.body)
             self._kept[key] = answer
+
+
+def _has_already(known: str, etag: str) -> bool:
+    from search_api.http.transfer import has_already  # with Flask, which the process that forks workers does without
+
+    return has_already(known, etag)
