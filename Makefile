@@ -9,7 +9,7 @@ SAMPLE := catalogues/sample
 ifeq ($(CATALOGUE),sample)
 override CATALOGUE := $(SAMPLE)
 endif
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 # Where others can reach the server, anybody may ask it, and nobody write.
 PUBLIC := $(if $(filter-out 127.0.0.1 ::1 localhost,$(HOST)),--public-read)
 MODEL_OUT ?= reports/trained
@@ -53,8 +53,9 @@ index: .venv/serving
 train: .venv/developing ## train RECIPE, quick (10 to 40 minutes) or full (hours), into MODEL_OUT
 	@$(BIN)/lookalike train --recipe $(RECIPE) --out '$(MODEL_OUT)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
+# The tests start hundreds of commands, so what Python has compiled is kept.
 test: .venv/developing browser nginx ## run all the tests, or TESTS, TEST_WORKERS files of them side by side
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: style test ## format, lint, types, tests
 

@@ -9,11 +9,17 @@ import sys
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from browsing import chromium
 from checkouts import fresh_checkout, plain_environment
+
+from indexer.catalogue.local import LocalCatalogue
+from indexer.pipeline import indexing
+from indexer.sources.sample import SampleCatalogue
+from models.runtime import LiteRTEmbedder
 
 PATIENCE = 600.0
 """Seconds until what never comes is given up."""
@@ -85,7 +91,7 @@ def test_make_bench_measures(checkout: Path) -> None:
 
 def test_make_test_runs_tests_side_by_side(checkout: Path) -> None:
     said = _make(checkout, "test", *IN_PART["make test"])
-    assert "2 workers" in said
+    assert "3 workers" in said
     assert re.search(r"^=+ \d+ passed in ", said, re.MULTILINE)
 
 
@@ -155,19 +161,17 @@ def _served(checkout: Path, catalogue: Path) -> Iterator[str]:
         server.communicate(timeout=PATIENCE)
 
 
-def test_make_screenshots_takes_every_picture_anew(checkout: Path, small_catalogue: Path, tmp_path: Path) -> None:
+def test_make_screenshots_takes_every_picture_anew(
+    checkout: Path, small_catalogue: Path, eye: LiteRTEmbedder, tmp_path: Path
+) -> None:
     chromium()
     images = checkout / "docs" / "images"
     pictures = {path.name for path in images.glob("*.png")}
     for path in [*images.glob("*.png"), checkout / "docs" / "report" / "index.html"]:
         path.unlink()
     sample = tmp_path / "sample"
-    subprocess.run(
-        [checkout / ".venv" / "bin" / "lookalike", "index", "sample", "--catalogue", sample],
-        env=plain_environment(),
-        capture_output=True,
-        check=True,
-    )
+    with LocalCatalogue.create(sample, eye.card.fingerprint, eye.card.dim, eye.card.classes) as catalogue:
+        indexing.index(islice(SampleCatalogue(), 40), eye, catalogue, workers=1)
     with _served(checkout, small_catalogue) as port, _served(checkout, sample) as sample_port:
         _make(
             checkout,

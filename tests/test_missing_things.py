@@ -27,10 +27,13 @@ def _session(place: Path, project: Path, *options: str, **settings: str) -> tupl
     """Run pytest on a test file with what this directory's conftest.py does; return its exit code and what it says."""
     (place / "test_skipped.py").write_text(SKIPPED)
     environment = {name: value for name, value in os.environ.items() if name not in {"CI", "LOOKALIKE_REQUIRE_ALL"}}
+    # Of the plugins only the one in question: loading the others is most of what such a session does.
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": f"{project / 'tests'}:{project}"}
+    plugins = "-p", "conftest", "-p", "xdist.plugin", "-p", "no:cacheprovider"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", *options, "test_skipped.py"],
+        [sys.executable, "-m", "pytest", *plugins, *options, "test_skipped.py"],
         cwd=place,
-        env={**environment, "PYTHONPATH": f"{project / 'tests'}:{project}", **settings},
+        env={**environment, **alone, **settings},
         capture_output=True,
         text=True,
         check=False,
