@@ -6,8 +6,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from search_api.access.image_hosts import ImageHosts
     from search_api.engine import Engine
 
 
@@ -39,25 +40,30 @@ def engine_without_items(model: Path | None = None, policy: Path | None = None) 
         yield engine
 
 
-def open_engine(catalogue: Path | str, model: Path | str | None = None) -> "Engine":
+def open_engine(catalogue: Path | str, model: Path | str | None = None, image_hosts: "Iterable[str]" = ()) -> "Engine":
     """Compose the product: an embedder, the catalogue made with it, and the engine over both. Close it when done.
 
-    `model` is a shipped model's name or a bundle's directory, by default what the catalogue was made with. Raises what
-    `models.load` and `LocalCatalogue.open` do.
+    `model` is a shipped model's name or a bundle's directory, by default what the catalogue was made with;
+    `image_hosts` name where pictures are fetched from that are given by their addresses, as `ImageHosts` takes them.
+    Raises what that, `models.load` and `LocalCatalogue.open` do.
     """
     import models
     from indexer.catalogue.local import LocalCatalogue
     from indexer.directory import bundle_for
+    from search_api.access.image_hosts import ImageHosts
     from search_api.engine import Engine
 
+    allowed = ImageHosts(image_hosts)
     embedder = models.load(bundle_for(catalogue, model))
-    return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint))
+    return Engine(embedder, LocalCatalogue.open(catalogue, embedder.card.fingerprint), image_hosts=allowed)
 
 
-def prepare_engine(catalogue: Path, model: Path | None, policy: Path | None = None) -> "Callable[[], Engine]":
+def prepare_engine(
+    catalogue: Path, model: Path | None, policy: Path | None = None, image_hosts: "ImageHosts | None" = None
+) -> "Callable[[], Engine]":
     """Read what the engine is made of, and return what makes it as often as wanted, and always the same.
 
-    `policy` is the file of what pictures are moderated by.
+    `policy` is the file of what pictures are moderated by, `image_hosts` where pictures are fetched from.
 
     That holds though the catalogue is reindexed or the model's files are exchanged meanwhile. It starts no thread, so
     the process may be forked before the engine is made.
@@ -68,6 +74,8 @@ def prepare_engine(catalogue: Path, model: Path | None, policy: Path | None = No
     from models.runtime import LiteRTEmbedder, read_bundle
     from search_api.engine import Engine
 
+    if image_hosts:
+        pass  # what every worker would import for itself
     bundle = read_bundle(bundle_for(catalogue, model))
     place = located(catalogue)
 
@@ -76,6 +84,7 @@ def prepare_engine(catalogue: Path, model: Path | None, policy: Path | None = No
             LiteRTEmbedder(bundle),
             LocalCatalogue.open(catalogue, bundle.card.fingerprint, place=place),
             policy=policy,
+            image_hosts=image_hosts,
         )
 
     return make

@@ -59,6 +59,14 @@ hosts_option = click.option(
     metavar="HOST[:PORT]",
     help="Fetch pictures that are at http or https addresses of this very host (repeatable).",
 )
+image_hosts_option = click.option(
+    "--allow-image-host",
+    "image_hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Fetch pictures that are named by their addresses from this host, with *.shop.example from all below one; one "
+    "on a private network needs its port. May be repeated.",
+)
 policy_option = click.option(
     "--policy",
     type=click.Path(dir_okay=False, path_type=Path),

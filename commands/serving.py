@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.composition import open_engine, prepare_engine
-from commands.options import catalogue_option, json_option, model_option, policy_option
+from commands.options import catalogue_option, image_hosts_option, json_option, model_option, policy_option
 from commands.server.exposing import Exposing, exposing_options
 from commands.server.settings import SettingsCommand, print_settings
 from commands.terminal import print_json, print_others
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--access-log", metavar="FILE", help="Write a line of JSON for each answer to FILE, or to stderr: -")
 @policy_option
+@image_hosts_option
 @click.option("--reuse-port", is_flag=True, help="Let several servers share the port, to exchange them without a gap.")
 @exposing_options
 @click.pass_context
@@ -58,11 +59,15 @@ def serve(
     trusted_proxies: tuple[str, ...],
     access_log: str | None,
     policy: Path | None,
+    image_hosts: tuple[str, ...],
     reuse_port: bool,
     exposing: Exposing,
     check: bool,
 ) -> None:
     """Serve the page and the API until Ctrl-C. SIGHUP loads catalogue and model anew."""
+    from search_api.access.image_hosts import ImageHosts
+
+    allowed = ImageHosts(image_hosts)
     if check:
         from search_api.server.front.proxies import Proxies
 
@@ -80,7 +85,7 @@ def serve(
         # In the process that workers are forked from: what is imported and read here is shared by all.
         import webui.app
 
-        make_engine = prepare_engine(catalogue, model, policy)
+        make_engine = prepare_engine(catalogue, model, policy, allowed)
         return lambda: webui.app.create_app(make_engine, exposing.exposure)
 
     def tell(address: str) -> None:
@@ -99,6 +104,7 @@ def serve(
         trusted_proxies=trusted_proxies,
         access_log=access_log,
         admission=exposing.admission,
+        fetches=bool(allowed),
     )
 
 

@@ -9,6 +9,7 @@ from search_api.query import ANY, Query
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
     from search_api.recommending.strips import Strip
 
@@ -20,9 +21,9 @@ MOST_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class PictureSearch:
-    """What `Engine.search` answers: the bytes of a picture's file, and maybe where in it the garment is."""
+    """What `Engine.search` answers: a picture, the bytes of its file or its address, and maybe where the garment is."""
 
-    image: bytes
+    image: "bytes | Address"
     query: Query = ANY
     box: "Box | None" = None
 
@@ -61,14 +62,14 @@ class KnownItem:
 Question: TypeAlias = PictureSearch | ItemSearch | SimilarItems | Strips | KnownItem
 
 
-def pictures_of(question: Question) -> "list[tuple[bytes, Box | None]]":
+def pictures_of(question: Question) -> "list[tuple[bytes | Address, Box | None]]":
     """Return the pictures that a question needs seen, and where in them the garment is."""
     match question:
         case PictureSearch(image, _, box):
             return [(image, box)]
         case Strips(strips):
             opinions = (one.subject for strip in strips for one in (*strip.likes, *strip.dislikes))
-            return [(subject, None) for subject in opinions if isinstance(subject, bytes)]
+            return [(subject, None) for subject in opinions if not isinstance(subject, str)]
         case _:
             return []
 

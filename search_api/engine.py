@@ -11,6 +11,7 @@ from indexer.fields import ID
 from models.embedder import Embedder, View
 from models.errors import LookalikeError
 from models.vector_parts import look_share
+from search_api.access.image_hosts import ImageHosts
 from search_api.batches import Strips, check_questions, pictures_of
 from search_api.engine_state import Answer, EngineState, Reading
 from search_api.moderation.moderator import Moderator
@@ -20,6 +21,7 @@ from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
 from search_api.query import ANY, Query
 from search_api.results import Verdict
 from search_api.searching.collapsing import NEAREST, duplicates
+from search_api.seeing.addressed_pictures import AddressedPictures
 from search_api.seeing.embedded_picture import EmbeddedPicture, Seen
 from search_api.seeing.picture_reader import PictureReader
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
     from indexer.catalogue.neighbours import Neighbourhoods
     from indexer.records import AttributeValue, DisplayCopy, Item, Where
+    from indexer.sources.web.addresses import Address
     from models.card import ModelCard
     from models.pictures.boxes import Box
     from models.progress import Progress
@@ -48,6 +51,7 @@ class Engine:
     At most `decoders` pictures (by default as many as there are processors) are decoded at once, whatever the
     number of threads: the largest picture accepted takes hundreds of megabytes while it is open.
 
+    Pictures may be given by their addresses, where these are at one of `image_hosts`, none by default.
     `policy` is the file of what pictures are moderated by where nothing else is asked for. Raises what PolicyFile does,
     and what `LocalCatalogue.open` does of its blocklist.
     """
@@ -59,10 +63,11 @@ class Engine:
         decoders: int | None = None,
         max_wait: float = MAX_WAIT,
         policy: "Path | None" = None,
+        image_hosts: ImageHosts | None = None,
     ) -> None:
         self._embedder = embedder
         self._catalogue = catalogue
-        self._pictures = PictureReader(embedder, decoders, max_wait)
+        self._pictures = PictureReader(embedder, decoders, max_wait, AddressedPictures(image_hosts))
         self._moderator = Moderator(embedder, self._pictures, policy)
         with self.reading():
             pass
@@ -82,7 +87,7 @@ class Engine:
     last_read: Reading
     """What the latest state was when it was last read, for those who answer without reading."""
 
-    def view(self, data: bytes, box: "Box | None" = None) -> View:
+    def view(self, data: "bytes | Address", box: "Box | None" = None) -> View:
         """Return what the model sees of an encoded picture: see `PictureReader.view`."""
         return self._pictures.view(data, box)
 
@@ -90,7 +95,7 @@ class Engine:
         """Return a view with its vector and what it is taken for: see `PictureReader.embed`."""
         return self._pictures.embed(view)
 
-    def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:
+    def embed_picture(self, data: "bytes | Address", box: "Box | None" = None) -> EmbeddedPicture:
         """Return an encoded picture with all that the model sees in it: see `PictureReader.embed_picture`."""
         return self._pictures.embed_picture(data, box)
 
@@ -99,7 +104,7 @@ class Engine:
         """What writes to the catalogue."""
         from search_api.writing import Writer
 
-        return Writer(self._embedder, self._catalogue, self._pictures.turn)
+        return Writer(self._embedder, self._catalogue, self._pictures)
 
     @property
     def directory(self) -> "Path":
@@ -113,7 +118,7 @@ class Engine:
 
     def moderate(
         self,
-        data: bytes,
+        data: "bytes | Address",
         policy: Policy | None = None,
         attributes: "Mapping[str, AttributeValue] | None" = None,
     ) -> Verdict:
@@ -122,7 +127,7 @@ class Engine:
         Raises what `view` does for a picture that can't be read, but none for a blank one; InvalidPolicyValue for a
         policy that names no class of the model; what `LocalCatalogue.open` raises for its blocklist.
         """
-        (answer,) = self.moderate_all([Submission(data, attributes or {})], policy)
+        (answer,) = self.moderate_all([Submission(self._pictures.encoded(data), attributes or {})], policy)
         if isinstance(answer, LookalikeError):
             raise answer
         return answer
@@ -136,8 +141,8 @@ class Engine:
         """
         return self._moderator.judge(submissions, policy)
 
-    def search(self, data: bytes, query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
-        """Answer an encoded picture. Raises what `view` and `EngineState.search` do."""
+    def search(self, data: "bytes | Address", query: Query = ANY, box: "Box | None" = None) -> "SearchResult":
+        """Answer an encoded picture, or one at an address. Raises what `view` and `EngineState.search` do."""
         embedded = self.embed_picture(data, box)
         with self.reading() as state:
             return state.search(embedded, query)
@@ -277,6 +282,7 @@ class Engine:
         return look_share(self.card.parts)
 
     def close(self) -> None:
-        """Close the catalogue, and the blocklists."""
+        """Close the catalogue, the blocklists, and connections to other servers."""
+        self._pictures.addressed.close()
         self._moderator.close()
         self._catalogue.close()

@@ -22,7 +22,7 @@ from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
 from search_api.query import ANY, Query, has_words
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
-from search_api.recommending.strips import check_number
+from search_api.recommending.strips import Rated, check_number
 from search_api.results import EngineInfo, FacetCounts, Listing, Match, Matches, Prediction, SearchResult
 from search_api.searching.joint_searches import JointSearches
 from search_api.searching.places import Place, cursor_of, place_of, question_name
@@ -158,7 +158,7 @@ class EngineState:
         """
         check_number(strips)
         started = time.perf_counter()
-        seen: dict[str | bytes, Subject] = {}
+        seen: dict[Rated, Subject] = {}
         for data, _ in pictures_of(Strips(strips)):
             picture = sound((pictures or {})[data, None])
             seen[data] = Subject(picture.vectors[0], int(picture.probabilities.argmax()))

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -11,15 +10,18 @@ from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import CatalogueBusy, UnknownItem, VersionConflict
 from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.worker_main import Prepared
-from indexer.records import AttributeUpdate, AttributeValue, Item, PictureInfo, Record, Written
+from indexer.records import AttributeUpdate, Item, PictureInfo, Record, Written
 from indexer.validation import attribute_error, id_error
 from models.errors import LookalikeError
 from search_api.errors import InvalidItem, NoPicture, NoTimeLeft
+from search_api.item_changes import ANYHOW, NO_TIME_LEFT, Attributes, ItemChange, OnlyIf, with_pictures
 from search_api.results import WriteResult, WriteStatus
 
 if TYPE_CHECKING:
     from indexer.catalogue import Catalogue
+    from indexer.sources.web.addresses import Address
     from models.embedder import Embedder
+    from search_api.seeing.picture_reader import PictureReader
 
 BATCH = 64
 """Items that are embedded, and committed, at once."""
@@ -29,44 +31,8 @@ MOST_OF_ATTRIBUTES = 128 * 1024
 
 _ATTEMPTS = 50
 
-Attributes: TypeAlias = Mapping[str, AttributeValue]
 Outcome: TypeAlias = WriteResult | LookalikeError
 """What became of one item that was to be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class OnlyIf:
-    """What must hold of an item for it to be written; looked at and written in one step.
-
-    It has one of these versions; it is there, or is not; None for whatever it is. With `or_done` it is enough that the
-    item is already what the writing would make it: for who tries again and does not know what became of the first.
-    """
-
-    versions: tuple[str, ...] | None = None
-    exists: bool | None = None
-    or_done: bool = False
-
-    def allows(self, version: str | None) -> bool:
-        """Whether an item of this version, None for none, may be written."""
-        if self.exists is not None and self.exists != (version is not None):
-            return False
-        return self.versions is None or version in self.versions
-
-
-ANYHOW = OnlyIf()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ItemChange:
-    """One of many changes: an item's attributes (shape of a record's), its encoded picture, or both; or its deletion.
-
-    With a picture the item is added or replaced; without one it must be there, and its attributes are replaced.
-    """
-
-    id: str
-    attributes: Attributes | None = None
-    image: bytes | None = None
-    delete: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -123,26 +89,29 @@ class _Step(NamedTuple):
 class Writer:
     """Writes to a catalogue; what it has returned is durable, and found by the next search of any process.
 
-    Safe to use from several threads, beside others that write. Pictures are decoded when `turn` allows. Methods raise
-    CatalogueBusy and CatalogueNotWritable, and then have changed nothing.
+    Safe to use from several threads, beside others that write. Pictures are fetched and decoded in turns as `pictures`
+    does. Methods raise CatalogueBusy and CatalogueNotWritable, and then have changed nothing.
     """
 
-    def __init__(
-        self, embedder: "Embedder", catalogue: "Catalogue", turn: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    def __init__(self, embedder: "Embedder", catalogue: "Catalogue", pictures: "PictureReader") -> None:
         self._embedder = embedder
         self._catalogue = catalogue
-        self._turn = turn
+        self._pictures = pictures
 
     def put(
-        self, item_id: str, attributes: Attributes | None = None, image: bytes | None = None, only_if: OnlyIf = ANYHOW
+        self,
+        item_id: str,
+        attributes: Attributes | None = None,
+        image: "bytes | Address | None" = None,
+        only_if: OnlyIf = ANYHOW,
     ) -> WriteResult:
-        """Add an item or replace it; without an encoded picture, replace the attributes of one that is there.
+        """Add an item or replace it; without a picture, replace the attributes of one that is there.
 
         Raises InvalidItem, NoPicture where there is no such item and no picture, VersionConflict, and what
         `Engine.view` does for the picture.
         """
-        return self._one(_task(ItemChange(item_id, attributes, image), only_if))
+        data = None if image is None else self._pictures.encoded(image)
+        return self._one(_task(ItemChange(item_id, attributes), data, only_if))
 
     def patch(self, item_id: str, patch: Mapping[str, Any], only_if: OnlyIf = ANYHOW) -> WriteResult:
         """Change some attributes of an item: None takes one away (RFC 7396), and others stay as they are.
@@ -151,9 +120,10 @@ class Writer:
         """
         return self._one(_Task(item_id, lambda known: _merged(_there(item_id, known), patch), only_if=only_if))
 
-    def put_image(self, item_id: str, image: bytes, only_if: OnlyIf = ANYHOW) -> WriteResult:
+    def put_image(self, item_id: str, image: "bytes | Address", only_if: OnlyIf = ANYHOW) -> WriteResult:
         """Give an item another picture. Raises UnknownItem, VersionConflict, and what `Engine.view` does."""
-        return self._one(_Task(item_id, lambda known: _there(item_id, known), image, only_if))
+        data = self._pictures.encoded(image)
+        return self._one(_Task(item_id, lambda known: _there(item_id, known), data, only_if))
 
     def delete(self, item_id: str, only_if: OnlyIf = ANYHOW) -> WriteResult:
         """Take an item out. Raises UnknownItem, VersionConflict."""
@@ -171,13 +141,14 @@ class Writer:
         deadline = None if seconds is None else time.monotonic() + seconds
         batch: list[_Task | LookalikeError] = []
         ids: set[str] = set()
-        for change in changes:
+        for change in with_pictures(changes, self._pictures.addressed, deadline):
             if len(batch) == BATCH or (isinstance(change, ItemChange) and change.id in ids):
                 yield from self._batch(batch, deadline)
                 batch, ids = [], set()
             if isinstance(change, ItemChange):
                 ids.add(change.id)
-                batch.append(_task(change, ANYHOW))
+                assert change.image is None or isinstance(change.image, bytes)
+                batch.append(_task(change, change.image, ANYHOW))
             else:
                 batch.append(change)
         yield from self._batch(batch, deadline)
@@ -239,14 +210,14 @@ class Writer:
         if not is_allowed and not task.only_if.or_done:
             raise _conflict(task, known)
         if deadline is not None and task.prepared is None and time.monotonic() > deadline:
-            raise NoTimeLeft("There was no time left for this one, and it has not been written. Send it again.")
+            raise NoTimeLeft(NO_TIME_LEFT)
         step = self._deletion(task, known) if task.delete else self._change(task, known)
         if isinstance(step, _Step):
             if not is_allowed:
                 raise _conflict(task, known)
             if step.is_seen and task.prepared is None:
                 assert task.image is not None
-                with self._turn():
+                with self._pictures.turn():
                     task.prepared = Prepared.of_bytes(task.image, task.checksum, self._embedder.prepare)
         return step
 
@@ -300,18 +271,18 @@ class Writer:
             done |= {step.task.id: WriteResult(step.task.id, WriteStatus.DELETED) for step in steps}
 
 
-def _task(change: ItemChange, only_if: OnlyIf) -> _Task:
-    """Return the task of a change that is one of many, or stands alone."""
+def _task(change: ItemChange, image: bytes | None, only_if: OnlyIf) -> _Task:
+    """Return the task of a change that is one of many, or stands alone, with the bytes of its picture."""
     attributes = change.attributes
 
     def given(_: Attributes | None) -> Any:
         if attributes is not None:
             return attributes
-        if change.image is None:
+        if image is None:
             raise InvalidItem("There is nothing to write. Send attributes, a picture, or both.")
         return {}
 
-    return _Task(change.id, given, change.image, only_if, delete=change.delete, passes_over=True)
+    return _Task(change.id, given, image, only_if, delete=change.delete, passes_over=True)
 
 
 def _there(item_id: str, attributes: Attributes | None) -> Attributes:

@@ -52,7 +52,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "recommending",
         "batches",
         "seeing",
-        "moderation",
+        "moderation item_changes",
         "engine_state writing",
         "engine",
         "http",

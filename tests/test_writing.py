@@ -34,8 +34,9 @@ from search_api.http.app import create_app
 from search_api.http.routes import writing as routes
 from search_api.http.writes import TRIED_BEFORE, changes, repeats
 from search_api.http.writes.repeats import REQUESTS_FILE, Answered, Repeats
+from search_api.item_changes import ItemChange
 from search_api.results import WriteStatus
-from search_api.writing import BATCH, ItemChange
+from search_api.writing import BATCH
 
 ITEM = "/v1/items/test-00007"
 NEW = "/v1/items/new"

@@ -16,6 +16,7 @@ from models.pictures.webp import encode_webp
 
 if TYPE_CHECKING:
     from indexer.records import Item
+    from indexer.sources.web.addresses import Address
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
     from models.pictures.boxes import Box
@@ -81,6 +82,13 @@ def search_answer(
         "took_ms": round(result.took_ms, 3),
     }
     return answer | ({"cutout": cutout_data_uri(result.view)} if cutout else {})
+
+
+def picture_source(picture: "bytes | Address", box: "Box | None") -> Json:
+    """Return what is told of a picture that was searched with."""
+    told: Json = {"source": "image"}
+    told |= {"bytes": len(picture)} if isinstance(picture, bytes) else {"image_url": str(picture)}
+    return told if box is None else told | {"box": astuple(box)}
 
 
 def garment_answer(garment: "Garment") -> Json:

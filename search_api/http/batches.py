@@ -1,7 +1,7 @@
 """Questions of a batch over HTTP: each read from JSON by itself, and answered or refused by itself."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from models.errors import LookalikeError
@@ -9,8 +9,9 @@ from search_api.batches import ItemSearch, KnownItem, PictureSearch, SimilarItem
 from search_api.errors import InvalidField, NoQuery, SeveralQueries
 from search_api.http import answers
 from search_api.http.problems import problem_answer, problem_of
-from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture_in
 from search_api.http.reading.parameters import read, read_box, read_query, refuse_texts
+from search_api.http.reading.requests import SOURCES
 from search_api.http.strips import read_strips, strips_answer
 from search_api.parameters import CUTOUT, PICTURE, QUERY, names_of
 
@@ -69,15 +70,15 @@ def _read_question(value: Any) -> AskedQuestion:
 
 
 def _read_search(said: Any) -> "Question":
-    fields = read_object_in(said, ("image", "item_id", *names_of(*QUERY, *PICTURE)), "search")
+    fields = read_object_in(said, (*SOURCES, *names_of(*QUERY, *PICTURE)), "search")
     refuse_texts(fields, *QUERY, *PICTURE)
-    has_picture = fields.get("image") is not None
-    if has_picture and fields.get("item_id") is not None:
+    picture = read_picture_in(fields)
+    if picture is not None and fields.get("item_id") is not None:
         raise SeveralQueries("There is both a picture and an item_id. Send one of the two.")
     read(fields, CUTOUT)
-    box, query = read_box(fields, of_picture=has_picture), read_query(fields)
-    if has_picture:
-        return PictureSearch(read_picture(fields["image"], "image"), query, box)
+    box, query = read_box(fields, of_picture=picture is not None), read_query(fields)
+    if picture is not None:
+        return PictureSearch(picture, query, box)
     return ItemSearch(_id_in(fields), query)
 
 
@@ -111,7 +112,7 @@ def _answer(asked: AskedQuestion, state: "EngineState", found: "Answer", url: "P
         return {"status": problem.status, "problem": problem_answer(problem, instance)}
     match asked.question:
         case PictureSearch(image, _, box):
-            source: Json = {"source": "image", "bytes": len(image)} | ({} if box is None else {"box": astuple(box)})
+            source = answers.picture_source(image, box)
             answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
         case ItemSearch(item_id):
             source = {"source": "item", "item_id": item_id}

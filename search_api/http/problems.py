@@ -10,6 +10,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from indexer import errors as indexer_errors
+from indexer.sources import errors as source_errors
 from models import errors as model_errors
 from models.errors import LookalikeError
 from search_api import errors as api_errors
@@ -49,6 +50,12 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
     model_errors.UnusablePicture: (422, "The picture can't be searched with"),
     model_errors.BlankPicture: (422, "There is nothing to see in the picture"),
     model_errors.InvalidBox: (422, "The box does not lie in the picture"),
+    source_errors.AddressRefused: (422, "The picture's address is not fetched from"),
+    source_errors.AddressUnreachable: (422, "Nothing was heard from the picture's address"),
+    source_errors.AddressTooSlow: (422, "The picture's address is too slow"),
+    source_errors.AddressFailed: (422, "The picture's address failed"),
+    source_errors.AddressHoldsNoPicture: (422, "There is no picture at the address"),
+    source_errors.PictureMissing: (422, "There is nothing at the picture's address"),
     api_errors.KOutOfRange: (422, "The limit is out of range"),
     api_errors.LimitOutOfRange: (422, "The limit is out of range"),
     api_errors.OpinionOutOfRange: (422, "The weight of a like is out of range"),

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 from search_api.batches import Strips
 from search_api.errors import InvalidField
 from search_api.http.answers import hit_answer, item_answer, picture_path
-from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture
+from search_api.http.reading.json_bodies import (
+    IMAGE,
+    IMAGE_URL,
+    read_id_in,
+    read_list_in,
+    read_object_in,
+    read_picture_in,
+)
 from search_api.http.reading.parameters import read, refuse_texts
 from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, REPEAT, WEIGHTS, WHERE
 from search_api.recommending.strips import Opinion, Strip, check_number
@@ -79,12 +86,11 @@ def _read_opinion(value: Any, kind: str) -> Opinion:
     if isinstance(value, str):
         return Opinion(value)
     what = f"Each of {kind} that is not an id"
-    fields = read_object_in(value, ("item_id", "image", "weight"), what)
-    if ("item_id" in fields) == ("image" in fields):
-        raise InvalidField(f"{what} must have an item_id or an image, and not both.")
-    subject = (
-        read_id_in(fields["item_id"], "item_id") if "item_id" in fields else read_picture(fields["image"], "image")
-    )
+    fields = read_object_in(value, ("item_id", IMAGE, IMAGE_URL, "weight"), what)
+    picture = read_picture_in(fields)
+    if ("item_id" in fields) == (picture is not None):
+        raise InvalidField(f"{what} must have an item_id, an {IMAGE} or an {IMAGE_URL}, and one of them.")
+    subject = read_id_in(fields["item_id"], "item_id") if picture is None else picture
     refuse_texts(fields, OPINION_WEIGHT)
     return Opinion(subject, read(fields, OPINION_WEIGHT))
 

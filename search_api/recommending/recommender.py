@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from indexer.records import Hits, Item
     from models.arrays import Vectors
     from models.embedder import Embedder
-    from search_api.recommending.strips import Opinion, Strip
+    from search_api.recommending.strips import Opinion, Rated, Strip
 
 NEAR_DISLIKE = 0.5
 """The cosine with a dislike from which on it pushes an item down."""
@@ -56,9 +56,7 @@ class _Opinions:
 class Recommender:
     """Makes strips from one state of a catalogue; `pictures` are what a model sees of pictures, by their bytes."""
 
-    def __init__(
-        self, catalogue: "CatalogueState", embedder: "Embedder", pictures: Mapping[str | bytes, Subject]
-    ) -> None:
+    def __init__(self, catalogue: "CatalogueState", embedder: "Embedder", pictures: "Mapping[Rated, Subject]") -> None:
         self._catalogue = catalogue
         self._embedder = embedder
         self._subjects = dict(pictures)
@@ -117,8 +115,8 @@ class Recommender:
 
     def _opinions(self, given: "Sequence[Opinion]") -> _Opinions:
         """Return those of known subjects, each once with the sum of its weights, but for those without any weight."""
-        sums: dict[str | bytes, float] = {}
-        first: dict[str | bytes, int] = {}
+        sums: dict[Rated, float] = {}
+        first: dict[Rated, int] = {}
         for place, one in enumerate(given):
             if one.weight and one.subject in self._subjects:
                 sums[one.subject] = sums.get(one.subject, 0.0) + one.weight
@@ -254,7 +252,7 @@ class _Candidates:
     lists: list[list[int]]
 
 
-def _unknown(opinions: "Iterable[Opinion]", known: Container[str | bytes]) -> tuple[str, ...]:
+def _unknown(opinions: "Iterable[Opinion]", known: "Container[Rated]") -> tuple[str, ...]:
     """Return the ids that are not known, each once, in order."""
     ids = (one.subject for one in opinions if isinstance(one.subject, str) and one.subject not in known)
     return tuple(dict.fromkeys(ids))

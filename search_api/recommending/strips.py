@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from search_api.errors import (
     ContradictoryOpinion,
@@ -16,6 +16,7 @@ from search_api.parameters import COLD_START, OPINION_WEIGHT, RECOMMENDED
 
 if TYPE_CHECKING:
     from indexer.records import Where
+    from indexer.sources.web.addresses import Address
 
 MOST_OPINIONS = 256
 """Likes of one strip, and dislikes."""
@@ -25,16 +26,20 @@ MOST_SEEN = 10_000
 
 MOST_STRIPS = 16
 
+Rated: TypeAlias = "str | bytes | Address"
+"""What an opinion may be of: an item by its id, a picture by its bytes or its address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What is liked or disliked: the id of an item, or the bytes of a picture's file; and how much, 0 to 1000.
+    """What is liked or disliked: the id of an item, the bytes of a picture's file or its address; and how much, 0 to
+    1000.
 
     Only proportions between weights count; what weighs 0 counts for nothing, and is not shown either. Raises
     OpinionOutOfRange.
     """
 
-    subject: str | bytes
+    subject: Rated
     weight: float = 1.0
 
     def __post_init__(self) -> None:
@@ -78,7 +83,7 @@ class Strip:
                 raise TooManyOpinions(f"There are {len(given):,} {kind}; {most:,} are the most. Send the latest ones.")
         disliked = {opinion.subject for opinion in self.dislikes}
         if both := next((one.subject for one in self.likes if one.subject in disliked), None):
-            told = "One picture" if isinstance(both, bytes) else f"The item {both[:80]!r}"
+            told = f"The item {both[:80]!r}" if isinstance(both, str) else "One picture"
             raise ContradictoryOpinion(f"{told} is both liked and disliked. Send it as the one or the other.")
         if not RECOMMENDED.allows(self.limit):
             raise LimitOutOfRange(

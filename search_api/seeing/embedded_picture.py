@@ -12,6 +12,7 @@ from models.errors import LookalikeError
 from search_api.results import Garment, Prediction
 
 if TYPE_CHECKING:
+    from indexer.sources.web.addresses import Address
     from models.arrays import Vectors
     from models.embedder import View
     from models.pictures.boxes import Box
@@ -32,8 +33,10 @@ class EmbeddedPicture:
     garments: tuple[Garment, ...] = ()
 
 
-Seen: TypeAlias = "Mapping[tuple[bytes, Box | None], EmbeddedPicture | LookalikeError]"
-"""What a model sees of pictures, by their bytes and the box in them; the error where there is nothing to see."""
+Seen: TypeAlias = "Mapping[tuple[bytes | Address, Box | None], EmbeddedPicture | LookalikeError]"
+"""What a model sees of pictures, by their bytes or addresses and the box in them; the error where there is nothing to
+see.
+"""
 
 
 def predictions_of(picture: EmbeddedPicture, classes: Sequence[str]) -> tuple[Prediction, ...]:

@@ -1,4 +1,6 @@
-"""Reading pictures: decoded in turns, shown to the model, and the garments found in them."""
+"""Reading pictures: fetched where only their address is given, decoded in turns, shown to the model, and the garments
+found in them.
+"""
 
 import os
 import time
@@ -19,9 +21,11 @@ from models.pictures.decoding import Picture, decode
 from search_api.batches import MOST_SECONDS
 from search_api.errors import Busy
 from search_api.results import Garment
+from search_api.seeing.addressed_pictures import AddressedPictures
 from search_api.seeing.embedded_picture import EmbeddedPicture, sound
 
 if TYPE_CHECKING:
+    from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
 
 SEVERAL = "Several garments were found; the largest was searched with."
@@ -38,18 +42,26 @@ class PictureReader:
     threads; who waits for longer than `max_wait` seconds is told that it is busy.
     """
 
-    def __init__(self, embedder: Embedder, decoders: int | None, max_wait: float) -> None:
+    def __init__(
+        self, embedder: Embedder, decoders: int | None, max_wait: float, addressed: AddressedPictures | None = None
+    ) -> None:
         self._embedder = embedder
         self._decoders = BoundedSemaphore(decoders or os.cpu_count() or 1)
         self._max_wait = max_wait
+        self.addressed = addressed or AddressedPictures()
 
-    def view(self, data: bytes, box: "Box | None" = None) -> View:
-        """Return what the model sees of an encoded picture.
+    def encoded(self, picture: "bytes | Address") -> bytes:
+        """Return the bytes of a picture. Raises what `AddressedPictures.picture` does for one at an address."""
+        return picture if isinstance(picture, bytes) else self.addressed.picture(picture)
+
+    def view(self, data: "bytes | Address", box: "Box | None" = None) -> View:
+        """Return what the model sees of an encoded picture, or of one at an address.
 
         `box` says where in the upright picture the garment is, and without it the garment is looked for. Raises
-        UnsupportedPicture, DamagedPicture, PictureTooLarge, UnusablePicture or BlankPicture for the picture, and Busy
-        when too many pictures are being decoded.
+        UnsupportedPicture, DamagedPicture, PictureTooLarge, UnusablePicture or BlankPicture for the picture, Busy when
+        too many pictures are being decoded, and what `encoded` does.
         """
+        data = self.encoded(data)
         with self.turn():
             return self._embedder.prepare(decode(data), box)
 
@@ -62,8 +74,8 @@ class PictureReader:
         vectors, probabilities = self._embedder.embed([view])
         return EmbeddedPicture(view, vectors, probabilities[0], {"embed": milliseconds_since(started)})
 
-    def embed_picture(self, data: bytes, box: "Box | None" = None) -> EmbeddedPicture:
-        """Return an encoded picture with its vector, what it is taken for, and the garments that it shows.
+    def embed_picture(self, data: "bytes | Address", box: "Box | None" = None) -> EmbeddedPicture:
+        """Return a picture, encoded or at an address, with its vector, what it is taken for, and the garments in it.
 
         Where there are several and no box says which is meant, the largest is what is embedded, and a note says so:
         what its box holds, or the whole picture where that is hardly more.
@@ -72,19 +84,25 @@ class PictureReader:
         return sound(self.embed_pictures([(data, box)])[0])
 
     def embed_pictures(
-        self, pictures: "Sequence[tuple[bytes, Box | None]]"
+        self, pictures: "Sequence[tuple[bytes | Address, Box | None]]"
     ) -> "list[EmbeddedPicture | LookalikeError]":
         """Return what `embed_picture` does of each picture, or raises, from one pass through the model.
 
-        Each picture is decoded in a turn of its own. Those that have not been begun after MOST_SECONDS are answered
-        with Busy.
+        Those at addresses are fetched together. Each picture is decoded in a turn of its own. Those that have not been
+        begun after MOST_SECONDS are answered with Busy.
         """
+        asked = time.perf_counter()
+        fetched = self.addressed.fetched(data for data, _ in pictures if not isinstance(data, bytes))
         started = time.perf_counter()
+        fetching = {"fetch": (started - asked) * 1000} if fetched else {}
         answers: dict[int, EmbeddedPicture | LookalikeError] = {}
         prepared: dict[int, tuple[Picture, View, float]] = {}
-        for number, (data, box) in enumerate(pictures):
+        for number, (source, box) in enumerate(pictures):
             begun = time.perf_counter()
             try:
+                data = source if isinstance(source, bytes) else fetched[source]
+                if isinstance(data, LookalikeError):
+                    raise data
                 if begun - started > MOST_SECONDS:
                     raise Busy("The pictures before this one took too long. Send fewer at a time.")
                 with self.turn():
@@ -100,7 +118,7 @@ class PictureReader:
             begun = time.perf_counter()
             embedded = EmbeddedPicture(view, vectors[at : at + 1], probabilities[at], {})
             embedded = self.embed_garments(picture, embedded, pictures[number][1])
-            steps = {"decode": decoding, "embed": share + milliseconds_since(begun)}
+            steps = {**fetching, "decode": decoding, "embed": share + milliseconds_since(begun)}
             answers[number] = replace(embedded, timings=steps)
         return [answers[number] for number in range(len(pictures))]
 

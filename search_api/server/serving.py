@@ -35,18 +35,21 @@ def serve(
     access_log: str | None = None,
     admission: Admission | None = None,
     limits: Limits = DEFAULTS,
+    fetches: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests being answered and return.
 
     `prepare` is called in a process of its own, at the start and at every SIGHUP. It imports and reads what the
     application needs, without starting a thread, and returns a function that makes the application, which is called
     in each worker: FAISS, SQLite and the model's runtime must not be used before. Each worker has so many `threads`
-    for what needs no picture decoded, one for pictures, one that writes, and one that tells whether it is ready. Port 0
-    takes a free one. `on_ready` is given the address, like `http://127.0.0.1:8000`, once requests are answered.
+    for what needs no picture decoded, one for pictures, one that makes their smaller sizes, one that writes, and one
+    that tells whether it is ready. Port 0 takes a free one. `on_ready` is given the address, like
+    `http://127.0.0.1:8000`, once requests are answered.
 
     `prefix` is the path under which clients see the application, with or without which a proxy may pass requests on;
     headers of proxies are believed from `trusted_proxies`, addresses or networks. `access_log` names a file, or `-`.
-    `admission` refuses what the application need not hear of; without it, nothing is refused so.
+    `admission` refuses what the application need not hear of; without it, nothing is refused so. `fetches` tells that
+    the application fetches pictures from addresses that requests name: these get threads of their own, to wait in.
 
     A worker that dies is replaced, and what it was answering goes to another. When none is left and none can start,
     because `prepare` or what it returns raises a LookalikeError, the server stops and ServerFailed is raised with that
@@ -63,8 +66,9 @@ def serve(
     # While that process imports what is heavy:
     from search_api.server.front.access_log import AccessLog
     from search_api.server.front.proxies import Proxies
-    from search_api.server.front.service import Service, run
+    from search_api.server.front.service import Service, run, worker_lanes
 
     log = None if access_log is None else AccessLog(access_log)
     proxies = Proxies(trusted_proxies, prefix)
-    run(Service(prepare, forks, listener, workers, threads, on_ready, limits, proxies, log, admission or Admission()))
+    lanes = worker_lanes(threads, fetches=fetches)
+    run(Service(prepare, forks, listener, workers, lanes, on_ready, limits, proxies, log, admission or Admission()))

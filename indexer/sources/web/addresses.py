@@ -46,7 +46,9 @@ class Address:
         except ValueError as error:
             raise AddressRefused(f"{told!r} is no web address ({error}). Correct it.") from error
         if parts.scheme not in DEFAULT_PORTS:
-            raise AddressRefused(f"{told!r} begins with {parts.scheme}:. Pictures are fetched by http and https only.")
+            raise AddressRefused(
+                f"{told!r} begins with {parts.scheme or 'no scheme'}:. Pictures are fetched by http and https only."
+            )
         if "@" in parts.netloc:
             raise AddressRefused(f"{told!r} carries a user name, which is never sent. Give the address without it.")
         host, port = _host_and_port(parts.netloc)
@@ -111,16 +113,24 @@ class AllowedHosts:
                 )
             self._allowed.add((host, port))
 
+    def allows(self, address: Address) -> bool:
+        """Whether an address is at one of these hosts."""
+        if (address.host, address.port) in self._allowed:
+            return True
+        return address.has_usual_port and (address.host, None) in self._allowed
+
     def check(self, address: Address) -> None:
         """Raise AddressRefused unless an address is at one of these hosts."""
-        if (address.host, address.port) in self._allowed:
-            return
-        if address.has_usual_port and (address.host, None) in self._allowed:
+        if self.allows(address):
             return
         raise AddressRefused(
             f"{address.told!r} is a web address, and pictures are fetched only from hosts that were named. Add "
             f"--allow-host {address.authority} if this one is to be trusted."
         )
+
+    def may_be_private(self, address: Address) -> bool:  # noqa: ARG002
+        """Whether the name of an allowed host may lead to an IP address that is not public: none may."""
+        return False
 
 
 def shortened(text: str) -> str:

@@ -73,7 +73,7 @@ class Fetcher:
             picture.access.hosts.check(address)
             self._pause(self._backoff.rest(address))
             asked = condition(address, validator)
-            reply = self._asked(address, asked)
+            reply = self._asked(address, asked, may_be_private=picture.access.hosts.may_be_private(address))
             if reply.status in _REDIRECTS and (location := reply.headers.get("location")):
                 address = address.joined(location)
                 continue
@@ -86,9 +86,9 @@ class Fetcher:
             f"{picture.address.told} leads on more than {self._limits.redirects} times. Give the last address."
         )
 
-    def _asked(self, address: Address, headers: dict[str, str]) -> Reply:
+    def _asked(self, address: Address, headers: dict[str, str], *, may_be_private: bool) -> Reply:
         try:
-            reply = self._own_connections().ask(address, headers)
+            reply = self._own_connections().ask(address, headers, may_be_private=may_be_private)
         except (Retryable, AddressTooSlow):
             self._backoff.failed(address)
             raise
@@ -98,8 +98,8 @@ class Fetcher:
         self._backoff.failed(address, _retry_after(reply))
         raise Retryable(
             AddressFailed(
-                f"{address.told} is answered {reply.status} again and again: its server is overloaded or down. Run the "
-                "same command again later."
+                f"{address.told} is answered {reply.status} again and again: its server is overloaded or down. Try "
+                "again later."
             )
         )
 
@@ -122,7 +122,7 @@ def _refusal(address: Address, reply: Reply) -> AddressFailed | PictureMissing:
         )
     if reply.status in _NOT_FOR_US:
         return AddressFailed(
-            f"{address.told} is not open to everyone ({reply.status}). Open it, or save the picture and name its file."
+            f"{address.told} is not open to everyone ({reply.status}). Open it, or give the picture itself."
         )
     return AddressFailed(
         f"{address.told} is answered {reply.status}, without a picture. Look at it in a browser, and correct the "

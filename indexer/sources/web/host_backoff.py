@@ -8,6 +8,9 @@ from indexer.sources.errors import AddressFailed, AddressUnreachable
 from indexer.sources.web.access import Limits
 from indexer.sources.web.addresses import Address
 
+MOST_HOSTS = 4096
+"""Hosts of which it is remembered that they failed."""
+
 
 @dataclass(slots=True)
 class _Host:
@@ -38,12 +41,12 @@ class HostBackoff:
         if failing > self._limits.give_up_after:
             raise AddressUnreachable(
                 f"{address.told} was not asked for: {address.authority} has failed for {failing:.0f} seconds and is "
-                "left alone until the end of this run. Run the same command again when it is well."
+                "left alone until the end of this run. Try again when it is well."
             )
         if rest > self._limits.longest_rest:
             raise AddressFailed(
                 f"{address.told} was not asked for: {address.authority} wants to be left alone for {rest:.0f} seconds. "
-                "Run the same command again after that."
+                "Try again after that."
             )
         return max(rest, 0)
 
@@ -57,6 +60,8 @@ class HostBackoff:
         """Note that a host failed once more, and for how many seconds it wants to be left alone."""
         now = time.monotonic()
         with self._lock:
+            if len(self._hosts) >= MOST_HOSTS and address.authority not in self._hosts:
+                del self._hosts[next(iter(self._hosts))]
             host = self._hosts.setdefault(address.authority, _Host())
             host.resting_until = max(host.resting_until, now + rest)
             host.failed_at = now

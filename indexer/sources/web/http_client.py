@@ -29,6 +29,10 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # a picture is compressed already, and a bomb is not taken apart
 }
 _CHUNK = 1 << 16
+
+MOST_OPEN = 8
+"""Connections that a thread keeps open: the one that it opened first makes room."""
+
 _UNTOLD_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
@@ -60,8 +64,10 @@ class Connections:
         self._limits = limits
         self._open: dict[tuple[str, str, int], HTTPConnection] = {}
 
-    def ask(self, address: Address, headers: Mapping[str, str]) -> Reply:
+    def ask(self, address: Address, headers: Mapping[str, str], *, may_be_private: bool = False) -> Reply:
         """Get what is at an address that is allowed, asking with these headers besides the usual ones.
+
+        A host's name may lead to an IP address that is not public only where it `may_be_private`.
 
         Raises Retryable when nothing is heard, or not all; AddressRefused for a host that is not public,
         AddressUnreachable for one whose certificate is not trusted; AddressTooSlow, PictureTooLarge,
@@ -71,7 +77,7 @@ class Connections:
         seconds = self._limits.request
         is_reusable = False
         try:
-            connection = self._connected(address)
+            connection = self._connected(address, may_be_private)
             with _cut_off(connection, seconds) as is_cut:
                 try:
                     connection.request(
@@ -96,13 +102,13 @@ class Connections:
             _cut(connection.sock)
             connection.close()
 
-    def _connected(self, address: Address) -> HTTPConnection:
+    def _connected(self, address: Address, may_be_private: bool) -> HTTPConnection:
         connection = self._open.get(_key(address))
         if connection is not None and connection.is_connected:
             return connection
         self._drop(address)
         try:
-            ips = ips_of(address)
+            ips = ips_of(address, may_be_private=may_be_private)
         except OSError as error:
             raise Retryable(_unheard(address, f"the name can't be resolved, {error.strerror or error}")) from error
         problem: Exception | None = None
@@ -119,6 +125,8 @@ class Connections:
                 problem = error
                 continue
             connection.timeout = self._limits.silence
+            while len(self._open) >= MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
             self._open[_key(address)] = connection
             return connection
         raise Retryable(_unheard(address, f"no connection, {problem}")) from problem
@@ -191,15 +199,13 @@ def _too_large(address: Address, most: int) -> PictureTooLarge:
 
 def _too_slow(address: Address, seconds: float) -> AddressTooSlow:
     return AddressTooSlow(
-        f"{address.told} did not give its picture within {seconds:g} seconds. Run the same command again when its "
-        "server is quicker."
+        f"{address.told} did not give its picture within {seconds:g} seconds. Try again when its server is quicker."
     )
 
 
 def _unheard(address: Address, reason: str) -> AddressUnreachable:
     return AddressUnreachable(
-        f"{address.told} can't be fetched ({shortened(reason)}). Check the address and the network, and run the same "
-        "command again."
+        f"{address.told} can't be fetched ({shortened(reason)}). Check the address and the network, and try again."
     )
 
 

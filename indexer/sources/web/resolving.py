@@ -13,12 +13,12 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: how a network of IPv6 alone writes an IPv4 address
 
 
-def ips_of(address: Address) -> list[str]:
+def ips_of(address: Address, *, may_be_private: bool = False) -> list[str]:
     """Return the IP addresses to connect to for an address that is allowed, in the order to try them.
 
     A name is resolved once, here, and whoever connects does so to what this returns: a name that leads elsewhere the
-    next time gains nothing by it. All that it leads to must be public. An IP address is given as it is, since it was
-    allowed by being named.
+    next time gains nothing by it. All that it leads to must be public, unless it `may_be_private`. An IP address is
+    given as it is, since it was allowed by being named.
 
     Raises AddressRefused, and OSError when the name can't be resolved.
     """
@@ -27,7 +27,7 @@ def ips_of(address: Address) -> list[str]:
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     ips = list(dict.fromkeys(str(place[0]) for *_, place in found))
     for ip in ips:
-        if "%" in ip or not is_public(ipaddress.ip_address(ip)):
+        if not may_be_private and ("%" in ip or not is_public(ipaddress.ip_address(ip))):
             raise AddressRefused(
                 f"{address.told!r} is refused: {address.host} leads to {ip}, which is no public address. If this "
                 "server of your own is meant, use that address in the table and name it with --allow-host."

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from search_api.errors import InvalidField, NoQuery, UnknownField, UnsupportedContentType
+from indexer.sources.web.addresses import Address
+from search_api.errors import InvalidField, NoQuery, SeveralQueries, UnknownField, UnsupportedContentType
 from search_api.http.reading.forms import MAX_FORM_FIELD
 from search_api.http.reading.parameters import read_object
 
@@ -19,6 +20,12 @@ JSON = "application/json"
 
 IDS = "ids"
 """The member that names the items that are asked with."""
+
+IMAGE, IMAGE_URL = "image", "image_url"
+"""The members that hold a picture: its bytes in base64, or the address that it is to be fetched from."""
+
+LONGEST_ADDRESS = 2_048
+"""Characters of an address."""
 
 MOST_EXAMPLES = 100
 """Items that are asked with at once."""
@@ -64,6 +71,22 @@ def read_picture(value: Any, name: str) -> bytes:
     if not picture:
         raise InvalidField(f"{name} is an empty picture. Choose a file that is not, and send it again.")
     return picture
+
+
+def read_picture_in(fields: Mapping[str, Any]) -> bytes | Address | None:
+    """Return the picture that an object holds or names; None where it does neither.
+
+    Raises SeveralQueries where it does both, InvalidField, and AddressRefused for an address that none can be fetched
+    from.
+    """
+    image, address = fields.get(IMAGE), fields.get(IMAGE_URL)
+    if address is None:
+        return None if image is None else read_picture(image, IMAGE)
+    if image is not None:
+        raise SeveralQueries(f"There are both an {IMAGE} and an {IMAGE_URL}. Send one of the two.")
+    if not isinstance(address, str) or len(address) > LONGEST_ADDRESS:
+        raise InvalidField(f"{IMAGE_URL} must be the address of a picture, a text of at most {LONGEST_ADDRESS:,}.")
+    return Address.parse(address)
 
 
 def read_object_in(value: Any, known: Sequence[str], name: str) -> Mapping[str, Any]:

@@ -19,7 +19,15 @@ from search_api.errors import (
     UnsupportedContentType,
 )
 from search_api.http.reading.forms import read_form
-from search_api.http.reading.json_bodies import IDS, JSON, read_examples, read_object_with_picture, read_picture
+from search_api.http.reading.json_bodies import (
+    IDS,
+    IMAGE,
+    IMAGE_URL,
+    JSON,
+    read_examples,
+    read_object_with_picture,
+    read_picture_in,
+)
 from search_api.http.reading.parameters import read, read_box, read_names, read_object, read_query, refuse_texts
 from search_api.parameters import (
     ATTRIBUTES,
@@ -45,21 +53,24 @@ if TYPE_CHECKING:
     from flask import Request
 
     from indexer.records import Where
+    from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
     from search_api.query import Query
 
 FORM = "multipart/form-data"
 BYTES = "application/octet-stream"
 
-SOURCES = ("image", "item_id")
+SOURCES = (IMAGE, IMAGE_URL, "item_id")
 SEARCH_OPTIONS = names_of(*QUERY, *PICTURE)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One question: the bytes of a picture, maybe with a box in it, or the id of an item; neither for words."""
+    """One question: the bytes of a picture or its address, maybe with a box in it, or the id of an item; neither for
+    words.
+    """
 
-    image: bytes | None
+    image: "bytes | Address | None"
     item_id: str | None
     query: "Query"
     box: "Box | None"
@@ -70,7 +81,7 @@ class Search:
 class Moderation:
     """A picture that is to be moderated, and the attributes of the item that it is of."""
 
-    image: bytes
+    image: "bytes | Address"
     attributes: dict[str, Any]
 
 
@@ -95,10 +106,11 @@ class Facets:
 
 
 def read_search(request: "Request") -> Search:
-    """Read a search: a form with a picture, a bare picture with options in the address, or JSON with either.
+    """Read a search: a form with a picture, a bare picture with options in the address, or JSON with either or with a
+    picture's address.
 
-    Raises NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, BadRequest, UnsupportedContentType, what
-    `Query` does, and werkzeug's RequestEntityTooLarge.
+    Raises AddressRefused, NoQuery, SeveralQueries, UnknownField, InvalidField, InvalidBox, BadRequest,
+    UnsupportedContentType, what `Query` does, and werkzeug's RequestEntityTooLarge.
     """
     if request.mimetype == JSON:
         plain_body(request)
@@ -113,13 +125,13 @@ def read_moderation(request: "Request") -> Moderation:
 
     Raises what `read_search` does.
     """
-    image: bytes | None
+    image: bytes | Address | None
     if request.mimetype == JSON:
         no_parameters(request)
         plain_body(request)
         fields = read_object_with_picture(_body(request), "The body")
-        _known(fields, ("image", ATTRIBUTES.name), "field")
-        image = read_picture(fields["image"], "image") if fields.get("image") else None
+        _known(fields, (IMAGE, IMAGE_URL, ATTRIBUTES.name), "field")
+        image = None if fields.get(IMAGE) == "" else read_picture_in(fields)
         given = fields.get(ATTRIBUTES.name, {})
         if not isinstance(given, dict):
             raise InvalidField(f"{ATTRIBUTES.name} must be an object, like {ATTRIBUTES.example}.")
@@ -239,17 +251,15 @@ def _read_json(request: "Request") -> Search:
     fields = read_object_with_picture(body, "The body")
     _known(fields, (*SOURCES, *SEARCH_OPTIONS), "field")
     refuse_texts(fields, *QUERY, *PICTURE)
-    if fields.get("image") is not None and fields.get("item_id") is not None:
-        raise _several()
     item_id = fields.get("item_id")
     if item_id is not None and not isinstance(item_id, str):
         raise InvalidField("item_id must be text.")
-    image = fields.get("image")
-    picture = image if image is None else b"" if image == "" else read_picture(image, "image")
-    return _search(picture, item_id, fields)
+    if item_id is not None and any(fields.get(name) is not None for name in (IMAGE, IMAGE_URL)):
+        raise _several()
+    return _search(b"" if fields.get(IMAGE) == "" else read_picture_in(fields), item_id, fields)
 
 
-def _search(image: bytes | None, item_id: str | None, fields: Mapping[str, Any]) -> Search:
+def _search(image: "bytes | Address | None", item_id: str | None, fields: Mapping[str, Any]) -> Search:
     if image is not None and item_id is not None:
         raise _several()
     query = read_query(fields)

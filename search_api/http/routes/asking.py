@@ -1,7 +1,6 @@
 """Routes that find items: by a picture, by an item."""
 
 import time
-from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -29,9 +28,7 @@ def search() -> Response:
             result = state.search_item(question.item_id, question.query)
     else:
         assert question.image is not None
-        source = {"source": "image", "bytes": len(question.image)}
-        if question.box is not None:
-            source["box"] = astuple(question.box)
+        source = answers.picture_source(question.image, question.box)
         picture = current_engine().embed_picture(question.image, question.box)
         with reading() as state:
             result = state.search(picture, question.query)

@@ -25,7 +25,8 @@ from search_api.http.writes.repeats import Answered, Repeats
 from search_api.results import WriteResult, WriteStatus
 
 if TYPE_CHECKING:
-    from search_api.writing import OnlyIf, Outcome
+    from search_api.item_changes import OnlyIf
+    from search_api.writing import Outcome
 
 MOST_SECONDS = 40.0
 """After which no further line of a request is begun: proxies give up after a minute, and a worker that takes two is

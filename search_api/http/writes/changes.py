@@ -14,16 +14,17 @@ from search_api.errors import (
     UnsupportedContentType,
 )
 from search_api.http.reading.forms import read_form
-from search_api.http.reading.json_bodies import JSON, read_picture
+from search_api.http.reading.json_bodies import IMAGE, IMAGE_URL, JSON, read_object_with_picture, read_picture_in
 from search_api.http.reading.parameters import read_object
 from search_api.http.reading.requests import BYTES, FORM, no_parameters
 from search_api.http.writes import TRIED_BEFORE
-from search_api.writing import ItemChange, OnlyIf
+from search_api.item_changes import ItemChange, OnlyIf
 
 if TYPE_CHECKING:
     from flask import Request
 
-    from search_api.writing import Attributes
+    from indexer.sources.web.addresses import Address
+    from search_api.item_changes import Attributes
 
 MERGE_PATCH = "application/merge-patch+json"
 LINES = "application/x-ndjson"
@@ -31,7 +32,7 @@ LINES = "application/x-ndjson"
 MOST_LINES = 50_000
 """Lines of one request: each has a line in the answer."""
 
-_ID, _ATTRIBUTES, _IMAGE, _DELETE = "id", "attributes", "image", "delete"
+_ID, _ATTRIBUTES, _DELETE = "id", "attributes", "delete"
 
 
 class Line(NamedTuple):
@@ -70,7 +71,7 @@ def read_item(request: "Request", item_id: str) -> ItemChange:
         return _of_form(request, item_id)
     if request.mimetype == JSON:
         fields = read_object(body, "The body")
-        _require_known(fields, (_ATTRIBUTES, _IMAGE), "field")
+        _require_known(fields, (_ATTRIBUTES, IMAGE, IMAGE_URL), "field")
         return _change(item_id, fields)
     raise _unsupported(request, f"{JSON} or {FORM}")
 
@@ -89,12 +90,19 @@ def read_patch(request: "Request") -> Mapping[str, Any]:
     return patch
 
 
-def read_image(request: "Request") -> bytes:
-    """Read a picture that is the whole body. Raises as `read_item` does."""
+def read_image(request: "Request") -> "bytes | Address":
+    """Read a picture that is the whole body, or that JSON holds or names. Raises as `read_item` does."""
     no_parameters(request)
     body = _whole_body(request)
+    if request.mimetype == JSON:
+        fields = read_object_with_picture(body, "The body")
+        _require_known(fields, (IMAGE, IMAGE_URL), "field")
+        picture = read_picture_in(fields)
+        if picture is None:
+            raise InvalidField(f"There is no picture. Send it as {IMAGE}, in base64, or its address as {IMAGE_URL}.")
+        return picture
     if not request.mimetype.startswith("image/") and request.mimetype != BYTES:
-        raise _unsupported(request, f"image/* or {BYTES}")
+        raise _unsupported(request, f"image/*, {BYTES} or {JSON}")
     return _not_empty(body)
 
 
@@ -118,7 +126,7 @@ def _line(number: int, line: bytes) -> Line:
         fields = read_object(line, "The line")
         if isinstance(named := fields.get(_ID), str):
             item_id = named
-        _require_known(fields, (_ID, _ATTRIBUTES, _IMAGE, _DELETE), "field")
+        _require_known(fields, (_ID, _ATTRIBUTES, IMAGE, IMAGE_URL, _DELETE), "field")
         if item_id is None:
             raise InvalidField("The line has no id that is text. Give it one.")
         return Line(number, item_id, _change(item_id, fields))
@@ -128,24 +136,23 @@ def _line(number: int, line: bytes) -> Line:
 
 def _change(item_id: str, fields: Mapping[str, Any]) -> ItemChange:
     if _DELETE in fields:
-        if fields[_DELETE] is not True or _ATTRIBUTES in fields or _IMAGE in fields:
+        if fields[_DELETE] is not True or any(name in fields for name in (_ATTRIBUTES, IMAGE, IMAGE_URL)):
             raise InvalidField("delete must be true, and stand alone beside the id.")
         return ItemChange(item_id, delete=True)
-    image = fields.get(_IMAGE)
     return ItemChange(
         item_id,
         _attributes(fields[_ATTRIBUTES]) if _ATTRIBUTES in fields else None,
-        None if image is None else _not_empty(read_picture(image, "image")),
+        read_picture_in(fields),
     )
 
 
 def _of_form(request: "Request", item_id: str) -> ItemChange:
     parts = read_form(request)
-    _require_known([part.name for part in parts], (_ATTRIBUTES, _IMAGE), "form field")
+    _require_known([part.name for part in parts], (_ATTRIBUTES, IMAGE), "form field")
     attributes: Attributes | None = None
     image = None
     for part in parts:
-        if part.is_file != (part.name == _IMAGE):
+        if part.is_file != (part.name == IMAGE):
             raise InvalidField("In a form, image is a file and attributes is a field.")
         if part.is_file:
             if image is not None:

@@ -15,7 +15,7 @@ from search_api.server.frames import Answer, AnswerFacts, Hello
 from search_api.server.front.connection import Connection
 from search_api.server.front.lanes import Lane, LaneName
 from search_api.server.front.metrics import Metrics
-from search_api.server.front.pictures import may_hold_picture
+from search_api.server.front.pictures import is_sized_picture, may_hold_picture, names_address
 from search_api.server.front.proxies import Proxies
 from search_api.server.front.request import Request
 from search_api.server.limits import DEFAULT_MAX_BODY, Limits
@@ -32,7 +32,15 @@ EXPOSITION = "search_api.server.front.exposition"
 class Front:
     """Takes requests from connections and has them answered."""
 
-    def __init__(self, limits: Limits, proxies: Proxies, access_log: "AccessLog | None", admission: Admission) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        proxies: Proxies,
+        access_log: "AccessLog | None",
+        admission: Admission,
+        *,
+        fetches: bool = False,
+    ) -> None:
         self.limits = limits
         self.proxies = proxies
         self.max_body = DEFAULT_MAX_BODY
@@ -48,12 +56,17 @@ class Front:
             LaneName.QUICK: Lane(limits.quick_waiting, limits.queue),
             LaneName.PICTURE: Lane(limits.pictures_waiting, limits.queue),
             LaneName.WRITE: Lane(limits.pictures_waiting, limits.queue),
+            LaneName.SIZES: Lane(limits.quick_waiting, limits.queue),
         }
+        if fetches:
+            self.lanes[LaneName.WEB] = Lane(limits.pictures_waiting, limits.queue)
         self.metrics = Metrics()
         self._control = self.lanes[LaneName.CONTROL]
         self._quick = self.lanes[LaneName.QUICK]
         self._picture = self.lanes[LaneName.PICTURE]
         self._write = self.lanes[LaneName.WRITE]
+        self._sizes = self.lanes[LaneName.SIZES]
+        self._web = self.lanes.get(LaneName.WEB)
         self._access_log = access_log
         self._admission = admission
         self._loop = asyncio.get_running_loop()
@@ -105,8 +118,12 @@ class Front:
             self._control.take(request, monotonic())
         elif (refused := self._admission.of_any(head, path, monotonic())) is not None:
             request.settle(refused)
+        elif self._web is not None and names_address(request):
+            self._web.take(request, monotonic())
         elif request.writes:
             self._write.take(request, monotonic())
+        elif is_sized_picture(path):
+            self._sizes.take(request, monotonic())
         elif may_hold_picture(request):
             self._picture.take(request, monotonic())
         else:

@@ -28,13 +28,16 @@ _JOINED_UP_TO = 64 * 1024
 
 class LaneName(StrEnum):
     """`quick` is for all that needs no picture decoded, `control` for whether the server is ready, `write` for all that
-    changes the catalogue: who reads, with a picture or without, never waits behind it.
+    changes the catalogue: who reads, with a picture or without, never waits behind it. `sizes` is for pictures that are
+    made smaller, `web` for all that waits for another server to give a picture.
     """
 
     CONTROL = "control"
     QUICK = "quick"
     PICTURE = "picture"
     WRITE = "write"
+    SIZES = "sizes"
+    WEB = "web"
 
 
 class Lane:

@@ -1,5 +1,6 @@
-"""Which requests may hold a picture: these wait in a lane of their own, so that no other waits for them."""
+"""Which requests have to do with pictures: these wait in lanes of their own, so that no other waits for them."""
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,13 +8,24 @@ if TYPE_CHECKING:
 
 _FORM = b"application/x-www-form-urlencoded"
 _JSON = b"application/json"
+_LINES = b"application/x-ndjson"
 _BATCH = b"/v1/batch"
+_SIZES = b"/images/"
 
 _LARGE = 64 * 1024
 """Bytes of JSON from which on it takes as long to read as a picture, and is not looked into."""
 
 _MARKS = (b'"image"', b"\\u")
 """One of these is in JSON that holds a picture: the name of its field, maybe with letters written as escapes."""
+
+_ADDRESS = "image_url"
+_ADDRESS_MARK = b'"image_url"'
+_ESCAPE = b"\\u00"
+_ESCAPED_ADDRESS = re.compile(
+    b'"' + b"".join(rb"(?:%c|\\u00%s)" % (ord(letter), b"%02x" % ord(letter)) for letter in _ADDRESS) + b'"',
+    re.IGNORECASE,
+)
+"""The name of the field with letters written as escapes; in capitals, which name no field, it does no harm."""
 
 
 def may_hold_picture(request: "Request") -> bool:
@@ -27,3 +39,16 @@ def may_hold_picture(request: "Request") -> bool:
         return True
     body = b"".join(request.body)
     return any(mark in body for mark in _MARKS)
+
+
+def names_address(request: "Request") -> bool:
+    """Whether to answer a request may need a picture fetched from another server."""
+    if not request.body or not request.content_type.lower().startswith((_JSON, _LINES)):
+        return False
+    body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
+    return _ADDRESS_MARK in body or (_ESCAPE in body and _ESCAPED_ADDRESS.search(body) is not None)
+
+
+def is_sized_picture(path: bytes) -> bool:
+    """Whether a path may be that of a picture in one of its sizes."""
+    return _SIZES in path

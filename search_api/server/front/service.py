@@ -29,10 +29,24 @@ log = logging.getLogger(__name__)
 PICTURE_THREADS = 1
 """Of a worker. A picture being decoded can take hundreds of megabytes, and occupies a core."""
 
+WEB_THREADS = 2
+"""Of a worker that fetches pictures. Each waits for other servers most of the time, and embeds what has come."""
+
 _RESERVED_FILES = 256
 
 _PIECE = 128 * 1024
 """Bytes of the larger pieces in which bodies arrive: when all is answered, they must not stay with the front."""
+
+
+def worker_lanes(threads: int, *, fetches: bool) -> list[LaneName]:
+    """Return the lanes of a worker's threads, but that of the one for control; the last is the main thread's."""
+    return [
+        *[LaneName.QUICK] * threads,
+        LaneName.SIZES,
+        LaneName.WRITE,
+        *[LaneName.WEB] * (WEB_THREADS if fetches else 0),
+        *[LaneName.PICTURE] * PICTURE_THREADS,
+    ]
 
 
 def run(service: "Service") -> None:
@@ -54,7 +68,7 @@ class Service:
         forks: ForkServer,
         listener: socket.socket,
         workers: int,
-        threads: int,
+        lanes: list[LaneName],
         on_ready: Callable[[str], None] | None,
         limits: Limits,
         proxies: Proxies,
@@ -66,7 +80,7 @@ class Service:
         self._forks = forks
         self._listener = listener
         self._workers = workers
-        self._threads = threads
+        self._lanes = lanes
         self._tell_ready = on_ready
         self._limits = limits
         self._proxies = proxies
@@ -81,11 +95,11 @@ class Service:
     async def run(self) -> None:
         """Run until told to stop."""
         loop = asyncio.get_running_loop()
-        front = Front(_within_open_files(self._limits), self._proxies, self._access_log, self._admission)
+        limits, fetches = _within_open_files(self._limits), LaneName.WEB in self._lanes
+        front = Front(limits, self._proxies, self._access_log, self._admission, fetches=fetches)
         front.address = self._listener.getsockname()[:2]
-        lanes = [*[LaneName.QUICK] * self._threads, LaneName.WRITE, *[LaneName.PICTURE] * PICTURE_THREADS]
         self._supervisor = Supervisor(
-            front, self._prepare, self._forks, self._workers, lanes, self._ready.set, self._fail
+            front, self._prepare, self._forks, self._workers, self._lanes, self._ready.set, self._fail
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
