@@ -220,7 +220,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # Time
 
     def silent(self) -> None:
+        """Say nothing; hang up when released."""
         self.server.released.wait(PATIENCE)
+        self.close_connection = True
 
     def silent_body(self) -> None:
         self.answer(200, self.picture[:50], length=len(self.picture))

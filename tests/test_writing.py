@@ -313,7 +313,12 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a patch of no item": ({"path": NEW, "method": "PATCH", "json": {"attributes": {}}}, 404, "unknown-item"),
     "a patch of a picture": ({"path": ITEM, "method": "PATCH", "json": {"image": text(PNG)}}, 400, "unknown-field"),
     "a nested patch": ({"path": ITEM, "method": "PATCH", "json": {"attributes": {"a": {"b": 1}}}}, 422, "invalid-item"),
-    "a picture as JSON": ({"path": f"{ITEM}/image", "json": {}}, 415, "unsupported-content-type"),
+    "a picture as text": (
+        {"path": f"{ITEM}/image", "data": b"{}", "content_type": "text/plain"},
+        415,
+        "unsupported-content-type",
+    ),
+    "a picture as JSON that holds none": ({"path": f"{ITEM}/image", "json": {}}, 400, "invalid-field"),
     "an empty body": ({"path": f"{ITEM}/image", "data": b"", "content_type": "image/png"}, 400, "invalid-field"),
     "a form of two pictures": (
         {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.composition import open_engine
-from commands.options import catalogue_option, json_option, model_option, query_options
+from commands.options import catalogue_option, image_hosts_option, json_option, model_option, query_options
 from commands.terminal import print_hits, print_json, print_notes, print_result
 
 if TYPE_CHECKING:
@@ -16,24 +16,59 @@ if TYPE_CHECKING:
     from search_api.results import Matches
 
 
+class PictureSource(click.File):
+    """A picture's file, open for reading, or its address, as text."""
+
+    name = "picture"
+
+    def __init__(self) -> None:
+        super().__init__("rb")
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return what is named."""
+        if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+            return value
+        return super().convert(value, parameter, context)
+
+
 @click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where label=Dress")
-@click.argument("image", type=click.File("rb"), required=False)
+@click.argument("image", type=PictureSource(), required=False)
+@image_hosts_option
 @click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")
 @query_options()
 @catalogue_option
 @model_option
 @json_option
-def search(image: Any, box: str | None, query: "Query", catalogue: Path, model: Path | None, as_json: bool) -> None:
-    """Find the items that look like the picture IMAGE (a file, or - for standard input), that say words, or both."""
+def search(
+    image: "Any",
+    image_hosts: Sequence[str],
+    box: str | None,
+    query: "Query",
+    catalogue: Path,
+    model: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the items that look like the picture IMAGE, that say words, or both.
+
+    IMAGE is a file, - for standard input, or the address of a picture, https://...; other hosts that this leads on to
+    are asked only if --allow-image-host names them.
+    """
     if image is None:
         _search_words(box, query, catalogue, model, as_json)
         return
+    from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
     from search_api.http.answers import search_answer
 
     part = None if box is None else Box.parse(box)
-    with closing(open_engine(catalogue, model)) as engine:
-        result = engine.search(image.read(), query, part)
+    picture: bytes | Address
+    if isinstance(image, str):
+        picture = address = Address.parse(image)
+        image_hosts = (address.authority_with_port, *image_hosts)
+    else:
+        picture = image.read()
+    with closing(open_engine(catalogue, model, image_hosts)) as engine:
+        result = engine.search(picture, query, part)
     if as_json:
         print_json(search_answer(result, fields=query.fields))
     else:

@@ -47,7 +47,7 @@ class ImageHosts(AllowedHosts):
         if not self.allows(address):
             raise AddressRefused(
                 f"{address.told} is at no host that this server fetches pictures from. Send the picture itself, or "
-                f"have its operator allow the host: {SETTING} {address.authority}"
+                f"have its operator allow the host with {SETTING} {address.authority}."
             )
 
     def may_be_private(self, address: Address) -> bool:

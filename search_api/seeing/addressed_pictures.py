@@ -1,5 +1,6 @@
 """Pictures that requests name by their addresses: fetched by a few threads, so that every wait for them has an end."""
 
+import logging
 import threading
 from concurrent.futures import CancelledError, Future
 from math import inf
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from indexer.sources.web.addresses import Address
     from indexer.sources.web.fetcher import Fetcher
+
+log = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """Within which all pictures that one request names must have come."""
@@ -132,6 +135,7 @@ class AddressedPictures:
             except (LookalikeError, CancelledError) as error:
                 future.set_exception(error)
             except Exception as error:
+                log.exception("%s could not be fetched", picture.address.told)
                 future.set_exception(
                     AddressFailed(f"{picture.address.told} can't be fetched ({type(error).__name__}).")
                 )

@@ -76,6 +76,11 @@ class Address:
         return host if self.has_usual_port else f"{host}:{self.port}"
 
     @property
+    def authority_with_port(self) -> str:
+        """Host and port, the usual one, too."""
+        return f"{self.authority}:{self.port}" if self.has_usual_port else self.authority
+
+    @property
     def has_usual_port(self) -> bool:
         return self.port == DEFAULT_PORTS[self.scheme]
 
