@@ -2,10 +2,12 @@
 
 from search_api.http.openapi.operations import ASKED_BY_BODY, answer, in_body, operation, reading
 from search_api.http.openapi.parts import (
+    ADDRESS,
     BYTES,
     ENCODED,
     ITEM_ID,
     NAME,
+    NOTHING,
     NUMBER,
     Json,
     array,
@@ -20,17 +22,17 @@ from search_api.http.reading.json_bodies import MOST_EXAMPLES, MOST_WEIGHT
 from search_api.parameters import PICTURE, QUERY
 
 _SENT_AGAIN = (404, 409)
-_NOTHING: Json = {"type": "null"}
 _OPTIONS: Json = {parameter.name: in_json(parameter) for parameter in (*QUERY, *PICTURE)}
-_OF_ITEM: Json = {name: one for name, one in _OPTIONS.items() if name != "box"} | {"box": _NOTHING}
+_OF_ITEM: Json = {name: one for name, one in _OPTIONS.items() if name != "box"} | {"box": NOTHING}
 _OF_LIKENESS = ("weights", "look", "q_weight")
 SEARCH_SCHEMAS: Json = {
-    "ItemSearch": only(object_of(item_id=NAME, optional={"image": _NOTHING, **_OF_ITEM})),
-    "PictureSearch": only(object_of(image=ENCODED, optional={"item_id": _NOTHING, **_OPTIONS})),
+    "ItemSearch": only(object_of(item_id=NAME, optional={"image": NOTHING, "image_url": NOTHING, **_OF_ITEM})),
+    "PictureSearch": only(object_of(image=ENCODED, optional={"item_id": NOTHING, "image_url": NOTHING, **_OPTIONS})),
+    "AddressSearch": only(object_of(image_url=ADDRESS, optional={"item_id": NOTHING, "image": NOTHING, **_OPTIONS})),
     "WordsSearch": only(
         object_of(
             q=_OPTIONS["q"],
-            optional={"item_id": _NOTHING, "image": _NOTHING}
+            optional={"item_id": NOTHING, "image": NOTHING, "image_url": NOTHING}
             | {name: one for name, one in _OF_ITEM.items() if name not in {"q", *_OF_LIKENESS}},
         )
     ),
@@ -72,8 +74,9 @@ def _search() -> Json:
             "image/*": {"schema": BYTES},
             "application/octet-stream": {"schema": BYTES},
             **in_body(
-                {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("WordsSearch")]},
+                {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("AddressSearch"), ref("WordsSearch")]},
                 an_item={"item_id": "sku-1", "limit": 8, "where": {"price": {"lte": 50}}},
+                a_picture_by_its_address={"image_url": "https://images.shop.example/sku-1.jpg", "limit": 8},
             ),
         },
     )

@@ -3,8 +3,10 @@
 from search_api.http.openapi.attribute_values import ATTRIBUTE_VALUES
 from search_api.http.openapi.operations import ASKED_BY_BODY, answer, in_body, operation
 from search_api.http.openapi.parts import (
+    ADDRESS,
     BYTES,
     ENCODED,
+    NOTHING,
     NUMBER,
     SHARE,
     TEXT,
@@ -31,7 +33,12 @@ MODERATION_SCHEMAS: Json = {
         threshold={**_MEASURED, "description": "What the policy compares it with"},
         item_id={"type": ["string", "null"], "description": "The refused picture that it is like, if any"},
     ),
-    "ModeratedPicture": only(object_of(image=ENCODED, optional={ATTRIBUTES.name: ATTRIBUTE_VALUES})),
+    "ModeratedPicture": only(
+        object_of(image=ENCODED, optional={"image_url": NOTHING, ATTRIBUTES.name: ATTRIBUTE_VALUES})
+    ),
+    "ModeratedAddress": only(
+        object_of(image_url=ADDRESS, optional={"image": NOTHING, ATTRIBUTES.name: ATTRIBUTE_VALUES})
+    ),
     "Verdict": object_of(
         verdict={**_DECISION, "description": "The strongest of its reasons; allow where there are none"},
         reasons={**array(ref("Reason")), "description": "The strongest first"},
@@ -65,7 +72,7 @@ def _moderate() -> Json:
             "multipart/form-data": {"schema": form},
             "image/*": {"schema": BYTES},
             "application/octet-stream": {"schema": BYTES},
-            **in_body(ref("ModeratedPicture")),
+            **in_body({"anyOf": [ref("ModeratedPicture"), ref("ModeratedAddress")]}),
         },
     )
 

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from indexer.fields import LONGEST_NAME
 from search_api.cursors import LONGEST
+from search_api.http.reading.json_bodies import LONGEST_ADDRESS
 from search_api.http.reading.parameters import LONGEST_BOX
 from search_api.parameters import OFFSET, K, Parameter
 
@@ -24,6 +25,15 @@ ENCODED: Json = {
     "minLength": 1,
     "contentEncoding": "base64",
     "description": "The bytes of a picture's file in base64, or a data: URI of them",
+}
+NOTHING: Json = {"type": "null"}
+ADDRESS: Json = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": LONGEST_ADDRESS,
+    "description": "The address of a picture, http or https, at a host that the server fetches pictures from: none "
+    "unless its operator has named it with --allow-image-host",
+    "examples": ["https://images.shop.example/sku-1.jpg"],
 }
 ITEM_ID: Json = {
     "name": "item_id",

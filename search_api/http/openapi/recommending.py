@@ -2,7 +2,20 @@
 
 from search_api.batches import MOST_QUESTIONS
 from search_api.http.openapi.operations import ASKED_BY_BODY, answer, in_body, operation
-from search_api.http.openapi.parts import ENCODED, NAME, SHARE, TEXT, WHOLE, Json, array, in_json, object_of, only, ref
+from search_api.http.openapi.parts import (
+    ADDRESS,
+    ENCODED,
+    NAME,
+    SHARE,
+    TEXT,
+    WHOLE,
+    Json,
+    array,
+    in_json,
+    object_of,
+    only,
+    ref,
+)
 from search_api.http.openapi.schemas import SIGNATURE, WEIGHTS_USED
 from search_api.parameters import (
     BY,
@@ -58,7 +71,15 @@ def _opinion(**subject: Json) -> Json:
 SCHEMAS: Json = {
     "LikedItem": _opinion(item_id=NAME),
     "LikedPicture": _opinion(image=ENCODED),
-    "Opinion": {"anyOf": [{**NAME, "description": "The id of an item"}, ref("LikedItem"), ref("LikedPicture")]},
+    "LikedAddress": _opinion(image_url=ADDRESS),
+    "Opinion": {
+        "anyOf": [
+            {**NAME, "description": "The id of an item"},
+            ref("LikedItem"),
+            ref("LikedPicture"),
+            ref("LikedAddress"),
+        ]
+    },
     "StripQuestion": only(
         {"type": "object", "properties": {"name": {"type": ["string", "null"]}, **_STRIP}},
     ),
@@ -104,7 +125,7 @@ SCHEMAS: Json = {
     "Recommended": {"anyOf": [ref("Strip"), ref("Strips")]},
     "ItemSimilar": only(object_of(item_id=NAME, optional={one.name: in_json(one) for one in QUERY})),
     "ItemNamed": only(object_of(item_id=NAME)),
-    "AskSearch": _question("search", {"anyOf": [ref("ItemSearch"), ref("PictureSearch")]}),
+    "AskSearch": _question("search", {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("AddressSearch")]}),
     "AskSimilar": _question("similar", ref("ItemSimilar")),
     "AskRecommend": _question("recommend", ref("RecommendQuestion")),
     "AskItem": _question("item", {"anyOf": [NAME, ref("ItemNamed")]}),

@@ -3,10 +3,12 @@
 from search_api.http.openapi.attribute_values import ATTRIBUTE_VALUES
 from search_api.http.openapi.operations import WRITTEN, answer, in_body, operation
 from search_api.http.openapi.parts import (
+    ADDRESS,
     BYTES,
     ENCODED,
     ITEM_ID,
     NAME,
+    NOTHING,
     TEXT,
     WHOLE,
     Json,
@@ -38,6 +40,7 @@ LINE: Json = only(
         optional={
             "attributes": ATTRIBUTES,
             "image": IMAGE,
+            "image_url": {**ADDRESS, "type": ["string", "null"]},
             "delete": {"type": "boolean", "description": "Only true: take the item out; stands alone beside the id"},
         },
     )
@@ -53,7 +56,12 @@ LINE_ANSWER: Json = object_of(
     optional={"version": {"type": ["string", "null"]}, "problem": ref("LineProblem")},
 )
 SCHEMAS: Json = {
-    "WrittenItem": only({"type": "object", "properties": {"attributes": ATTRIBUTES, "image": IMAGE}}),
+    "WrittenItem": only(
+        {"type": "object", "properties": {"attributes": ATTRIBUTES, "image": IMAGE, "image_url": NOTHING}}
+    ),
+    "ItemByAddress": only(object_of(image_url=ADDRESS, optional={"attributes": ATTRIBUTES, "image": NOTHING})),
+    "SentPicture": only(object_of(image=ENCODED, optional={"image_url": NOTHING})),
+    "PictureByAddress": only(object_of(image_url=ADDRESS, optional={"image": NOTHING})),
     "Patch": PATCHED,
     "Change": LINE,
     "ChangeAnswer": LINE_ANSWER,
@@ -137,7 +145,8 @@ PATHS: Json = {
         "put": _write(
             "put_item",
             "Add an item (201) or replace it (200)",
-            {"multipart/form-data": {"schema": _FORM}} | in_body(ref("WrittenItem"), other_attributes=_NEW),
+            {"multipart/form-data": {"schema": _FORM}}
+            | in_body({"anyOf": [ref("WrittenItem"), ref("ItemByAddress")]}, other_attributes=_NEW),
             ("200", "201"),
             conditions=("If-Match", "If-None-Match"),
         ),
@@ -154,7 +163,8 @@ PATHS: Json = {
         "put": _write(
             "put_item_image",
             "Give an item another picture",
-            {"image/*": {"schema": BYTES}, "application/octet-stream": {"schema": BYTES}},
+            {"image/*": {"schema": BYTES}, "application/octet-stream": {"schema": BYTES}}
+            | in_body({"anyOf": [ref("SentPicture"), ref("PictureByAddress")]}),
             ("200",),
             404,
         )
