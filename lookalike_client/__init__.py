@@ -17,6 +17,7 @@ from lookalike_client.errors import (
     Unreachable,
     VersionConflict,
 )
+from lookalike_client.options import PictureUrl
 from lookalike_client.records import (
     Because,
     Colour,
@@ -57,6 +58,7 @@ __all__ = [
     "NotFound",
     "Opinion",
     "Picture",
+    "PictureUrl",
     "Prediction",
     "Question",
     "RateLimited",

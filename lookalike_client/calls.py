@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar, Unpack, cast
@@ -18,9 +17,11 @@ from lookalike_client.options import (
     OnePage,
     OnlyIf,
     PictureSource,
+    PictureUrl,
     Ranking,
     Where,
     picture_bytes,
+    picture_fields,
 )
 from lookalike_client.records import Facets, Found, Hit, Item, Listing, Strip, Verdict, Written
 from lookalike_client.retrying import retry_after
@@ -41,7 +42,7 @@ class Opinion:
 
 
 Liked: TypeAlias = str | PictureSource | Opinion
-"""An id, or a picture, or either with a weight."""
+"""An id, as text, or a picture, or either with a weight; a picture by its address is a PictureUrl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Question:
     @classmethod
     def search(cls, picture: PictureSource, **options: Unpack[OfPicture]) -> "Question":
         """Ask as the clients' `search` does."""
-        return cls("search", {"image": _base64(picture), **_json_options(options)}, Found.of)
+        return cls("search", {**picture_fields(picture), **_json_options(options)}, Found.of)
 
     @classmethod
     def similar(cls, item_id: str, **options: Unpack[OnePage]) -> "Question":
@@ -128,6 +129,8 @@ BatchAnswer: TypeAlias = Found | Strip | Item | LookalikeHTTPError
 
 def search(picture: PictureSource, **options: Unpack[OfPicture]) -> Call[Found]:
     """Ask with a picture."""
+    if isinstance(picture, PictureUrl):
+        return _asking("/v1/search", {**picture_fields(picture), **_json_options(options)}, _object(Found.of))
     form = {name: _text(name, value) for name, value in _json_options(options).items()}
     return Call("POST", "/v1/search", _object(Found.of), form=form, files=_file(picture))
 
@@ -171,6 +174,9 @@ def batch(questions: Iterable[Question]) -> Call[list[BatchAnswer]]:
 
 def moderate(picture: PictureSource, attributes: Json | None) -> Call[Verdict]:
     """Ask whether a picture may be shown."""
+    if isinstance(picture, PictureUrl):
+        told = {} if attributes is None else {"attributes": attributes}
+        return _asking("/v1/moderate", {**picture_fields(picture), **told}, _object(Verdict.of))
     form = {} if attributes is None else {"attributes": _dumps(attributes)}
     return Call("POST", "/v1/moderate", _object(Verdict.of), form=form, files=_file(picture))
 
@@ -200,8 +206,9 @@ def facets(where: Where | None, fields: Sequence[str] | None, limit: int) -> Cal
 def put(item_id: str, attributes: Json | None, picture: PictureSource | None, only_if: OnlyIf) -> Call[Item]:
     """Add or replace an item."""
     headers = _writing(only_if)
-    told = {} if attributes is None else {"attributes": attributes}
-    if picture is None:
+    told: dict[str, Any] = {} if attributes is None else {"attributes": attributes}
+    if picture is None or isinstance(picture, PictureUrl):
+        told |= {} if picture is None else picture_fields(picture)
         return Call("PUT", _path(item_id), _object(Item.of), headers=_json_type(headers), content=_body(told))
     form = {name: _dumps(value) for name, value in told.items()}
     return Call("PUT", _path(item_id), _object(Item.of), headers=headers, form=form, files=_file(picture))
@@ -215,8 +222,11 @@ def patch(item_id: str, attributes: Json, only_if: OnlyIf) -> Call[Item]:
 
 def put_image(item_id: str, picture: PictureSource, only_if: OnlyIf) -> Call[Item]:
     """Give an item another picture."""
-    headers = {**_writing(only_if), "Content-Type": "application/octet-stream"}
     path = f"{_path(item_id)}/image"
+    if isinstance(picture, PictureUrl):
+        headers = _json_type(_writing(only_if))
+        return Call("PUT", path, _object(Item.of), headers=headers, content=_body(picture_fields(picture)))
+    headers = {**_writing(only_if), "Content-Type": "application/octet-stream"}
     return Call("PUT", path, _object(Item.of), headers=headers, content=picture_bytes(picture))
 
 
@@ -246,7 +256,7 @@ class HitPages:
     def __init__(self, picture: PictureSource | None, ids: Ids | None, page_size: int, options: Ranking) -> None:
         if (picture is None) == (ids is None):
             raise TypeError("Give a picture or ids, and not both.")
-        self._picture = None if picture is None else picture_bytes(picture)
+        self._picture = picture if picture is None or isinstance(picture, PictureUrl) else picture_bytes(picture)
         self._ids: Ids = () if ids is None else ids if isinstance(ids, str | Mapping) else tuple(ids)
         self._asked = cast("OnePage", {**options, "limit": page_size})
         self._done = False
@@ -299,10 +309,6 @@ def _path(item_id: str) -> str:
 
 def _file(picture: PictureSource) -> Mapping[str, tuple[str, bytes]]:
     return {"image": ("image", picture_bytes(picture))}
-
-
-def _base64(picture: PictureSource) -> str:
-    return b64encode(picture_bytes(picture)).decode()
 
 
 def _dumps(value: Any) -> str:
@@ -366,5 +372,5 @@ def _strip_fields(likes: Iterable[Liked] | None, dislikes: Iterable[Liked] | Non
 def _opinion(liked: Liked) -> Json:
     opinion = liked if isinstance(liked, Opinion) else Opinion(liked)
     subject = opinion.subject
-    named = {"item_id": subject} if isinstance(subject, str) else {"image": _base64(subject)}
+    named = {"item_id": subject} if isinstance(subject, str) else picture_fields(subject)
     return {**named, "weight": opinion.weight}

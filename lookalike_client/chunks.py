@@ -1,12 +1,11 @@
 """Changes of many items as lines of JSON, in chunks that one request may hold."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lookalike_client.errors import error_of
-from lookalike_client.options import Json, PictureSource, picture_bytes
+from lookalike_client.options import Json, PictureSource, picture_fields
 from lookalike_client.records import Written
 
 MOST_BYTES = 20 * 1024 * 1024 - 1
@@ -34,7 +33,7 @@ class Change:
         if self.attributes is not None:
             fields["attributes"] = self.attributes
         if self.image is not None:
-            fields["image"] = b64encode(picture_bytes(self.image)).decode()
+            fields |= picture_fields(self.image)
         if self.delete:
             fields["delete"] = True
         return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"

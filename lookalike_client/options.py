@@ -4,15 +4,25 @@ What each option means, and its bounds, is told by the API's own description, `/
 """
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any, Literal, TypeAlias, TypedDict
 
 Json: TypeAlias = Mapping[str, Any]
 Where: TypeAlias = Json | str
 """A filter: an object, or typed conditions such as `label=Bag;price<40`."""
 
-PictureSource: TypeAlias = bytes | os.PathLike[str] | IO[bytes]
-"""A picture: its bytes, the path of its file, or a file that is open for reading. Text is never a path."""
+
+@dataclass(frozen=True, slots=True)
+class PictureUrl:
+    """The address of a picture, http or https, that the server is to fetch: its operator has to allow the host."""
+
+    url: str
+
+
+PictureSource: TypeAlias = bytes | os.PathLike[str] | IO[bytes] | PictureUrl
+"""A picture: its bytes, the path of its file, a file that is open for reading, or its address. Text is never a path."""
 
 Field: TypeAlias = Literal[
     "id", "label", "probability", "attributes", "colours", "picture", "score", "relevance", "copies", "view"
@@ -68,8 +78,15 @@ class OnlyIf(TypedDict, total=False):
     absent: bool
 
 
+def picture_fields(picture: PictureSource) -> dict[str, str]:
+    """Return a picture as a member of JSON. Raises as `picture_bytes` does."""
+    if isinstance(picture, PictureUrl):
+        return {"image_url": picture.url}
+    return {"image": b64encode(picture_bytes(picture)).decode()}
+
+
 def picture_bytes(picture: PictureSource) -> bytes:
-    """Return the bytes of a picture. Raises OSError where its file can't be read, TypeError for what is none."""
+    """Return the bytes of a picture. Raises OSError where its file can't be read, TypeError for what has none."""
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, os.PathLike):
@@ -79,4 +96,4 @@ def picture_bytes(picture: PictureSource) -> bytes:
         data = picture.read()
         if isinstance(data, bytes):
             return data
-    raise TypeError("A picture is bytes, a pathlib.Path, or a file that is open in binary mode.")
+    raise TypeError("A picture is bytes, a pathlib.Path, a file that is open in binary mode, or a PictureUrl.")

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import io
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ import httpx
 import numpy as np
 import pytest
 from live_server import LiveServer, live_server
+from misbehaving_server import MisbehavingServer, misbehaving_server
 from PIL import Image
 
 import lookalike_client
@@ -36,6 +38,7 @@ from lookalike_client import (
     LookalikeHTTPError,
     NotFound,
     Opinion,
+    PictureUrl,
     Question,
     RateLimited,
     Retries,
@@ -121,12 +124,23 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Keys]:
 
 
 @pytest.fixture(scope="module")
+def elsewhere(picture: bytes) -> Iterator[MisbehavingServer]:
+    """Another server, that has a picture."""
+    with misbehaving_server({"boot.png": picture}) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, small_catalogue: Path, keys: tuple[Path, Keys]
+    tmp_path_factory: pytest.TempPathFactory,
+    small_catalogue: Path,
+    keys: tuple[Path, Keys],
+    elsewhere: MisbehavingServer,
 ) -> Iterator[LiveServer]:
     place = tmp_path_factory.mktemp("client")
     catalogue = shutil.copytree(small_catalogue, place / "catalogue")
-    with live_server(place / "log", "--catalogue", catalogue, "--workers", 1, "--keys", keys[0]) as one:
+    options = ("--workers", "1", "--keys", keys[0], "--allow-image-host", elsewhere.authority)
+    with live_server(place / "log", "--catalogue", catalogue, *options) as one:
         yield one
 
 
@@ -166,6 +180,29 @@ def test_a_picture_is_searched_with_as_bytes_as_a_file_and_by_its_path(
     assert shop.search(io.BytesIO(picture), limit=4).hits == found.hits
     with pytest.raises(TypeError, match="bytes"):
         shop.search("boot.png")
+
+
+def test_a_picture_is_given_by_its_address_wherever_one_is_taken(
+    shop: Any, picture: bytes, elsewhere: MisbehavingServer
+) -> None:
+    address = PictureUrl(elsewhere.url("good/boot.png"))
+    options = {"limit": 4, "box": (0.1, 0, 0.9, 1), "fields": ["score"]}
+    assert shop.search(address, **options).hits == shop.search(picture, **options).hits
+    assert [hit.item.id for hit in itertools.islice(shop.hits(address, page_size=3), 4)] == ids(shop.search(picture))[
+        :4
+    ]
+    assert shop.recommend([address, BOOT]).hits == shop.recommend([picture, BOOT]).hits
+    (found,) = shop.batch([Question.search(address, limit=4)])
+    assert ids(found) == ids(shop.search(picture, limit=4))
+    assert shop.moderate(address, {"a": 1}).predictions == shop.moderate(picture).predictions
+    assert shop.put("by-address", {"a": 1}, address).attributes == {"a": 1}
+    assert shop.put_image("by-address", address).attributes == {"a": 1}
+    assert [one.status for one in shop.write([Change("by-address-2", image=address)])] == ["created"]
+    with pytest.raises(LookalikeHTTPError) as refused:
+        shop.search(PictureUrl("https://nowhere.example/boot.png"))
+    assert (refused.value.status, refused.value.code) == (422, "address-refused")
+    for item_id in ("by-address", "by-address-2"):
+        shop.delete(item_id)
 
 
 def test_every_option_means_what_the_server_says(shop: Any, picture: bytes) -> None:
