@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from indexer.records import AttributeValue
 
 _BETWEEN = ":"
+_CHECKSUM_DIGITS = 64
 _ATTRIBUTE_DIGITS = 32  # 128 bits: attributes need no defence against forgers, and every item keeps them
 
 
 def picture_checksum(picture: bytes) -> str:
     """Return what identifies the bytes of a picture: their SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(picture).hexdigest()
+
+
+def picture_digest(content_key: str, version: str) -> str:
+    """Return what names the picture of an item in addresses: 16 hexadecimal digits.
+
+    It is made of the picture's checksum, which a catalogue keeps, so it outlives changes of attributes; of an item with
+    a content key of another kind, of its version.
+    """
+    checksum = ContentKey.parse(content_key).picture
+    named = checksum if len(checksum) == _CHECKSUM_DIGITS else version
+    return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

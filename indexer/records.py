@@ -34,11 +34,15 @@ class DisplayCopy:
 
 @dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """What an item says of its display copy without carrying it."""
+    """What an item says of its display copy without carrying it.
+
+    `digest`, 16 hexadecimal digits, names the picture: it stays while that does, and becomes another with it.
+    """
 
     media_type: str
     width: int
     height: int
+    digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,11 +2,13 @@
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from indexer.records import DisplayCopy
 from models.pictures.decoding import Picture
 from models.pictures.png import encode_png
+from models.pictures.webp import encode_webp
 
 LOSSLESS_SIDE = 64
 """Pictures with no side longer than this (pixels) are kept exactly: they are drawn enlarged."""
@@ -15,6 +17,7 @@ LONGEST_SIDE = 512
 """No display copy is longer or wider than this (pixels)."""
 
 _JPEG_QUALITY = 85
+_WEBP_QUALITY = 80
 
 
 def display_copy(picture: Picture) -> DisplayCopy:
@@ -30,6 +33,22 @@ def display_copy(picture: Picture) -> DisplayCopy:
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
     return DisplayCopy(encoded.getvalue(), "image/jpeg", *image.size)
+
+
+def reduced(copy: DisplayCopy, width: int, height: int) -> DisplayCopy:
+    """Return a display copy in a size that is not larger, in pixels, as WebP; a PNG, which is kept exactly, as it is.
+
+    Raises ValueError where it can't be decoded.
+    """
+    if copy.media_type == "image/png":
+        return copy
+    try:
+        with Image.open(io.BytesIO(copy.data), formats=("JPEG",)) as image:
+            image.draft("RGB", (width, height))  # reduced while it is decoded, as far as that goes
+            pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
+    except Exception as error:  # Pillow's decoders raise whatever damaged bytes make them stumble over
+        raise ValueError(f"a display copy can't be decoded: {error}") from error
+    return DisplayCopy(encode_webp(pixels, _WEBP_QUALITY), "image/webp", width, height)
 
 
 def is_shown(copy: DisplayCopy) -> bool:

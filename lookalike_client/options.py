@@ -25,7 +25,7 @@ PictureSource: TypeAlias = bytes | os.PathLike[str] | IO[bytes] | PictureUrl
 """A picture: its bytes, the path of its file, a file that is open for reading, or its address. Text is never a path."""
 
 Field: TypeAlias = Literal[
-    "id", "label", "probability", "attributes", "colours", "picture", "score", "relevance", "copies", "view"
+    "id", "label", "probability", "attributes", "colours", "picture", "images", "score", "relevance", "copies", "view"
 ]
 
 

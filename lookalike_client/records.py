@@ -21,6 +21,29 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSize:
+    """An item's picture in one size, at an address like a Picture's that is another when the picture is."""
+
+    url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """An item's picture in three sizes, none larger than it is."""
+
+    small: ImageSize
+    medium: ImageSize
+    large: ImageSize
+
+    @classmethod
+    def of(cls, told: Json) -> "Images":
+        """Return the record of an answer."""
+        return cls(*(_one(ImageSize, told[called]) for called in ("small", "medium", "large")))
+
+
+@dataclass(frozen=True, slots=True)
 class Colour:
     """A garment's colour: its name, `#rrggbb`, and its share of the garment, 0 to 1."""
 
@@ -39,6 +62,7 @@ class Item:
     attributes: Mapping[str, Any] | None
     colours: tuple[Colour, ...] | None
     picture: Picture | None
+    images: Images | None
     version: str | None
 
     @classmethod
@@ -51,6 +75,7 @@ class Item:
             told.get("attributes"),
             _list(Colour, told["colours"]) if "colours" in told else None,
             _one(Picture, told["picture"]) if "picture" in told else None,
+            Images.of(told["images"]) if "images" in told else None,
             told.get("version"),
         )
 

@@ -18,6 +18,7 @@ from search_api.moderation.moderator import Moderator
 from search_api.moderation.policy import Policy
 from search_api.moderation.submissions import Submission
 from search_api.parameters import FACET_VALUES, LIMIT, MAX_WAIT
+from search_api.picture_sizes import SizedPictures, sizes_of
 from search_api.query import ANY, Query
 from search_api.results import Verdict
 from search_api.searching.collapsing import NEAREST, duplicates
@@ -69,6 +70,7 @@ class Engine:
         self._catalogue = catalogue
         self._pictures = PictureReader(embedder, decoders, max_wait, AddressedPictures(image_hosts))
         self._moderator = Moderator(embedder, self._pictures, policy)
+        self._sizes = SizedPictures()
         with self.reading():
             pass
 
@@ -80,7 +82,7 @@ class Engine:
         embedded before.
         """
         with self._catalogue.reading() as catalogue:
-            state = EngineState(self._embedder, catalogue)
+            state = EngineState(self._embedder, catalogue, self._sizes)
             self.last_read = state.reading
             yield state
 
@@ -222,6 +224,11 @@ class Engine:
         """Ask the latest state: see `EngineState.display`."""
         with self.reading() as state:
             return state.display(item_id)
+
+    def sized(self, item_id: str, size: str = "medium") -> "DisplayCopy":
+        """Return the picture of an item of the latest state as small, medium or large: see `EngineState.sized`."""
+        with self.reading() as state:
+            return state.sized(item_id, sizes_of(state.item(item_id).picture)[size])
 
     def browse(
         self,

@@ -19,6 +19,7 @@ from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearc
 from search_api.cursors import ListingCursor, listing_digest
 from search_api.errors import Busy, InvalidCursor, NoQuery, OptionsConflict, PageOutOfRange
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
+from search_api.picture_sizes import PictureSize, SizedPictures
 from search_api.query import ANY, Query, has_words
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
@@ -70,10 +71,11 @@ class EngineState:
     has weights, UnknownPart or InvalidWeights; wherever it has a filter, InvalidFilter.
     """
 
-    def __init__(self, embedder: "Embedder", catalogue: "CatalogueState") -> None:
+    def __init__(self, embedder: "Embedder", catalogue: "CatalogueState", sizes: "SizedPictures | None" = None) -> None:
         self._embedder = embedder
         self._catalogue = catalogue
         self._rankings = Rankings(embedder, catalogue)
+        self._sizes = sizes or SizedPictures()
 
     @cached_property
     def reading(self) -> Reading:
@@ -238,6 +240,10 @@ class EngineState:
     def display(self, item_id: str) -> "DisplayCopy":
         """Return the picture of an item as a page shows it. Raises UnknownItem."""
         return self._catalogue.display(item_id)
+
+    def sized(self, item_id: str, size: "PictureSize") -> "DisplayCopy":
+        """Return the picture of an item in one of its sizes (`sizes_of`). Raises UnknownItem and CatalogueDamaged."""
+        return self._sizes.made(item_id, size, lambda: self.display(item_id))
 
     def browse(
         self,

@@ -114,7 +114,19 @@ FIELDS = Parameter(
     "names",
     "What is told of each hit, and whether the view of what was searched with is told; without it, all.",
     example="id,score",
-    choices=("id", "label", "probability", "attributes", "colours", "picture", "score", "relevance", "copies", "view"),
+    choices=(
+        "id",
+        "label",
+        "probability",
+        "attributes",
+        "colours",
+        "picture",
+        "images",
+        "score",
+        "relevance",
+        "copies",
+        "view",
+    ),
 )
 HITS_CURSOR = Parameter(
     "cursor",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from indexer.content_key import ContentKey, picture_checksum
+from indexer.content_key import ContentKey, picture_checksum, picture_digest
 from indexer.errors import CatalogueBusy, UnknownItem, VersionConflict
 from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.worker_main import Prepared
@@ -307,7 +307,9 @@ def _item(change: Record | AttributeUpdate, known: _Known | None, written: Writt
         label=change.label,
         probability=change.probability,
         attributes=change.attributes,
-        picture=PictureInfo(display.media_type, display.width, display.height),
+        picture=PictureInfo(
+            display.media_type, display.width, display.height, picture_digest(change.content_key, written.version)
+        ),
         colours=change.colours,
         fingerprint=change.fingerprint,
         version=written.version,

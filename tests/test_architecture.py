@@ -45,7 +45,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "exports directory",
     ),
     "search_api": (
-        "__init__ errors parameters results",
+        "__init__ errors parameters picture_sizes results",
         "access",
         "cursors query",
         "searching",

@@ -9,12 +9,13 @@ from models.embedder import View
 from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.access.guard import REFUSED
 from search_api.errors import PageOutOfRange
-from search_api.http.answers import png_data_uri
+from search_api.http.answers import png_data_uri, sized_path
 from search_api.http.engine_access import current_engine, picture_paths, reading
 from search_api.http.problems import Problem
 from search_api.http.reading import requests
 from search_api.http.reading.parameters import read
 from search_api.parameters import LIMIT, Parameter
+from search_api.picture_sizes import sizes_of
 from search_api.query import Query
 from webui import choices, formatting, upload_cookie
 from webui.assets import asset_url, static_file
@@ -63,7 +64,9 @@ def _names() -> dict[str, Any]:
         "model": current_engine().card,
         "formats": FORMATS,
         "max_megabytes": MAX_BYTES // 2**20,
-        "picture_url": lambda item: url(item.id),
+        "sizes_of_picture": lambda item: {
+            called: (url(sized_path(item.id, size)), size) for called, size in sizes_of(item.picture).items()
+        },
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.conditions import Condition
+from indexer.content_key import picture_digest
 from indexer.database.row_checksums import Value, item_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem, VersionConflict
@@ -21,7 +22,9 @@ from models.colours.garment_colours import colours_text, read_colours
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM_COLUMNS = "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint, digest"
+ITEM_COLUMNS = (
+    "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint, digest, content"
+)
 """The columns that `item_of` reads."""
 
 ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height, colours, fingerprint"
@@ -290,10 +293,10 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
 
 def item_of(row: tuple[Any, ...]) -> Item:
     """Return the item of a row of the columns ITEM_COLUMNS."""
-    number, id_, label, probability, attributes, media_type, width, height, colours, fingerprint, digest = row
-    picture = PictureInfo(media_type, width, height)
-    seen = None if colours is None else read_colours(colours)
+    number, id_, label, probability, attributes, media_type, width, height, colours, fingerprint, digest, content = row
     version = version_of(number, digest)
+    picture = PictureInfo(media_type, width, height, picture_digest(content, version))
+    seen = None if colours is None else read_colours(colours)
     return Item(id_, label, probability, json.loads(attributes), picture, seen, fingerprint, version)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.pictures.png import encode_png
 from models.pictures.webp import encode_webp
+from search_api.picture_sizes import sizes_of
 
 if TYPE_CHECKING:
     from indexer.records import Item
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from models.colours.garment_colours import GarmentColour
     from models.embedder import View
     from models.pictures.boxes import Box
+    from search_api.picture_sizes import PictureSize
     from search_api.results import EngineInfo, FacetCounts, Garment, Listing, Match, Matches, SearchResult
 
 Json: TypeAlias = dict[str, Any]
 PictureUrl: TypeAlias = Callable[[str], str]
-"""From an item's id to the address of its picture."""
+"""From the path of a picture, where the API is at the root of its host, to its address."""
 
 Fields: TypeAlias = Collection[str] | None
 """What is told of each hit; all where it is None."""
@@ -35,12 +37,17 @@ _BOX_STEPS = 10_000
 _HARDLY = 1e-6
 
 
-@lru_cache(_PATHS_KEPT)
 def picture_path(item_id: str) -> str:
     """Return the address of an item's picture where the API is at the root of its host."""
     return f"{item_path(item_id)}/image"
 
 
+def sized_path(item_id: str, size: "PictureSize") -> str:
+    """Return the address of an item's picture in a size where the API is at the root of its host."""
+    return f"{item_path(item_id)}/images/{size.name}"
+
+
+@lru_cache(_PATHS_KEPT)
 def item_path(item_id: str) -> str:
     """Return the address of an item where the API is at the root of its host."""
     return f"/v1/items/{quote(item_id, safe='')}"
@@ -49,7 +56,7 @@ def item_path(item_id: str) -> str:
 def search_answer(
     result: "SearchResult",
     query: Json | None = None,
-    url: PictureUrl = picture_path,
+    url: PictureUrl = str,
     *,
     cutout: bool = False,
     fields: Fields = None,
@@ -107,7 +114,7 @@ def box_answer(box: "Box") -> list[float]:
     return [left, top, width, height]
 
 
-def hits_answer(hits: "Matches", url: PictureUrl = picture_path, fields: Fields = None) -> Json:
+def hits_answer(hits: "Matches", url: PictureUrl = str, fields: Fields = None) -> Json:
     """Return the hits of one query, and what is to be said of all of them."""
     return {
         "hits": [hit_answer(hit, url, fields) for hit in hits],
@@ -117,7 +124,7 @@ def hits_answer(hits: "Matches", url: PictureUrl = picture_path, fields: Fields 
     }
 
 
-def listing_answer(listing: "Listing", url: PictureUrl = picture_path) -> Json:
+def listing_answer(listing: "Listing", url: PictureUrl = str) -> Json:
     """Return one page of a listing."""
     return {
         "items": [item_answer(item, url) for item in listing.items],
@@ -151,7 +158,7 @@ def weights_answer(look: float | None, weights: Mapping[str, float] | None) -> J
     return {"look": None if look is None else _share(look), "weights": shares}
 
 
-def hit_answer(hit: "Match", url: PictureUrl = picture_path, fields: Fields = None) -> Json:
+def hit_answer(hit: "Match", url: PictureUrl = str, fields: Fields = None) -> Json:
     """Return one hit: its item, its score, and the chance that it is of the query's class."""
     told: Json = {"score": _share(hit.score), "relevance": _share(hit.relevance)}
     if hit.copies is not None:
@@ -162,7 +169,7 @@ def hit_answer(hit: "Match", url: PictureUrl = picture_path, fields: Fields = No
     return ({"item": item} if item else {}) | {name: value for name, value in told.items() if name in fields}
 
 
-def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
+def item_answer(item: "Item", url: PictureUrl = str) -> Json:
     """Return one item."""
     return {name: member(item, url) for name, member in _ITEM_MEMBERS.items()}
 
@@ -170,10 +177,17 @@ def item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
 def _picture_answer(item: "Item", url: PictureUrl) -> Json:
     picture = item.picture
     size = {"width": picture.width, "height": picture.height}
-    return {"url": url(item.id), **size, "media_type": picture.media_type}
+    return {"url": url(picture_path(item.id)), **size, "media_type": picture.media_type}
 
 
-def versioned_item_answer(item: "Item", url: PictureUrl = picture_path) -> Json:
+def _images_answer(item: "Item", url: PictureUrl) -> Json:
+    return {
+        called: {"url": url(sized_path(item.id, size)), "width": size.width, "height": size.height}
+        for called, size in sizes_of(item.picture).items()
+    }
+
+
+def versioned_item_answer(item: "Item", url: PictureUrl = str) -> Json:
     """Return one item as it is asked for by its id: with its version."""
     return item_answer(item, url) | {"version": item.version}
 
@@ -240,4 +254,5 @@ _ITEM_MEMBERS: "Mapping[str, Callable[[Item, PictureUrl], Any]]" = {
     "attributes": lambda item, _: dict(item.attributes),
     "colours": lambda item, _: colours_answer(item.colours or ()),
     "picture": _picture_answer,
+    "images": _images_answer,
 }

@@ -38,18 +38,18 @@ def reading() -> "Iterator[EngineState]":
 
 
 def picture_urls() -> answers.PictureUrl:
-    """Return what makes the address of an item's picture out of its id: a path, or whole under the public address.
+    """Return what makes the address of a picture out of its path: a path, or whole under the public address.
 
     Needs a request.
     """
     root = current_app.config[PUBLIC_URL] or request.script_root
-    return lambda item_id: root + answers.picture_path(item_id)
+    return lambda path: root + path
 
 
 def picture_paths() -> answers.PictureUrl:
-    """Return what makes the path of an item's picture out of its id, for our own pages. Needs a request."""
+    """Return what makes the address of a picture out of its path for our own pages. Needs a request."""
     root = request.script_root
-    return lambda item_id: root + answers.picture_path(item_id)
+    return lambda path: root + path
 
 
 def unless_known(answer: "Callable[[EngineState], answers.Json]") -> Response:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_api.batches import Strips
 from search_api.errors import InvalidField
-from search_api.http.answers import hit_answer, item_answer, picture_path
+from search_api.http.answers import hit_answer, item_answer
 from search_api.http.reading.json_bodies import (
     IMAGE,
     IMAGE_URL,
@@ -46,7 +46,7 @@ def read_strips(body: Mapping[str, Any]) -> Strips:
     return Strips(tuple(_read_strip({**shared, **one}) for one in named), repeat)
 
 
-def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "PictureUrl" = picture_path) -> "Json":
+def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "PictureUrl" = str) -> "Json":
     """Return what is recommended: a list of strips where a list was asked for, else the fields of the one."""
     strips = [_strip_answer(strip, url) for strip in found.strips]
     answer = {"strips": strips} if "strips" in asked else strips[0]

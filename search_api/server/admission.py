@@ -10,6 +10,7 @@ from search_api.access.gate import FORWARDED, METRICS, Asked, Gate
 from search_api.access.origins import Origins
 from search_api.access.rates import Rate, RateCounter, network_of
 from search_api.server.frames import Answer, RequestHead
+from search_api.server.front.pictures import is_sized_picture
 from search_api.server.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -122,4 +123,4 @@ def _is_counted(method: str, path: bytes) -> bool:
     """Whether a request counts: a page shows dozens of pictures, and a preflight is not the page's choice."""
     if method not in {"GET", "HEAD"}:
         return method != "OPTIONS"
-    return not path.startswith(b"/static/") and not path.endswith(b"/image")
+    return not path.startswith(b"/static/") and not path.endswith(b"/image") and not is_sized_picture(path)

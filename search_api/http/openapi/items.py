@@ -1,7 +1,7 @@
 """The operations on what a catalogue holds."""
 
 from search_api.http.openapi.operations import answer, reading
-from search_api.http.openapi.parts import BYTES, ITEM_ID, Json, in_address, ref
+from search_api.http.openapi.parts import BYTES, ITEM_ID, TEXT, Json, in_address, ref
 from search_api.parameters import FACETS, LABEL, PAGE
 
 
@@ -11,6 +11,31 @@ def _page_parameters() -> list[Json]:
         if parameter["name"] == LABEL.name:
             parameter["schema"] = ref("Label")
     return parameters
+
+
+def _sized_image() -> Json:
+    name = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {**TEXT, "pattern": "^[0-9a-f]{16}-[0-9]{1,5}[.](webp|png)$"},
+        "description": "As images of the item names it",
+    }
+    described = reading(
+        "get_item_image_in_size",
+        "browse",
+        "The picture of an item in one of its sizes",
+        {"description": "The picture", "content": {"image/*": {"schema": BYTES}}},
+        (404, 409),
+        parameters=[ITEM_ID, name],
+        description="To be kept for good. Of a picture that the item has no more, and in a size that it has not, it "
+        "leads to the nearest size of the present one.",
+    )
+    described["responses"]["302"] = {
+        "description": "The address of the picture that the item has now",
+        "headers": {"Location": {"required": True, "schema": TEXT}},
+    }
+    return described
 
 
 PATHS: Json = {
@@ -47,6 +72,7 @@ PATHS: Json = {
             parameters=[ITEM_ID],
         )
     },
+    "/v1/items/{item_id}/images/{name}": {"get": _sized_image()},
     "/v1/classes": {
         "get": reading("list_classes", "browse", "The classes and how many items each has", answer("Classes"), (409,))
     },

@@ -1,6 +1,7 @@
 """The schemas of what is answered, by their names in the document."""
 
 from search_api.http.openapi.parts import NUMBER, SHARE, TEXT, WHOLE, Json, array, object_of, ref
+from search_api.picture_sizes import SIZES
 
 LOOK_USED: Json = {
     "type": ["number", "null"],
@@ -28,6 +29,7 @@ ITEM: Json = {
     "attributes": {"type": "object"},
     "colours": COLOURS,
     "picture": ref("Picture"),
+    "images": ref("Images"),
 }
 HITS: Json = {
     "hits": array(ref("Hit")),
@@ -48,6 +50,13 @@ NOTES: Json = {
 SCHEMAS: Json = {
     "Colour": object_of(name=TEXT, hex=TEXT, share=SHARE),
     "Picture": object_of(url=TEXT, width=WHOLE, height=WHOLE, media_type=TEXT),
+    "ImageSize": object_of(url=TEXT, width=WHOLE, height=WHOLE),
+    "Images": {
+        **object_of(**{called: ref("ImageSize") for called in SIZES}),
+        "description": "The picture in its sizes, the longest side at most "
+        f"{', '.join(map(str, SIZES.values()))} pixels and never larger than it is. An address holds for good: of "
+        "another picture it is another",
+    },
     "Item": object_of(**ITEM),
     "SignedItem": object_of(
         **ITEM,

@@ -10,7 +10,7 @@ _FORM = b"application/x-www-form-urlencoded"
 _JSON = b"application/json"
 _LINES = b"application/x-ndjson"
 _BATCH = b"/v1/batch"
-_SIZES = b"/images/"
+_SIZED = re.compile(rb"/v1/items/.+/images/[^/]+")
 
 _LARGE = 64 * 1024
 """Bytes of JSON from which on it takes as long to read as a picture, and is not looked into."""
@@ -50,5 +50,5 @@ def names_address(request: "Request") -> bool:
 
 
 def is_sized_picture(path: bytes) -> bool:
-    """Whether a path may be that of a picture in one of its sizes."""
-    return _SIZES in path
+    """Whether a path is that of a picture in one of its sizes."""
+    return _SIZED.fullmatch(path) is not None
