@@ -251,7 +251,8 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/search"), ("POST", "/v1/similar"), ("POST", "/v1/recommend"), ("POST", "/v1/batch"),
     ("POST", "/v1/moderate"),
     ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
-    ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
+    ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/images/test-00001"),
+    ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip
 
@@ -283,6 +284,8 @@ def test_every_endpoint_is_well_dressed_and_holds_the_one_problem_shape(
     client: FlaskClient, engine: Engine, png: bytes, method: str, path: str
 ) -> None:
     data = {"data": png, "content_type": "image/png"} if method == "POST" else {}
+    if "/images/" in path:
+        path = client.get("/v1/items/test-00001").json["images"]["small"]["url"]
     if path in JSON_BODIES:
         data = {"json": JSON_BODIES[path]}
     answer = client.open(path, method=method, **data)
@@ -313,7 +316,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
     document = client.get("/v1/openapi.json").json
     described = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
     served = {
-        (method, re.sub(r"<item_id:(.*?)>", r"{\1}", rule.rule))
+        (method, re.sub(r"<(?:item_id:)?(.*?)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/v1/")

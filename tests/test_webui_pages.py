@@ -227,7 +227,7 @@ def test_every_link_on_every_page_leads_somewhere(client: FlaskClient, results: 
                 queue.append(target)
     for id_ in ODD_IDS:
         assert item_path(id_) in seen
-        assert f"/v1{item_path(id_)}/image" in seen
+        assert any(address.startswith(f"/v1{item_path(id_)}/images/") for address in seen)
     assert {"/browse?page=2", "/browse?label=Ankle+boot"} <= seen
 
 
@@ -399,7 +399,13 @@ def test_ids_and_titles_of_any_kind_are_shown_as_they_are(client: FlaskClient, i
     assert "Note" not in page.words
     large = next(image for image in page.of("img") if image.get("class") == "subject")
     assert (large["width"], large["height"]) == ("400", "500"), "a large picture is not drawn in blocks"
-    assert client.get(str(large["src"])).mimetype == "image/jpeg"
+    sizes = [one.split() for one in str(large["srcset"]).split(", ")]
+    assert [width for _, width in sizes] == ["128w", "256w", "400w"]
+    assert str(large["src"]) in [address for address, _ in sizes]
+    for address, width in sizes:
+        answer = client.get(address)
+        assert answer.mimetype == "image/webp"
+        assert f"{Image.open(io.BytesIO(answer.data)).width}w" == width
 
 
 def test_small_pictures_are_enlarged_crisply(client: FlaskClient) -> None:

@@ -116,7 +116,7 @@ a:hover .title{text-decoration:underline}`;
     }
 
     card(hit) {
-      const { id, attributes, picture, label } = hit.item;
+      const { id, attributes, picture, images, label } = hit.item;
       const name = String(attributes.title || attributes.name || label);
       const card = document.createElement("li");
       const link = card.appendChild(document.createElement("a"));
@@ -129,7 +129,13 @@ a:hover .title{text-decoration:underline}`;
       image.alt = "";
       image.width = picture.width;
       image.height = picture.height;
-      image.src = new URL(picture.url, `${this.base}/`).href;
+      const address = (one) => new URL(one.url, `${this.base}/`).href;
+      const sizes = Object.values(images || {}).filter((one, at, all) => !at || one.url !== all[at - 1].url);
+      if (sizes.length > 1) {
+        image.sizes = "auto, 11rem";
+        image.srcset = sizes.map((one) => `${address(one)} ${one.width}w`).join(", ");
+      }
+      image.src = address(sizes[sizes.length >> 1] || picture);
       const text = link.appendChild(document.createElement("span"));
       text.className = "title";
       text.part = "title";
