@@ -4,7 +4,8 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from indexer.errors import CatalogueDamaged
 from indexer.records import DisplayCopy, PictureInfo
@@ -19,8 +20,10 @@ MOST_BYTES = 16 * 1024 * 1024
 _NAME = re.compile(r"[0-9a-f]{16}-([0-9]{1,5})\.(?:webp|png)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class PictureSize:
+_SIZES_KEPT = 16_384
+
+
+class PictureSize(NamedTuple):
     """A picture in one size in pixels; `name` is that of its file, and another whenever a byte of it may be."""
 
     name: str
@@ -35,7 +38,7 @@ class PictureSize:
 
 def sizes_of(picture: PictureInfo) -> Mapping[str, PictureSize]:
     """Return the sizes of an item's picture by what they are called, the smallest first."""
-    return {called: _size(picture, side) for called, side in SIZES.items()}
+    return _sizes(picture.digest, picture.media_type, picture.width, picture.height)
 
 
 def size_named(picture: PictureInfo, name: str) -> PictureSize | None:
@@ -46,17 +49,20 @@ def size_named(picture: PictureInfo, name: str) -> PictureSize | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    return _size(picture, next((side for side in SIZES.values() if side >= int(match[1])), max(SIZES.values())))
+    sizes, asked = list(sizes_of(picture).values()), int(match[1])
+    return next((size for size in sizes if max(size.width, size.height) >= asked), sizes[-1])
 
 
-def _size(picture: PictureInfo, side: int) -> PictureSize:
-    longest = max(picture.width, picture.height)
-    if picture.media_type == "image/png" or longest <= side:  # a PNG is kept exactly, for its pixels are counted
-        width, height = picture.width, picture.height
-    else:
-        width, height = (max(1, round(length * side / longest)) for length in (picture.width, picture.height))
-    suffix = "png" if picture.media_type == "image/png" else "webp"
-    return PictureSize(f"{picture.digest}-{max(width, height)}.{suffix}", width, height)
+@lru_cache(_SIZES_KEPT)
+def _sizes(digest: str, media_type: str, width: int, height: int) -> Mapping[str, PictureSize]:
+    is_exact = media_type == "image/png"  # kept so, for its pixels are counted
+    longest, suffix = max(width, height), "png" if is_exact else "webp"
+    sizes = {}
+    for called, side in SIZES.items():
+        share = 1 if is_exact else min(1, side / longest)
+        named = f"{digest}-{round(longest * share)}.{suffix}"
+        sizes[called] = PictureSize(named, *(max(1, round(length * share)) for length in (width, height)))
+    return sizes
 
 
 class SizedPictures:

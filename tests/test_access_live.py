@@ -80,7 +80,9 @@ def test_a_limit_holds_over_all_workers_and_is_each_keys_own(server: LiveServer,
         assert_problem(refused, [429])
         assert 0 < int(refused.headers["retry-after"]) <= 86_400
         assert refused.headers["access-control-allow-origin"] == ORIGIN
-    assert get(server, "/v1/items/test-00007/image", few).status == 200, "pictures are not counted"
+    item = get(server, "/v1/items/test-00007", secret).json
+    for picture in (item["picture"], item["images"]["small"]):
+        assert get(server, picture["url"], few).status == 200, "pictures are not counted"
     assert get(server, SIMILAR, secret).status == 200
     assert get(server, "/healthz", few).status == get(server, "/readyz", few).status == 200
 

@@ -1,9 +1,11 @@
 """`<lookalike-strip>` on a shop's own page: another origin, a strict Content-Security-Policy, no build step."""
 
+import io
 import json
 import mimetypes
 import re
 import shlex
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -14,9 +16,10 @@ from pathlib import Path
 import pytest
 from browsing import PATIENCE_MS, PHONE
 from live_server import LiveServer, live_server
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-ITEM = "test-00042"
+ITEM, TALL = "test-00042", "test-00050"
 
 Visit = Callable[..., Page]
 
@@ -73,8 +76,15 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def search(shop: Shop, small_catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The search, which lets that shop's pages ask."""
-    log = tmp_path_factory.mktemp("search") / "log"
-    with live_server(log, "--catalogue", small_catalogue, "--workers", "1", "--cors-origin", shop.origin) as server:
+    place = tmp_path_factory.mktemp("search")
+    catalogue = shutil.copytree(small_catalogue, place / "catalogue")
+    options = ("--catalogue", catalogue, "--workers", "1", "--cors-origin", shop.origin)
+    with live_server(place / "log", *options) as server:
+        photo = io.BytesIO()
+        Image.linear_gradient("L").resize((600, 900)).save(photo, "JPEG")
+        assert (
+            server.ask("PUT", f"/v1/items/{TALL}/image", photo.getvalue(), {"Content-Type": "image/jpeg"}).status == 200
+        )
         shop.search = f"http://127.0.0.1:{server.port}"
         yield server
 
@@ -122,6 +132,18 @@ def test_a_strip_shows_what_is_similar_and_leads_to_the_shops_products(visit: Vi
     found = search.get(f"/v1/items/{ITEM}/similar?k=5").json
     assert shown(page) == [f"/p/{hit['item']['id']}" for hit in found["hits"]]
     assert page.get_by_role("region", name="More like this").get_by_role("listitem").count() == 5
+
+
+@pytest.mark.parametrize(("scale", "side"), [(1, 320), (2, 512)])
+def test_a_card_shows_the_size_that_fits_it_and_the_screen(visit: Visit, scale: int, side: int) -> None:
+    page = visit(
+        f"""<lookalike-strip item="{ITEM}" limit="1" where='{{"id": "{TALL}"}}'></lookalike-strip>""",
+        device_scale_factor=scale,
+    )
+    shown(page)
+    picture = page.locator("lookalike-strip img")
+    assert str(picture.evaluate("image => image.currentSrc")).endswith(f"-{side}.webp")
+    assert picture.evaluate("image => [image.width, image.height].map(Math.round)") == [176, 220]
 
 
 def test_a_strip_of_likes_holds_what_they_recommend(visit: Visit) -> None:

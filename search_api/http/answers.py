@@ -181,9 +181,10 @@ def _picture_answer(item: "Item", url: PictureUrl) -> Json:
 
 
 def _images_answer(item: "Item", url: PictureUrl) -> Json:
+    folder = f"{item_path(item.id)}/images/"
     return {
-        called: {"url": url(sized_path(item.id, size)), "width": size.width, "height": size.height}
-        for called, size in sizes_of(item.picture).items()
+        called: {"url": url(folder + name), "width": width, "height": height}
+        for called, (name, width, height) in sizes_of(item.picture).items()
     }
 
 
