@@ -208,7 +208,7 @@ def test_the_engine_writes_without_http(engine: Engine, tiles: list[bytes]) -> N
 def test_if_match_writes_only_the_version_that_was_read(client: FlaskClient, tiles: list[bytes]) -> None:
     version = client.get(ITEM).get_json()["version"]
     patch = {"json": {"attributes": {"price": 1}}}
-    for wrong in ('"0-00000000"', '"*"', f'W/"{version}"', client.get(ITEM).headers["ETag"]):
+    for wrong in ('"0-00000000"', '"*"', '"a", "", "b"', '""', f'W/"{version}"', client.get(ITEM).headers["ETag"]):
         assert_problem(client.patch(ITEM, headers={"If-Match": wrong}, **patch), 412, "version-conflict")
     right = {"If-Match": f'"other", "{version}"'}
     item = assert_item(client.patch(ITEM, headers=right, **patch), 200, client)

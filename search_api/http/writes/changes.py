@@ -49,7 +49,11 @@ def read_only_if(request: "Request", *, tried_before: bool = False) -> OnlyIf:
     `tried_before` tells that the same request may have been carried out already.
     """
     given, refused = request.if_match, request.if_none_match
-    versions = None if not request.headers.get("If-Match") or given.star_tag else tuple(sorted(given.as_set()))
+    versions = (
+        None
+        if not request.headers.get("If-Match") or given.star_tag
+        else tuple(sorted(tag for tag in given.as_set() if tag))
+    )
     exists = True if given.star_tag else None
     if "If-None-Match" in request.headers:
         if not refused.star_tag:
