@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from indexer.records import AttributeValue
 from models.errors import LookalikeError
 from search_api.errors import NoTimeLeft
+from search_api.seeing.addressed_pictures import OF_ONE_REQUEST
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -74,7 +75,7 @@ def with_pictures(
             begun.append((NoTimeLeft(NO_TIME_LEFT), None, now))
         else:
             begun.append((change, addressed.begin(address), now + addressed.seconds))
-        while begun and (begun[0][1] is None or len(begun) >= addressed.at_once):
+        while begun and (begun[0][1] is None or len(begun) >= OF_ONE_REQUEST):
             yield _with_picture(*begun.popleft(), addressed)
     while begun:
         yield _with_picture(*begun.popleft(), addressed)

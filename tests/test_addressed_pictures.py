@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from misbehaving_server import MisbehavingServer, misbehaving_server
 
 from commands.command_line import main
 from indexer.catalogue.local import LocalCatalogue
-from indexer.sources.errors import AddressFailed, AddressRefused, AddressTooSlow, InvalidHost
+from indexer.sources.errors import AddressFailed, AddressRefused, AddressTooSlow, AddressUnreachable, InvalidHost
 from indexer.sources.web.addresses import Address
 from models.errors import LookalikeError, PictureTooLarge
 from models.pictures.decoding import MAX_BYTES
@@ -297,8 +298,25 @@ def test_what_waits_for_its_turn_too_long_is_not_fetched(brief: AddressedPicture
     shop.forget()
     addresses = [Address.parse(shop.url(f"silent/{number}")) for number in range(5)]
     found = brief.fetched(addresses)
-    assert {type(one) for one in found.values()} == {AddressTooSlow}
+    assert list(map(type, found.values())) == [AddressTooSlow] * 5
     assert len(shop.requests) <= 2
+
+
+def test_a_silent_host_costs_no_other_picture_of_a_request(mute: MisbehavingServer, shop: MisbehavingServer) -> None:
+    pictures = AddressedPictures(ImageHosts([shop.authority, mute.authority]), seconds=PATIENCE)
+    silent = [Address.parse(mute.url(f"silent/{number}")) for number in range(3)]
+    good = [Address.parse(shop.url(f"good/{42 + number % 3}.png?{number}")) for number in range(9)]
+    shop.forget()
+    with ThreadPoolExecutor(1) as asking:
+        asked = asking.submit(pictures.fetched, [*silent, *good])
+        mute.wait_for(3)
+        shop.wait_for(9)
+        assert not asked.done()
+        mute.released.set()
+        found = asked.result()
+    assert [type(found[address]) for address in silent] == [AddressUnreachable] * 3
+    assert [found[address] for address in good] == [shop.pictures[f"{42 + number % 3}.png"] for number in range(9)]
+    pictures.close()
 
 
 def test_a_host_that_wants_to_be_left_alone_is_not_waited_for(shop: MisbehavingServer) -> None:

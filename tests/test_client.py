@@ -176,6 +176,8 @@ def test_a_picture_is_searched_with_as_bytes_as_a_file_and_by_its_path(
     best = found.hits[0]
     assert best.relevance > 0.9
     assert (best.item.label, best.item.picture.url) == (found.label, f"/v1/items/{BOOT}/image")
+    assert best.item.images.medium.url.startswith(f"/v1/items/{BOOT}/images/")
+    assert (best.item.images.large.width, best.item.images.large.height) == (28, 28)
     assert shop.search(tmp_path / "boot.png", limit=4).hits == found.hits
     assert shop.search(io.BytesIO(picture), limit=4).hits == found.hits
     with pytest.raises(TypeError, match="bytes"):

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from concurrent.futures import CancelledError, Future
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from math import inf
 from queue import SimpleQueue
 from time import monotonic
@@ -26,9 +27,12 @@ SECONDS = 10.0
 """Within which all pictures that one request names must have come."""
 
 LIMITS = Limits(
-    connecting=4, silence=8, request=SECONDS, tries=2, back_off=0.1, longest_rest=0, give_up_after=inf, at_once=6
+    connecting=4, silence=8, request=SECONDS, tries=2, back_off=0.1, longest_rest=0, give_up_after=inf, at_once=8
 )
 """A host that wants to be left alone is not waited for, and one that fails is asked again by the next request."""
+
+OF_ONE_REQUEST = 4
+"""Pictures that are fetched for a request at the same time, so that there are threads for another's, too."""
 
 
 class AddressedPictures:
@@ -45,30 +49,38 @@ class AddressedPictures:
         self._waiting: SimpleQueue[tuple[WebPicture, Future[bytes]] | None] = SimpleQueue()
         self._starting = threading.Lock()
 
-    @property
-    def at_once(self) -> int:
-        """How many are fetched at the same time."""
-        return self._access.limits.at_once
-
     def fetched(self, addresses: "Iterable[Address]") -> "dict[Address, bytes | LookalikeError]":
         """Return the pictures at addresses, each fetched once; in place of one that can't be had, why.
 
         Together they may have as many bytes as one upload. The errors are those of `picture`.
         """
-        futures = {address: self.begin(address) for address in dict.fromkeys(addresses)}
         latest = monotonic() + self.seconds
+        wanted = deque(dict.fromkeys(addresses))
+        begun: dict[Future[bytes], Address] = {}
         found: dict[Address, bytes | LookalikeError] = {}
         size = 0
-        for address, future in futures.items():
-            try:
-                data = self.end(address, future, latest)
-                size += len(data)
-                if size > MAX_BYTES:
-                    raise PictureTooLarge(f"The pictures before {address.told} are too large together. Ask for fewer.")
-                found[address] = data
-            except LookalikeError as error:
-                found[address] = error
-        return found
+        while wanted or begun:
+            while wanted and len(begun) < OF_ONE_REQUEST:
+                address = wanted.popleft()
+                begun[self.begin(address)] = address
+            done, _ = wait(begun, max(latest - monotonic(), 0), FIRST_COMPLETED)
+            if not done:
+                break
+            for future in done:
+                address = begun.pop(future)
+                try:
+                    data = self.end(address, future, latest)
+                    size += len(data)
+                    if size > MAX_BYTES:
+                        raise PictureTooLarge("The pictures of this request are too large together. Ask for fewer.")
+                    found[address] = data
+                except LookalikeError as error:
+                    found[address] = error
+        for future, address in begun.items():
+            future.cancel()
+            found[address] = self._too_slow(address)
+        late = AddressTooSlow("Other pictures of this request took too long. Ask for fewer at a time.")
+        return found | dict.fromkeys(wanted, late)
 
     def picture(self, address: "Address") -> bytes:
         """Return the picture at an address.
@@ -98,26 +110,29 @@ class AddressedPictures:
             return future.result(max(latest - monotonic(), 0))
         except (TimeoutError, CancelledError):
             future.cancel()
-            raise AddressTooSlow(
-                f"{address.told} did not give its picture within {self.seconds:g} seconds. Try again, or send the "
-                "picture itself."
-            ) from None
+            raise self._too_slow(address) from None
 
     def close(self) -> None:
         """End the threads; what they have not done is dropped."""
         with self._starting:
             fetcher, self._fetcher = self._fetcher, None
         if fetcher is not None:
-            for _ in range(self.at_once):
+            for _ in range(self._access.limits.at_once):
                 self._waiting.put(None)
             fetcher.close()
+
+    def _too_slow(self, address: "Address") -> AddressTooSlow:
+        return AddressTooSlow(
+            f"{address.told} did not give its picture within {self.seconds:g} seconds. Try again, or send the picture "
+            "itself."
+        )
 
     def _start(self) -> "Fetcher":
         # Here and not in the threads: what several import for the first time at once, each may get in part.
         from indexer.sources.web.fetcher import Fetcher
 
         fetcher = Fetcher(self._access.limits)
-        for number in range(self.at_once):
+        for number in range(self._access.limits.at_once):
             threading.Thread(target=self._work, args=(fetcher,), name=f"address-{number}", daemon=True).start()
         return fetcher
 
