@@ -28,6 +28,8 @@ from search_api.access.image_hosts import ImageHosts
 from search_api.engine import Engine
 from search_api.http.app import create_app
 from search_api.seeing.addressed_pictures import LIMITS, AddressedPictures
+from search_api.server.front.pictures import names_address
+from search_api.server.front.request import Request
 
 ITEM = "test-00042"
 
@@ -348,6 +350,40 @@ def test_the_command_searches_with_the_picture_at_an_address(small_catalogue: Pa
 
     assert ids(json.loads(asked("good/42.png").stdout))[0] == ITEM
     assert asked("to/http://localhost:1/a.png").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body", "names_one"),
+    [
+        ("/v1/search", "application/json", b'{"image_url": "https://shop.example/a"}', True),
+        (
+            "/v1/search",
+            "Application/JSON; charset=utf-8",
+            b'{ "\\u0069mage\\u005Furl" :"https://shop.example/a"}',
+            True,
+        ),
+        ("/v1/items", "application/x-ndjson", b'{"id": "a"}\n' * 40_000 + b'{"id": "b", "image_url": "x"}', True),
+        ("/v1/search", "application/json", b'{"q": "\\u00fcber image_url"}', False),
+        ("/v1/search", "image/jpeg", b'"image_url"', False),
+        ("/v1/search", "application/json", b'{"image": "' + b"a" * 300_000 + b'", "image_url": "x"}', False),
+        ("/v1/search", "application/json", b"", False),
+    ],
+)
+def test_the_front_knows_what_waits_for_another_server(path: str, kind: str, body: bytes, names_one: bool) -> None:
+    request = Request(lambda *_: None, 0)
+    request.path, request.content_type = path.encode(), kind.encode()
+    request.body, request.body_length = [body[:7], body[7:]] if body else [], len(body)
+    assert names_address(request) is names_one
+
+
+def test_what_is_too_long_to_be_looked_through_is_refused_before_anything_is_fetched(
+    client: FlaskClient, shop: MisbehavingServer
+) -> None:
+    shop.forget()
+    address, padding = {"image_url": shop.url("good/42.png")}, {"q": "a" * 300_000}
+    assert client.post("/v1/search", json={**address, **padding}).status_code == 413
+    assert client.post("/v1/moderate", json={**address, "image": "a" * 300_000}).status_code == 400
+    assert shop.requests == []
 
 
 @pytest.fixture
