@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.composition import open_engine
-from commands.options import catalogue_option, where_of, where_option, words_option
+from commands.options import catalogue_option, image_hosts_option, where_of, where_option, words_option
+from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_notes
 from search_api.parameters import SORT
 
@@ -76,18 +77,29 @@ def list_items(
 @items.command("put", epilog="""Example: lookalike items put new-1 --image photo.jpg --attributes '{"price": 59.5}'""")
 @click.argument("item_id", metavar="ID")
 @click.option(
-    "--image", type=click.File("rb"), help="Its picture: a file, or - for standard input. A new item needs one."
+    "--image",
+    type=PictureSource(),
+    help="Its picture: a file, - for standard input, or an address. A new item needs one.",
 )
+@image_hosts_option
 @click.option("--attributes", metavar="JSON", help="All attributes that it is to have, as a JSON object.")
 @catalogue_option
 @_json_lines
-def put(item_id: str, image: "IO[bytes] | None", attributes: str | None, catalogue: Path, as_json: bool) -> None:
+def put(
+    item_id: str,
+    image: NamedPicture | None,
+    image_hosts: Sequence[str],
+    attributes: str | None,
+    catalogue: Path,
+    as_json: bool,
+) -> None:
     """Add an item, or replace it; without a picture, its attributes. Servers notice at once."""
     from search_api.http.reading.parameters import read_object
 
     given = None if attributes is None else read_object(attributes.encode(errors="surrogateescape"), "--attributes")
-    with closing(open_engine(catalogue)) as engine:
-        written = engine.writer.put(item_id, given, None if image is None else image.read())
+    hosts = () if image is None else image.hosts
+    with closing(open_engine(catalogue, image_hosts=(*hosts, *image_hosts))) as engine:
+        written = engine.writer.put(item_id, given, None if image is None else image.picture)
     assert written.item is not None
     click.echo(_json_line(written.item) if as_json else f"{catalogue}: {item_id} {written.status}.")
 

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,7 +27,9 @@ from models.pictures.decoding import MAX_BYTES
 from models.runtime import LiteRTEmbedder
 from search_api.access.image_hosts import ImageHosts
 from search_api.engine import Engine
+from search_api.errors import NoTimeLeft
 from search_api.http.app import create_app
+from search_api.item_changes import ItemChange, with_pictures
 from search_api.seeing.addressed_pictures import LIMITS, AddressedPictures
 from search_api.server.front.pictures import names_address
 from search_api.server.front.request import Request
@@ -201,6 +204,16 @@ def test_items_are_written_with_pictures_at_addresses(
     assert engine.item("four").attributes == {"image_url": "http://other.example/"}
 
 
+def test_lines_that_there_is_no_time_for_are_not_fetched(shop: MisbehavingServer) -> None:
+    shop.forget()
+    pictures = AddressedPictures(ImageHosts([shop.authority]))
+    changes = [ItemChange("a", image=Address.parse(shop.url("good/42.png"))), ItemChange("b", {"price": 1})]
+    late, other = with_pictures(changes, pictures, deadline=time.monotonic() - 1)
+    assert isinstance(late, NoTimeLeft)
+    assert other is changes[1]
+    assert shop.requests == []
+
+
 # What is not fetched
 
 
@@ -350,6 +363,15 @@ def test_the_command_searches_with_the_picture_at_an_address(small_catalogue: Pa
 
     assert ids(json.loads(asked("good/42.png").stdout))[0] == ITEM
     assert asked("to/http://localhost:1/a.png").exit_code == 1
+    address = shop.url("good/42.png")
+    liked = ["recommend", "--like-picture", address, "--weigh", address, "2", "--catalogue", str(small_catalogue)]
+    assert f"because of {address}" in CliRunner().invoke(main, liked).stdout
+
+
+def test_the_command_writes_an_item_with_the_picture_at_an_address(engine: Engine, shop: MisbehavingServer) -> None:
+    put = ["items", "put", "typed", "--image", shop.url("good/43.png"), "--catalogue", str(engine.directory)]
+    assert CliRunner().invoke(main, put).exit_code == 0
+    assert engine.display("typed").data == engine.display("test-00043").data
 
 
 @pytest.mark.parametrize(

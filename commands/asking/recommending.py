@@ -10,6 +10,7 @@ import click
 from commands.composition import open_engine
 from commands.options import (
     catalogue_option,
+    image_hosts_option,
     json_option,
     model_option,
     option_of,
@@ -17,28 +18,38 @@ from commands.options import (
     where_of,
     where_option,
 )
+from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_json
 from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED
 
 if TYPE_CHECKING:
     from search_api.recommending.recommendations import Recommendation
 
-_picture = click.Path(exists=True, dir_okay=False, path_type=Path)
+_picture = PictureSource()
 _weight = click.FloatRange(OPINION_WEIGHT.minimum, OPINION_WEIGHT.maximum)
 
 
 @click.command(epilog="Example: lookalike recommend --like test-00042 --like test-00007 --dislike test-00001")
 @click.option("--like", "likes", multiple=True, metavar="ID", help="An item that is liked; repeat it for others.")
 @click.option("--dislike", "dislikes", multiple=True, metavar="ID", help="An item that is disliked.")
-@click.option("--like-picture", "liked_files", multiple=True, type=_picture, help="A picture that is liked.")
-@click.option("--dislike-picture", "disliked_files", multiple=True, type=_picture, help="A picture that is disliked.")
+@click.option(
+    "--like-picture",
+    "liked_pictures",
+    multiple=True,
+    type=_picture,
+    help="A picture that is liked, a file or an address.",
+)
+@click.option(
+    "--dislike-picture", "disliked_pictures", multiple=True, type=_picture, help="A picture that is disliked."
+)
+@image_hosts_option
 @click.option(
     "--weigh",
     "weighed",
     multiple=True,
     type=(str, _weight),
     metavar="ID WEIGHT",
-    help="How much a like or dislike counts, an item or a picture's file (default: 1).",
+    help="How much a like or dislike counts, an item or a picture's file or address (default: 1).",
 )
 @click.option("--seen", multiple=True, metavar="ID", help="An item that is not to be shown.")
 @click.option("--cold-start", type=click.Choice(COLD_START.choices), help=COLD_START.description)
@@ -52,8 +63,9 @@ _weight = click.FloatRange(OPINION_WEIGHT.minimum, OPINION_WEIGHT.maximum)
 def recommend(
     likes: Sequence[str],
     dislikes: Sequence[str],
-    liked_files: Sequence[Path],
-    disliked_files: Sequence[Path],
+    liked_pictures: Sequence[NamedPicture],
+    disliked_pictures: Sequence[NamedPicture],
+    image_hosts: Sequence[str],
     weighed: Sequence[tuple[str, float]],
     seen: Sequence[str],
     cold_start: str | None,
@@ -74,17 +86,18 @@ def recommend(
     from search_api.recommending.strips import Opinion, Strip
 
     told = dict(weighed)
-    given = {*likes, *dislikes, *map(str, (*liked_files, *disliked_files))}
+    pictures = (*liked_pictures, *disliked_pictures)
+    given = {*likes, *dislikes, *(one.name for one in pictures)}
     if stray := next((name for name in told if name not in given), None):
         raise click.UsageError(f"--weigh names {stray!r}, which is neither liked nor disliked.")
 
-    def opinions(ids: Sequence[str], files: Sequence[Path]) -> tuple[Opinion, ...]:
+    def opinions(ids: Sequence[str], pictures: Sequence[NamedPicture]) -> tuple[Opinion, ...]:
         of_items = [Opinion(id_, told.get(id_, 1.0)) for id_ in ids]
-        return (*of_items, *(Opinion(path.read_bytes(), told.get(str(path), 1.0)) for path in files))
+        return (*of_items, *(Opinion(one.picture, told.get(one.name, 1.0)) for one in pictures))
 
     strip = Strip(
-        likes=opinions(likes, liked_files),
-        dislikes=opinions(dislikes, disliked_files),
+        likes=opinions(likes, liked_pictures),
+        dislikes=opinions(dislikes, disliked_pictures),
         seen=seen,
         where=where_of(conditions),
         limit=limit,
@@ -92,12 +105,13 @@ def recommend(
         cold_start=cold_start or ("by" if by is not None else COLD_START.choices[0]),
         by=by,
     )
-    with closing(open_engine(catalogue, model)) as engine:
+    hosts = [host for one in pictures for host in one.hosts]
+    with closing(open_engine(catalogue, model, (*hosts, *image_hosts))) as engine:
         found = engine.recommend([strip])
     if as_json:
         print_json(strips_answer(found, {}))
     else:
-        _print_strip(found.strips[0], [*likes, *map(str, liked_files)])
+        _print_strip(found.strips[0], [*likes, *(one.name for one in liked_pictures)])
 
 
 def _print_strip(strip: "Recommendation", likes: Sequence[str]) -> None:

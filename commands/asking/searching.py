@@ -3,32 +3,18 @@
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.composition import open_engine
 from commands.options import catalogue_option, image_hosts_option, json_option, model_option, query_options
+from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_hits, print_json, print_notes, print_result
 
 if TYPE_CHECKING:
     from search_api.query import Query
     from search_api.results import Matches
-
-
-class PictureSource(click.File):
-    """A picture's file, open for reading, or its address, as text."""
-
-    name = "picture"
-
-    def __init__(self) -> None:
-        super().__init__("rb")
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return what is named."""
-        if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-            return value
-        return super().convert(value, parameter, context)
 
 
 @click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where label=Dress")
@@ -40,7 +26,7 @@ class PictureSource(click.File):
 @model_option
 @json_option
 def search(
-    image: "Any",
+    image: NamedPicture | None,
     image_hosts: Sequence[str],
     box: str | None,
     query: "Query",
@@ -56,19 +42,12 @@ def search(
     if image is None:
         _search_words(box, query, catalogue, model, as_json)
         return
-    from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
     from search_api.http.answers import search_answer
 
     part = None if box is None else Box.parse(box)
-    picture: bytes | Address
-    if isinstance(image, str):
-        picture = address = Address.parse(image)
-        image_hosts = (address.authority_with_port, *image_hosts)
-    else:
-        picture = image.read()
-    with closing(open_engine(catalogue, model, image_hosts)) as engine:
-        result = engine.search(picture, query, part)
+    with closing(open_engine(catalogue, model, (*image.hosts, *image_hosts))) as engine:
+        result = engine.search(image.picture, query, part)
     if as_json:
         print_json(search_answer(result, fields=query.fields))
     else:
