@@ -18,13 +18,11 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of all pictures that are kept, those asked for last."""
 
 _NAME = re.compile(r"[0-9a-f]{16}-([0-9]{1,5})\.(?:webp|png)", re.ASCII)
-
-
 _SIZES_KEPT = 16_384
 
 
 class PictureSize(NamedTuple):
-    """A picture in one size in pixels; `name` is that of its file, and another whenever a byte of it may be."""
+    """A picture in one size in pixels; `name` is that of its file, which no other picture of the item ever has."""
 
     name: str
     width: int
