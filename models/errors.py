@@ -121,3 +121,9 @@ class UnknownColour(LookalikeError, ValueError):
     """A colour was asked for by a word that names none, or by digits that are none."""
 
     code = "unknown-colour"
+
+
+class NudityModelMissing(LookalikeError):
+    """The model that looks for nudity is not installed, or is damaged."""
+
+    code = "nudity-model-missing"

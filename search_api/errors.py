@@ -229,3 +229,9 @@ class InvalidPolicyValue(InvalidPolicy):
     """A key of a policy has a value that it can't have, or lacks one that it must have."""
 
     code = "invalid-policy-value"
+
+
+class PolicyNeedsPackage(InvalidPolicy):
+    """A policy asks for a check that takes a package that is not installed."""
+
+    code = "policy-needs-package"

@@ -33,7 +33,7 @@ def _licences(package: str) -> str:
 
 
 EXTRAS = PROJECT["optional-dependencies"]
-RUNTIME = _names([*PROJECT["dependencies"], *EXTRAS["client"], *EXTRAS["heic"], *EXTRAS["parquet"], *EXTRAS["train"]])
+RUNTIME = _names(PROJECT["dependencies"]).union(*(_names(asked) for name, asked in EXTRAS.items() if name != "dev"))
 
 
 @pytest.mark.parametrize("package", sorted(RUNTIME))

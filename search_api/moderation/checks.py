@@ -12,14 +12,20 @@ if TYPE_CHECKING:
     from indexer.records import AttributeValue
     from models.pictures.boxes import Box
 
+_AT_EDGE = 0.99
+"""Share of a picture's height from which on what reaches so far down ends at the edge."""
+
+_LESSER = 0.6
+"""Of the largest garment's box, the share below which that of one that is cut off is the lesser part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What is known of a picture before a policy judges it.
 
     `size` are width and height of its file (pixels), `darkest` and `brightest` as `exposure_of` says, `banner` where
-    one lies. `known_garment` and `known_class`, 0 to 1, are how familiar it is as a garment of any kind and as one of
-    the classes. A blank picture has no garments, and counts as familiar.
+    one lies, `nudity` the score of `models.faults.nudity`, where it is asked for. `known_garment` and `known_class`, 0 to 1, are how familiar it is as a garment of any kind and as one of
+    the classes, and `top` how surely it is a top or a dress (`models.garments.kinds.top_agreement`). A blank picture has no garments, and counts as familiar.
     """
 
     size: tuple[int, int]
@@ -27,15 +33,17 @@ class Findings:
     brightest: float
     is_blank: bool = False
     banner: "Box | None" = None
+    nudity: float | None = None
     garments: Sequence[Garment] = ()
     known_garment: float = 1.0
     known_class: float = 1.0
+    top: float = 0.0
     blocklist: BlocklistMatch = NO_MATCH
 
 
 def reasons_of(policy: Policy, found: Findings, attributes: "Mapping[str, AttributeValue]") -> tuple[Reason, ...]:
     """Return what a policy has against a picture and its item's attributes, the strongest verdict first."""
-    checks = (_of_blocklist, _of_classes, _of_other_things, _of_garments, _of_exposure, _of_banner)
+    checks = (_of_blocklist, _of_classes, _of_other_things, _of_garments, _of_exposure, _of_banner, _of_nudity)
     reasons = [reason for check in checks for reason in check(policy, found)]
     reasons += _of_attributes(policy.attributes, attributes)
     return tuple(sorted(reasons, key=lambda reason: -DECISIONS.index(reason.verdict)))
@@ -76,18 +84,29 @@ def _of_other_things(policy: Policy, found: Findings) -> Iterator[Reason]:
     rule = policy.other_things
     asked = as_decision(rule.verdict)
     familiarity = found.known_class if rule.classes_only else found.known_garment
-    if asked is not None and familiarity < rule.familiarity:
+    if asked is not None and familiarity < rule.familiarity and found.top <= rule.top:
         kinds = "none of the model's classes" if rule.classes_only else "no garment that the model knows"
         sentence = f"It seems to show {kinds}: a familiarity of {familiarity:.3f}, less than {rule.familiarity:g}."
         yield Reason("other-thing", sentence, asked, familiarity, rule.familiarity)
 
 
 def _of_garments(policy: Policy, found: Findings) -> Iterator[Reason]:
-    rule, count = policy.several_garments, len(found.garments)
+    rule = policy.several_garments
+    count = sum(rule.cut_off or not _is_cut_off(one, found.garments[0]) for one in found.garments)
     asked = as_decision(rule.verdict)
     if asked is not None and count > rule.most:
         sentence = f"It shows {count} garments, more than {rule.most}."
         yield Reason("several-garments", sentence, asked, count, rule.most)
+
+
+def _is_cut_off(garment: Garment, largest: Garment) -> bool:
+    """Return whether the picture's lower edge cuts a garment off beneath the largest, of which it is the lesser part."""
+    below, above = garment.box, largest.box
+    return (
+        below.y > above.y
+        and below.y + below.height >= _AT_EDGE
+        and below.width * below.height < _LESSER * above.width * above.height
+    )
 
 
 def _of_exposure(policy: Policy, found: Findings) -> Iterator[Reason]:
@@ -116,6 +135,18 @@ def _of_banner(policy: Policy, found: Findings) -> Iterator[Reason]:
         top, height = found.banner.y, found.banner.height
         sentence = f"A banner with writing lies across it, from {top:.0%} to {top + height:.0%} of its height."
         yield Reason("banner", sentence, asked, height)
+
+
+def _of_nudity(policy: Policy, found: Findings) -> Iterator[Reason]:
+    if found.nudity is None:
+        return
+    rule = policy.nudity
+    asked: tuple[tuple[Decision, float | None], ...] = ("reject", rule.reject), ("review", rule.review)
+    for verdict, least in asked:
+        if least is not None and found.nudity >= least:
+            sentence = f"It may show nudity: a score of {found.nudity:.2f}, where {least:g} or more is held up."
+            yield Reason("nudity", sentence, verdict, found.nudity, least)
+            return
 
 
 def _of_attributes(rules: Sequence[UnwantedAttribute], attributes: "Mapping[str, AttributeValue]") -> Iterator[Reason]:

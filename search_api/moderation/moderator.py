@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from models.errors import LookalikeError
+from models.garments.kinds import top_agreement
 from search_api.errors import Busy
 from search_api.moderation.blocklists import Blocklists
 from search_api.moderation.checks import reasons_of, strongest
@@ -48,10 +49,11 @@ class Moderator:
         """Return what a policy says of each of many pictures: in place of a verdict, why one can't be read.
 
         Up to MODERATED_AT_ONCE are embedded in one pass. Raises InvalidPolicyValue for a policy that names no class of
-        the model, and what `LocalCatalogue.open` raises for its blocklist.
+        the model, PolicyNeedsPackage where one is lacking, and what `LocalCatalogue.open` raises for its blocklist.
         """
         policy = policy or self.policy
         policy.require_classes(self._embedder.card.classes)
+        policy.require_packages()
         answers: list[Verdict | LookalikeError] = []
         for start in range(0, len(submissions), MODERATED_AT_ONCE):
             answers += self._moderated(submissions[start : start + MODERATED_AT_ONCE], policy)
@@ -109,6 +111,7 @@ class Moderator:
                 garments=garments,
                 known_class=familiarity,
                 known_garment=float(self._embedder.familiarity(picture.vectors, others=True)[0]),
+                top=float(top_agreement(picture.vectors, picture.probabilities[None], self._embedder.card.classes)[0]),
             )
             if policy.blocklist.catalogue is not None:  # which holds whole pictures
                 match = self._blocklists.match(policy.blocklist.catalogue, whole.vectors, seen.fingerprints)

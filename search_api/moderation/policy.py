@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from search_api.errors import InvalidPolicy, InvalidPolicyValue, UnknownPolicyKey
+from models.errors import NudityModelMissing
+from search_api.errors import InvalidPolicy, InvalidPolicyValue, PolicyNeedsPackage, UnknownPolicyKey
 from search_api.results import Decision
 
 Action = Literal["off", "allow", "review", "reject"]
@@ -42,11 +43,13 @@ _COUNT = _metadata("whole", 1, 1000)
 class OtherThings:
     """Pictures of no garment that the model knows: those less familiar than `familiarity`, 0 to 1.
 
-    With `classes_only`, garments of none of the classes (hats, shorts and skirts) count as other things too.
+    What kinds and classes agree to be a top or a dress with more than `top` (`models.garments.kinds.top_agreement`) is
+    none, however strange: persons who wear one are. At 1 nothing is excused. With `classes_only`, garments of none of the classes (hats, shorts and skirts) count as other things too.
     """
 
     verdict: Action = field(default="review", metadata=_ACTION)
     familiarity: float = field(default=0.07, metadata=_SHARE)
+    top: float = field(default=0.8, metadata=_SHARE)
     classes_only: bool = field(default=False, metadata=_TRUTH)
 
 
@@ -121,11 +124,32 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudity:
+    """Pictures of nakedness, by `models.faults.nudity`: a score of at least `review` or `reject`, 0 to 1.
+
+    Where neither is given, nobody looks.
+    """
+
+    review: float | None = field(default=None, metadata=_SHARE)
+    reject: float | None = field(default=None, metadata=_SHARE)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether pictures are looked at for it."""
+        return self.review is not None or self.reject is not None
+
+
+@dataclass(frozen=True, slots=True)
 class SeveralGarments:
-    """Pictures of more garments than `most`."""
+    """Pictures of more garments than `most`.
+
+    One that the lower edge cuts off beneath a larger one, like the trousers of somebody who shows a shirt, counts only
+    with `cut_off`.
+    """
 
     verdict: Action = field(default="review", metadata=_ACTION)
     most: int = field(default=1, metadata=_COUNT)
+    cut_off: bool = field(default=False, metadata=_TRUTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +163,7 @@ class Policy:
     bright: Bright = Bright()
     blank: Blank = Blank()
     banner: Banner = Banner()
+    nudity: Nudity = Nudity()
     several_garments: SeveralGarments = SeveralGarments()
     classes: tuple[UnwantedClass, ...] = ()
     attributes: tuple[UnwantedAttribute, ...] = ()
@@ -152,6 +177,16 @@ class Policy:
                     raise InvalidPolicyValue(
                         f"class {number}: labels: there is no class {label!r}. The model's are: {', '.join(known)}."
                     )
+
+    def require_packages(self) -> None:
+        """Raise PolicyNeedsPackage where a check that is asked for takes a package that is not installed."""
+        if self.nudity.is_asked:
+            from models.faults.nudity import require_nudity_model
+
+            try:
+                require_nudity_model()
+            except NudityModelMissing as error:
+                raise PolicyNeedsPackage(f"nudity: {error}") from error
 
 
 DEFAULT = Policy()
@@ -183,11 +218,20 @@ def policy_of(text: str, folder: Path) -> Policy:
     for number, unwanted in enumerate(lists["attribute"], 1):
         if not unwanted.values and unwanted.below is None and unwanted.above is None:
             raise InvalidPolicyValue(f"attribute {number}: give values, below or above: it would find nothing.")
+    if "nudity" in sections:
+        _require_sound(sections["nudity"])
     rule: BlocklistRule = sections.get("blocklist", BlocklistRule())
     if rule.catalogue is not None:
         sections["blocklist"] = BlocklistRule(folder / rule.catalogue, rule.copies, rule.alike, rule.cosine)
     digest = sha256(text.encode()).hexdigest()[:12]
     return Policy(**sections, classes=lists["class"], attributes=lists["attribute"], name=digest)
+
+
+def _require_sound(rule: Nudity) -> None:
+    if not rule.is_asked:
+        raise InvalidPolicyValue("nudity: give review, reject or both: it would find nothing.")
+    if rule.review is not None and rule.reject is not None and rule.review > rule.reject:
+        raise InvalidPolicyValue(f"nudity: review must be no more than reject, {rule.reject:g}, not {rule.review:g}.")
 
 
 def as_decision(action: Action) -> Decision | None:

@@ -65,7 +65,10 @@ class PolicyFile:
 
 
 def read_policy(path: Path) -> Policy:
-    """Return the policy that a file says, whatever the model. Raises PolicyMissing and InvalidPolicy, as PolicyFile."""
+    """Return the policy that a file says, whatever the model. Raises PolicyMissing and InvalidPolicy, as PolicyFile.
+
+    What it asks for can be looked for: PolicyNeedsPackage, an InvalidPolicy, says what is to be installed for that.
+    """
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # a pipe has no end
             data = file.read(LONGEST + 1) or b""
@@ -75,7 +78,9 @@ def read_policy(path: Path) -> Policy:
     if len(data) > LONGEST:
         raise InvalidPolicy(f"{path} has more than {LONGEST >> 20} MiB. A policy is shorter.")
     try:
-        return policy_of(data.decode(), path.parent)
+        policy = policy_of(data.decode(), path.parent)
+        policy.require_packages()
+        return policy
     except UnicodeDecodeError as error:
         raise InvalidPolicy(f"{path}: The policy is not UTF-8 text.") from error
     except InvalidPolicy as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from models.errors import BlankPicture
 from models.faults.banners import find_banner
 from models.faults.exposure import exposure_of
+from models.faults.nudity import nudity_of
 from models.fingerprints.copies import BLURRED, fingerprint_of
 from models.pictures.decoding import Picture, decode
 from search_api.moderation.checks import Findings
@@ -55,6 +56,7 @@ def opened(submission: Submission, embedder: "Embedder", policy: "Policy") -> Op
             brightest=brightest,
             is_blank=view is None,
             banner=None if policy.banner.verdict == "off" else find_banner(picture.pixels),
+            nudity=nudity_of(picture.pixels) if policy.nudity.is_asked else None,
         ),
     )
 
