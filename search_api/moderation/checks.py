@@ -23,9 +23,11 @@ _LESSER = 0.6
 class Findings:
     """What is known of a picture before a policy judges it.
 
-    `size` are width and height of its file (pixels), `darkest` and `brightest` as `exposure_of` says, `banner` where
-    one lies, `nudity` the score of `models.faults.nudity`, where it is asked for. `known_garment` and `known_class`, 0 to 1, are how familiar it is as a garment of any kind and as one of
-    the classes, and `top` how surely it is a top or a dress (`models.garments.kinds.top_agreement`). A blank picture has no garments, and counts as familiar.
+    `size` are width and height of its file (pixels), `darkest` and `brightest` as `exposure_of` says, `banner` and
+    `writing` where one lies, `nudity` the score of `models.faults.nudity` where it is asked for. `known_garment` and
+    `known_class`, 0 to 1, are how familiar it is as a garment of any kind and as one of the classes, `top` how surely
+    it is a top or a dress (`models.garments.kinds.top_agreement`). A blank picture has no garments, and counts as
+    familiar.
     """
 
     size: tuple[int, int]
@@ -33,6 +35,7 @@ class Findings:
     brightest: float
     is_blank: bool = False
     banner: "Box | None" = None
+    writing: "Box | None" = None
     nudity: float | None = None
     garments: Sequence[Garment] = ()
     known_garment: float = 1.0
@@ -43,7 +46,7 @@ class Findings:
 
 def reasons_of(policy: Policy, found: Findings, attributes: "Mapping[str, AttributeValue]") -> tuple[Reason, ...]:
     """Return what a policy has against a picture and its item's attributes, the strongest verdict first."""
-    checks = (_of_blocklist, _of_classes, _of_other_things, _of_garments, _of_exposure, _of_banner, _of_nudity)
+    checks = (_of_blocklist, _of_classes, _of_other_things, _of_garments, _of_exposure, _of_writing, _of_nudity)
     reasons = [reason for check in checks for reason in check(policy, found)]
     reasons += _of_attributes(policy.attributes, attributes)
     return tuple(sorted(reasons, key=lambda reason: -DECISIONS.index(reason.verdict)))
@@ -100,7 +103,7 @@ def _of_garments(policy: Policy, found: Findings) -> Iterator[Reason]:
 
 
 def _is_cut_off(garment: Garment, largest: Garment) -> bool:
-    """Return whether the picture's lower edge cuts a garment off beneath the largest, of which it is the lesser part."""
+    """Return whether the lower edge cuts a garment off beneath the largest, and leaves less of it than of that."""
     below, above = garment.box, largest.box
     return (
         below.y > above.y
@@ -129,12 +132,18 @@ def _of_exposure(policy: Policy, found: Findings) -> Iterator[Reason]:
         yield Reason("too-bright", sentence, asked, found.darkest, limit)
 
 
-def _of_banner(policy: Policy, found: Findings) -> Iterator[Reason]:
-    asked = as_decision(policy.banner.verdict)
-    if asked is not None and found.banner is not None:
-        top, height = found.banner.y, found.banner.height
-        sentence = f"A banner with writing lies across it, from {top:.0%} to {top + height:.0%} of its height."
-        yield Reason("banner", sentence, asked, height)
+def _of_writing(policy: Policy, found: Findings) -> Iterator[Reason]:
+    banner, writing = as_decision(policy.banner.verdict), as_decision(policy.writing.verdict)
+    if banner is not None and found.banner is not None:
+        sentence = f"A banner with writing lies across it, {_rows(found.banner)}."
+        yield Reason("banner", sentence, banner, found.banner.height)
+    elif writing is not None and found.writing is not None:
+        sentence = f"Something is written beside the garment, {_rows(found.writing)}."
+        yield Reason("writing", sentence, writing, found.writing.height)
+
+
+def _rows(box: "Box") -> str:
+    return f"from {box.y:.0%} to {box.y + box.height:.0%} of its height"
 
 
 def _of_nudity(policy: Policy, found: Findings) -> Iterator[Reason]:

@@ -44,7 +44,8 @@ class OtherThings:
     """Pictures of no garment that the model knows: those less familiar than `familiarity`, 0 to 1.
 
     What kinds and classes agree to be a top or a dress with more than `top` (`models.garments.kinds.top_agreement`) is
-    none, however strange: persons who wear one are. At 1 nothing is excused. With `classes_only`, garments of none of the classes (hats, shorts and skirts) count as other things too.
+    none, however strange: persons who wear one are. At 1 nothing is excused. With `classes_only`, garments of none of
+    the classes (hats, shorts and skirts) count as other things too.
     """
 
     verdict: Action = field(default="review", metadata=_ACTION)
@@ -124,6 +125,13 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """Pictures with a line of writing beside the garment, without a band."""
+
+    verdict: Action = field(default="review", metadata=_ACTION)
+
+
+@dataclass(frozen=True, slots=True)
 class Nudity:
     """Pictures of nakedness, by `models.faults.nudity`: a score of at least `review` or `reject`, 0 to 1.
 
@@ -163,6 +171,7 @@ class Policy:
     bright: Bright = Bright()
     blank: Blank = Blank()
     banner: Banner = Banner()
+    writing: Writing = Writing()
     nudity: Nudity = Nudity()
     several_garments: SeveralGarments = SeveralGarments()
     classes: tuple[UnwantedClass, ...] = ()

@@ -4,19 +4,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models.errors import BlankPicture
 from models.faults.banners import find_banner
 from models.faults.exposure import exposure_of
 from models.faults.nudity import nudity_of
+from models.faults.writing import find_writing
 from models.fingerprints.copies import BLURRED, fingerprint_of
 from models.pictures.decoding import Picture, decode
+from models.preprocessing.garment_finder import find_garment
 from search_api.moderation.checks import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from indexer.records import AttributeValue
     from models.embedder import Embedder, View
+    from models.pictures.boxes import Box
     from search_api.moderation.policy import Policy
 
 
@@ -56,9 +63,18 @@ def opened(submission: Submission, embedder: "Embedder", policy: "Policy") -> Op
             brightest=brightest,
             is_blank=view is None,
             banner=None if policy.banner.verdict == "off" else find_banner(picture.pixels),
+            writing=_writing(picture.pixels, policy, is_blank=view is None),
             nudity=nudity_of(picture.pixels) if policy.nudity.is_asked else None,
         ),
     )
+
+
+def _writing(pixels: "NDArray[np.uint8]", policy: "Policy", *, is_blank: bool) -> "Box | None":
+    """Return where writing lies in a picture; nobody looks where the policy does not ask, or there is nothing."""
+    if policy.writing.verdict == "off" or is_blank:
+        return None
+    coloured = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+    return find_writing(coloured, lambda: find_garment(coloured).mask)
 
 
 def _fingerprints(picture: Picture) -> tuple[bytes, ...]:
