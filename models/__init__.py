@@ -1,17 +1,19 @@
 """The data set, pictures, the classifier and the embedder: everything that knows what a picture looks like."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import ReportUnavailable, TrainingUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from models.card import ModelCard
     from models.datasets.fashion_mnist import Split
     from models.embedder import Embedder
     from models.evaluation.measure import Evaluation
+    from models.evaluation.moderation_report import JudgedPictures
     from models.evaluation.product_metrics import ProductFindings
     from models.training.recipes import Recipe
 
@@ -177,10 +179,23 @@ def evaluate_products(
 
 def report_writer() -> "Callable[[Sequence[Evaluation], Path], Path]":
     """Return `models.evaluation.report.write_report`. Raises ReportUnavailable when what draws charts is missing."""
-    try:
+    with _charts_drawn():
         from models.evaluation.report import write_report
+    return write_report
+
+
+def moderation_report_writer() -> "Callable[[JudgedPictures, Sequence[JudgedPictures], str, Path], Path]":
+    """Return `models.evaluation.moderation_report.write_moderation_report`. Raises as `report_writer` does."""
+    with _charts_drawn():
+        from models.evaluation.moderation_report import write_moderation_report
+    return write_moderation_report
+
+
+@contextmanager
+def _charts_drawn() -> "Iterator[None]":
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise ReportUnavailable(
             f"A report needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
-    return write_report

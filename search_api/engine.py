@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from models.pictures.boxes import Box
     from models.progress import Progress
     from search_api.batches import Question
+    from search_api.moderation.checks import Findings
     from search_api.recommending.recommendations import Recommendations
     from search_api.recommending.strips import Strip
     from search_api.results import EngineInfo, FacetCounts, Listing, Matches, SearchResult
@@ -141,6 +142,13 @@ class Engine:
 
         Raises as `moderate` does for the policy.
         """
+        judged = self._moderator.judge(submissions, policy)
+        return [one if isinstance(one, LookalikeError) else one[0] for one in judged]
+
+    def judge_all(
+        self, submissions: Sequence[Submission], policy: Policy | None = None
+    ) -> "list[tuple[Verdict, Findings] | LookalikeError]":
+        """Return as `moderate_all` does, each verdict with what was found of its picture."""
         return self._moderator.judge(submissions, policy)
 
     def search(self, data: "bytes | Address", query: Query = ANY, box: "Box | None" = None) -> "SearchResult":

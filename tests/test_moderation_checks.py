@@ -15,6 +15,7 @@ from commands.command_line import main
 from commands.composition import engine_without_items
 from models import PHOTOGRAPHS, bundle_directory
 from models.datasets.photographs import digest_of, digests_seen
+from models.evaluation.moderation_report import JudgedPictures, curves_of
 from models.faults import nudity
 from models.faults.nudity import nudity_of
 from models.faults.writing import find_writing
@@ -245,3 +246,48 @@ def test_what_the_lower_edge_cuts_off_beneath_a_larger_garment_is_not_counted() 
     assert counted(Box(0.2, 0.72, 0.6, 0.2))  # all of it is seen
     assert counted(Box(0.1, 0.5, 0.9, 0.5))  # more of it than of the shirt
     assert counted(Box(0.8, 0, 0.2, 1))  # beside it
+
+
+def test_curves_show_how_each_check_tells_a_kind_from_what_is_wanted() -> None:
+    wanted = JudgedPictures(
+        "wanted", {"dark": np.array([0.1, 0.2, 0.3, 0.4]), "banner": np.zeros(4)}, np.array([True, *[False] * 3])
+    )
+    kind = JudgedPictures("night", {"dark": np.array([0.35, 0.9]), "banner": np.zeros(2)}, np.array([True, True]))
+    (dark,) = curves_of(wanted, kind)  # the banner tells nothing
+    assert (dark.name, dark.area) == ("dark", pytest.approx(7 / 8))
+    assert dark.wanted.tolist() == [0, 0, 0.25, 0.25, 0.5, 0.75, 1]
+    assert dark.unwanted.tolist() == [0, 0.5, 0.5, 1, 1, 1, 1]
+    assert np.trapezoid(dark.unwanted, dark.wanted) == pytest.approx(dark.area)
+    alike = JudgedPictures("alike", wanted.suspicions, wanted.held_up)
+    assert len(curves_of(wanted, alike)) == 1  # the best is shown, and be it that none is good
+
+
+def test_the_command_draws_a_policy_by_kind_of_a_persons_own_pictures(
+    photographs: Sequence[Image.Image], tmp_path: Path
+) -> None:
+    for kind, change in {
+        "good": lambda image: image,
+        "bad/dark": lambda image: image.point(lambda level: level // 8),
+        "bad/tiny": lambda image: image.resize((60, 90)),
+    }.items():
+        (tmp_path / kind).mkdir(parents=True)
+        for number, one in enumerate(photographs[:4]):
+            change(one).save(tmp_path / kind / f"{number}.png")
+    (tmp_path / "good" / "junk.jpg").write_bytes(b"junk")
+    runner, to = CliRunner(), tmp_path / "report"
+    good, bad = str(tmp_path / "good"), str(tmp_path / "bad")
+    done = runner.invoke(main, ["moderate", good, "--unwanted", bad, "--report", str(to)])
+    assert (done.exit_code, done.stdout) == (0, f"{to / 'moderation.html'}\n"), done.output
+    assert "junk.jpg: " in done.stderr
+    assert "dark: 100.0% of 4 held up." in done.stderr
+    page = (to / "moderation.html").read_text()
+    assert page.count("data:image/png;base64,") == 4  # two kinds, in the colours of light and of dark pages
+    assert [page.count(f'<li id="{kind}">') for kind in ("dark", "tiny", "good")] == [1, 1, 0]
+    assert "http" not in page
+    nothing = runner.invoke(
+        main, ["moderate", good, "--unwanted", str(tmp_path / "good" / "junk.jpg"), "--report", "x"]
+    )
+    assert nothing.exit_code == 1
+    assert "no picture that can be read of what is unwanted" in nothing.stderr
+    for half in (["--report", "x"], ["--unwanted", bad], ["--unwanted", bad, "--report", "x", "--json"]):
+        assert runner.invoke(main, ["moderate", good, *half]).exit_code == 2

@@ -128,6 +128,34 @@ def draw_reliability(bins: Sequence[ReliabilityBin], target: Target, palette: Pa
         _save(figure, target)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RocCurve:
+    """A receiver operating characteristic: the shares of wanted and unwanted that are held up, rising, each (n,)."""
+
+    name: str
+    area: float
+    wanted: NDArray[np.floating]
+    unwanted: NDArray[np.floating]
+
+
+def draw_rocs(curves: Sequence[RocCurve], point: tuple[float, float], target: Target, palette: Palette = LIGHT) -> None:
+    """Save ROC curves, the first as what the chart is about, and a dot where both shares are those of a `point`."""
+    with _style(palette):
+        figure = Figure(figsize=(4.7, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=palette.line, linewidth=1, linestyle=(0, (4, 3)))
+        for number, curve in reversed(list(enumerate(curves))):
+            style = (0, ()) if number < 2 else (0, (2, 2))
+            axes.plot(curve.wanted, curve.unwanted, color=palette.quiet if number else palette.accent, linestyle=style,
+                      label=f"{curve.name}, area {curve.area:.3f}")  # fmt: skip
+        axes.plot(*point, "o", color=palette.ink, markersize=7, clip_on=False, label="the policy")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="of what is wanted, held up", ylabel="of this kind, held up")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles[-2::-1] + handles[-1:], labels[-2::-1] + labels[-1:], frameon=False, loc="lower right")
+        _plain(axes)
+        _save(figure, target)
+
+
 def draw_ood_distances(
     known: NDArray[np.floating],
     ood: Mapping[str, NDArray[np.floating]],

@@ -57,6 +57,12 @@ def strongest(reasons: Sequence[Reason]) -> Decision:
     return max((reason.verdict for reason in reasons), key=DECISIONS.index, default="allow")
 
 
+def counted_garments(policy: Policy, found: Findings) -> int:
+    """Return how many of a picture's garments count as several."""
+    every = policy.several_garments.cut_off
+    return sum(every or not _is_cut_off(one, found.garments[0]) for one in found.garments)
+
+
 def _of_blocklist(policy: Policy, found: Findings) -> Iterator[Reason]:
     rule, match = policy.blocklist, found.blocklist
     copies, alike = as_decision(rule.copies), as_decision(rule.alike)
@@ -94,8 +100,7 @@ def _of_other_things(policy: Policy, found: Findings) -> Iterator[Reason]:
 
 
 def _of_garments(policy: Policy, found: Findings) -> Iterator[Reason]:
-    rule = policy.several_garments
-    count = sum(rule.cut_off or not _is_cut_off(one, found.garments[0]) for one in found.garments)
+    rule, count = policy.several_garments, counted_garments(policy, found)
     asked = as_decision(rule.verdict)
     if asked is not None and count > rule.most:
         sentence = f"It shows {count} garments, more than {rule.most}."

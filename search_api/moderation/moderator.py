@@ -9,7 +9,7 @@ from models.errors import LookalikeError
 from models.garments.kinds import top_agreement
 from search_api.errors import Busy
 from search_api.moderation.blocklists import Blocklists
-from search_api.moderation.checks import reasons_of, strongest
+from search_api.moderation.checks import Findings, reasons_of, strongest
 from search_api.moderation.policy import DEFAULT, Policy
 from search_api.moderation.policy_file import PolicyFile
 from search_api.moderation.submissions import Opened, Submission, opened
@@ -45,8 +45,10 @@ class Moderator:
         """The policy in force: what its file says now, or the default."""
         return DEFAULT if self._policy is None else self._policy.current()
 
-    def judge(self, submissions: Sequence[Submission], policy: Policy | None = None) -> list[Verdict | LookalikeError]:
-        """Return what a policy says of each of many pictures: in place of a verdict, why one can't be read.
+    def judge(
+        self, submissions: Sequence[Submission], policy: Policy | None = None
+    ) -> list[tuple[Verdict, Findings] | LookalikeError]:
+        """Return what a policy says of each of many pictures, and by what: in place of that, why one can't be read.
 
         Up to MODERATED_AT_ONCE are embedded in one pass. Raises InvalidPolicyValue for a policy that names no class of
         the model, PolicyNeedsPackage where one is lacking, and what `LocalCatalogue.open` raises for its blocklist.
@@ -54,7 +56,7 @@ class Moderator:
         policy = policy or self.policy
         policy.require_classes(self._embedder.card.classes)
         policy.require_packages()
-        answers: list[Verdict | LookalikeError] = []
+        answers: list[tuple[Verdict, Findings] | LookalikeError] = []
         for start in range(0, len(submissions), MODERATED_AT_ONCE):
             answers += self._moderated(submissions[start : start + MODERATED_AT_ONCE], policy)
         return answers
@@ -64,7 +66,9 @@ class Moderator:
         if policy.blocklist.catalogue is not None:
             self._blocklists.check(policy.blocklist.catalogue)
 
-    def _moderated(self, submissions: Sequence[Submission], policy: Policy) -> list[Verdict | LookalikeError]:
+    def _moderated(
+        self, submissions: Sequence[Submission], policy: Policy
+    ) -> list[tuple[Verdict, Findings] | LookalikeError]:
         started = time.perf_counter()
         seen: list[Opened | LookalikeError] = []
         for submission in submissions:
@@ -97,7 +101,7 @@ class Moderator:
         submission: Submission,
         policy: Policy,
         steps: Mapping[str, float],
-    ) -> Verdict:
+    ) -> tuple[Verdict, Findings]:
         started = time.perf_counter()
         found, familiarity = seen.findings, 0.0
         predictions: tuple[Prediction, ...] = ()
@@ -117,7 +121,7 @@ class Moderator:
                 match = self._blocklists.match(policy.blocklist.catalogue, whole.vectors, seen.fingerprints)
                 found = replace(found, blocklist=match)
         reasons = reasons_of(policy, found, submission.attributes)
-        return Verdict(
+        verdict = Verdict(
             verdict=strongest(reasons),
             reasons=reasons,
             predictions=predictions,
@@ -127,6 +131,7 @@ class Moderator:
             policy=policy.name,
             timings={**steps, "judge": milliseconds_since(started)},
         )
+        return verdict, found
 
     def close(self) -> None:
         """Close the blocklists."""
