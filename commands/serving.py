@@ -78,6 +78,10 @@ def serve(
             read_policy(policy)
         print_settings(context)
         click.echo(f"# {exposing.gate.summary}")
+        if reuse_port and exposing.admission.counts:
+            click.echo(
+                "# Each server on a port counts limits by itself: while two share it, twice as much may be asked."
+            )
         return
     from search_api.server import serving
 

@@ -268,6 +268,7 @@ def test_a_person_without_a_key_gets_a_page_with_nothing_of_the_catalogue(
         client.post("/search", data=png, content_type="image/png", headers=BROWSER),
     ):
         assert (answer.status_code, answer.mimetype) == (401, "text/html")
+        assert "This page is not open to everyone" in answer.text
         assert "A key is needed" in answer.text
         assert "test-000" not in answer.text
         (style,) = re.findall(r'href="(/static/site.css[^"]*)"', answer.text)

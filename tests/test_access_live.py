@@ -122,6 +122,20 @@ def test_limits_of_addresses_go_by_the_client_and_not_by_the_connection(small_ca
             asked = [server.get(SIMILAR, X_Forwarded_For=client).status for _ in range(3)]
             assert asked == [200, 200, 429]
         assert {server.get("/healthz").status for _ in range(5)} == {200}
+        for path, accepted, is_page in (
+            ("/browse", "text/html,application/xhtml+xml,*/*;q=0.8", True),
+            ("/browse", "application/json", False),
+            ("/browse", "application/json, text/html;q=0.5", False),
+            (SIMILAR, "text/html", False),
+        ):
+            refused = server.get(path, X_Forwarded_For="192.0.2.1", Accept=accepted)
+            assert 0 < int(refused.headers["retry-after"]) <= 86_400
+            if is_page:
+                assert (refused.status, refused.headers["content-type"]) == (429, "text/html; charset=utf-8")
+                assert b"Many pages were opened in a short time. Wait 12 hours, and" in refused.body
+                assert refused.headers["content-security-policy"].startswith("default-src 'none'")
+            else:
+                assert_problem(refused, [429])
 
 
 # --- the commands ---

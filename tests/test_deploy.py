@@ -1,5 +1,6 @@
 """What lies in deploy/ does what it says: nginx in front of a server, the settings, the unit, the alerts."""
 
+import json
 import os
 import re
 import shutil
@@ -114,13 +115,57 @@ def test_who_makes_up_where_they_come_from_is_counted_all_the_same(nginx: LiveSe
     assert statuses[-1] == 429, "the proxy's word counts, and it says that all of these are one"
 
 
-def test_every_metric_that_alerts_ask_for_is_there(deploy: Path, server: LiveServer, secret: tuple[str, Path]) -> None:
-    told = server.get("/metrics", X_API_Key=secret[0]).body.decode()
-    asked = set(re.findall(r"\blookalike_\w+", (deploy / "alerts.yml").read_text()))
+@pytest.fixture(scope="module")
+def samples(server: LiveServer, secret: tuple[str, Path], png: bytes) -> Mapping[str, set[str]]:
+    """The labels of each series that a scrape tells of a server that has answered something, by its name."""
+    key = {**HOST, "X-API-Key": secret[0]}
+    assert server.ask("POST", "/v1/search", png, {**key, "Content-Type": "image/png"}).status == 200
+    told = server.ask("GET", "/metrics", headers=key).body.decode()
+    found: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"^(lookalike_\w+)(\{.*\})? ", told, re.MULTILINE):
+        found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+    return found
+
+
+def _assert_can_be_asked(expression: str, samples: Mapping[str, set[str]]) -> None:
+    """Fail unless every series and label of an expression of PromQL are there; a job is what Prometheus adds."""
+    named = re.findall(r"\b(lookalike_\w+)(\{[^}]*\})?", expression)
+    assert named, expression
+    for name, chosen in named:
+        assert name in samples, f"{name} in {expression}"
+        asked = set(re.findall(r"(\w+) *=", chosen)) - {"job"}
+        grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
+        assert asked | grouped <= samples[name], f"{asked | grouped} of {name}"
+
+
+def test_every_metric_that_alerts_ask_for_is_there(deploy: Path, samples: Mapping[str, set[str]]) -> None:
+    asked = re.findall(r"expr: (.*lookalike_.*)", (deploy / "alerts.yml").read_text())
     assert len(asked) > 6
-    families = {line.split()[2] for line in told.splitlines() if line.startswith("# TYPE")}
-    bare = {re.sub(r"_(total|bucket)$", "", name) for name in families}
-    assert {re.sub(r"_(total|bucket)$", "", name) for name in asked} <= bare
+    for expression in asked:
+        _assert_can_be_asked(expression, samples)
+
+
+def test_every_panel_of_the_board_shows_what_is_there(deploy: Path, samples: Mapping[str, set[str]]) -> None:
+    board = json.loads((deploy / "grafana" / "lookalike.json").read_text())
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels) > 10
+    for panel in panels:
+        assert panel["targets"]
+        for target in panel["targets"]:
+            _assert_can_be_asked(target["expr"], samples)
+            shown = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            grouped = set(re.findall(r"by \((\w+)\)", target["expr"]))
+            assert shown <= grouped, target
+            assert target["datasource"] == panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    places = [panel["gridPos"] for panel in panels]
+    covered = [
+        (x, y) for at in places for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(set(covered)) == len(covered), "two panels lie on one another"
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    used = set(re.findall(r"\$\{?([a-z]\w*)", json.dumps(panels)))
+    assert used == set(variables)
+    assert variables["job"]["definition"] == "label_values(lookalike_ready, job)"
 
 
 def test_the_unit_starts_what_there_is(deploy: Path, project: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The pages: each asks the Engine one question and hands its records to a template."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -194,7 +195,8 @@ def problem_page(problem: Problem) -> Response:
     """Answer an error as a page: beside the form when a picture was given, on a page of its own otherwise."""
     if request.endpoint == "pages.upload" and problem.status < 500 and REFUSED not in request.environ:
         return make_response(_home(alert=problem), problem.status)
-    return make_response(render_template("error.html", problem=problem), problem.status)
+    template = "closed.html" if problem.status == HTTPStatus.UNAUTHORIZED else "error.html"
+    return make_response(render_template(template, problem=problem), problem.status)
 
 
 def _home(alert: Problem | None = None) -> str:

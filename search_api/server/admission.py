@@ -11,7 +11,7 @@ from search_api.access.origins import Origins
 from search_api.access.rates import Rate, RateCounter, network_of
 from search_api.server.frames import Answer, RequestHead
 from search_api.server.front.pictures import is_sized_picture
-from search_api.server.refusals import refusal
+from search_api.server.refusals import refusal, refusal_page
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,11 @@ class Admission:
         self._origins = origins
         self._counter = RateCounter()
 
+    @property
+    def counts(self) -> bool:
+        """Whether anybody may have a limit."""
+        return self._limit is not None or (self._gate is not None and self._gate.has_keys)
+
     def of_metrics(self, head: RequestHead) -> Answer | None:
         """Return the refusal of a request for the metrics, None where it may be answered."""
         return None if self._gate is None else self._of_gate(self._gate, _asked(head, METRICS))
@@ -58,8 +63,7 @@ class Admission:
 
     def _of_limit(self, head: RequestHead, path: bytes, now: float) -> Answer | None:
         gate = self._gate
-        has_keys = gate is not None and gate.has_keys
-        if (self._limit is None and not has_keys) or not _is_counted(head.method, path):
+        if not self.counts or not _is_counted(head.method, path):
             return None
         asked = _asked(head, path.decode("latin-1"))
         try:
@@ -73,6 +77,9 @@ class Admission:
         seconds = self._counter.wait(who, limit, now)
         if not seconds:
             return None
+        if not path.startswith(_API) and _prefers_page(head):
+            text = f"Many pages were opened in a short time. Wait {_in_words(seconds)}, and then load this one again."
+            return refusal_page(HTTPStatus.TOO_MANY_REQUESTS, "One moment, please", text, f"Retry-After: {seconds}\r\n")
         whose = "by an address without a key" if key is None else "with this key"
         detail = f"No more than {limit} may be asked {whose}. Ask again in {seconds} s."
         return self._refusal(
@@ -117,6 +124,35 @@ def _asked(head: RequestHead, path: str) -> Asked:
         told.get(b"origin", ""),
         is_forwarded,
     )
+
+
+def _prefers_page(head: RequestHead) -> bool:
+    """Whether a client would rather have HTML than JSON, as browsers do."""
+    weights = {b"text/html": 0.0, b"application/json": 0.0, b"application/problem+json": 0.0}
+    for name, value in head.headers:
+        if name == b"accept":
+            for part in value.lower().split(b","):
+                kind, *parameters = (one.strip() for one in part.split(b";"))
+                given = [one[2:] for one in parameters if one.startswith(b"q=")]
+                if kind in weights:
+                    weights[kind] = _number(given[0]) if given else 1.0
+    html = weights.pop(b"text/html")
+    return html > max(weights.values())
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _in_words(seconds: int) -> str:
+    """Return a time to wait as a person says it, not shorter than it is."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds > length:
+            return f"{-(-seconds // length)} {unit}s"
+    return "a second" if seconds == 1 else f"{seconds} seconds"
 
 
 def _is_counted(method: str, path: bytes) -> bool:

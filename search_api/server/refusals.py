@@ -1,6 +1,10 @@
-"""Problems (RFC 9457) that the server answers by itself: a request that is not HTTP, is too large, late or many."""
+"""What the server refuses by itself, as problems (RFC 9457): a request that is not HTTP, is too large, late or many.
+
+Who asks for too many pages in a browser gets a page.
+"""
 
 import json
+from html import escape
 from http import HTTPStatus
 
 from search_api.server.frames import Answer, AnswerFacts
@@ -23,6 +27,42 @@ def refusal(status: int, code: str, detail: str, headers: str = "") -> Answer:
     }
     body = json.dumps(problem).encode()
     head = f"HTTP/1.1 {status} {phrase}\r\n{_HEADERS}{headers}Content-Length: {len(body)}\r\n"
+    return Answer(AnswerFacts(status, None, None, None, ()), head.encode(), body)
+
+
+_PAGE_HEADERS = (
+    "Content-Type: text/html; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+    "Referrer-Policy: same-origin\r\n"
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'\r\n"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem; font: 1.125rem/1.5 sans-serif;
+  color: light-dark(#1b1a17, #f1ede5); background: light-dark(#fbfaf7, #151412); }}
+h1 {{ font: 400 2.5rem/1.1 serif; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{text}</p>
+</main>
+</body>
+</html>
+"""
+
+
+def refusal_page(status: int, title: str, text: str, headers: str = "") -> Answer:
+    """Return a page for a person as an answer, which needs nothing that another answer holds; as `refusal`."""
+    body = _PAGE.format(title=escape(title), text=escape(text)).encode()
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{_PAGE_HEADERS}{headers}Content-Length: {len(body)}\r\n"
     return Answer(AnswerFacts(status, None, None, None, ()), head.encode(), body)
 
 
