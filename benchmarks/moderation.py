@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.harness.measuring import BenchmarkFailed, Figure, Say, Section
 from commands.composition import engine_without_items
@@ -18,6 +18,7 @@ from models import PHOTOGRAPHS, bundle_directory
 from models.colours.difference import delta_e
 from models.datasets import fashion_mnist
 from models.datasets.photographs import Photograph, find_photographs, pictures_in, unseen_by
+from models.faults.writing import find_writing
 from models.ood_score import auroc
 from models.pictures.colour import lab
 from models.pictures.decoding import Picture
@@ -30,10 +31,24 @@ from search_api.results import Verdict
 COPIES, VARIANTS, OTHER_THINGS, PHOTOGRAPHS_HELD_UP = 0.95, 0.01, 0.90, 0.10
 """What the project promises: of copies and variants, what share is rejected; of the rest, what share is held up."""
 
+WRITING, NO_WRITING = 0.75, 0.02
+"""Of photographs with writing beside the garment, and of those without, the share where some is found."""
+
 _BLOCKED, _QUICK = 160, 24
 _HUES = 30, 60, 90, 128, 170, 210
 _LEAST_DYED = 14.0
 _DRAWN = 20
+
+_WORDS = (
+    "SALE -50 %",
+    "€ 19,95",
+    "www.shop.example",
+    "FREE SHIPPING",
+    "only today!",
+    "Size M",
+    "$24.99",
+    "Premium quality",
+)
 
 _TELLING = replace(DEFAULT, other_things=OtherThings("allow", 1.0))
 """The default policy, but that it tells how familiar everything is."""
@@ -55,12 +70,14 @@ def run(say: Say, quick: bool, photos: Path | None = None, others: Path | None =
         say(f"blocking {len(blocked)} photographs")
         policy = _blocking(blocked, Path(name))
         of_blocklist = _of_blocklist(engine, policy, blocked, rng, say)
-        of_things = _of_things(engine, found[: 4 * _QUICK] if quick else found, others, rng, say)
+        some = found[: 4 * _QUICK] if quick else found
+        of_things = _of_things(engine, some, others, rng, say)
+        of_writing = _of_writing(some, rng, say)
     return Section(
         name="moderation",
         title=f"{len(blocked)} blocked photographs, {len(found)} photographs by phone, and other things",
         comparisons=(),
-        figures=(*of_blocklist[0], *of_things[0]),
+        figures=(*of_blocklist[0], *of_things[0], *of_writing),
         notes=(*of_blocklist[1], *of_things[1]),
     )
 
@@ -129,6 +146,56 @@ def _of_things(
         area = auroc(known, -np.array([_familiarity(one) for one in answers]))
         notes.append(f"{kind}: {len(answers)}, held up {_held_up(answers):.3f}, AUROC of the familiarity {area:.3f}")
     return figures, notes
+
+
+def _of_writing(photographs: Sequence[Photograph], rng: np.random.Generator, say: Say) -> Sequence[Figure]:
+    """Write on photographs where no garment lies, and tell how often that is found, and how often it is without."""
+    say("writing")
+    plain, lettered = [], []
+    for one in photographs:
+        image = Image.fromarray(one.read().pixels).convert("RGB")
+        plain.append(_is_written(image))
+        written, box = _written(image, rng)
+        mask = find_garment(np.asarray(image)).mask
+        if mask is None or mask[box[1] : box[3], box[0] : box[2]].mean() < 0.2:
+            lettered.append(_is_written(Image.open(io.BytesIO(_jpeg(written)))))
+    return (
+        Figure(
+            f"of {len(lettered)} with writing beside the garment, noticed",
+            float(np.mean(lettered)),
+            WRITING,
+            at_least=True,
+        ),
+        Figure(f"of {len(plain)} without writing, taken for such", float(np.mean(plain)), NO_WRITING, at_least=False),
+    )
+
+
+def _is_written(image: Image.Image) -> bool:
+    pixels = np.asarray(image)
+    return find_writing(pixels, lambda: find_garment(pixels).mask) is not None
+
+
+def _written(image: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, tuple[int, int, int, int]]:
+    """Write a line at random on a picture, of 5 to 13 % of its height; return it with left, top, right and bottom."""
+    words, font = str(rng.choice(_WORDS)), _font(rng.uniform(0.05, 0.13) * image.height)
+    while (width := font.getlength(words)) > 0.94 * image.width:
+        font = _font(font.size * 0.9)
+    height = font.size
+    left, top = int(rng.uniform(0, image.width - width)), int(rng.uniform(0, image.height - height))
+    box = left, top, int(left + width), int(top + height)
+    ground = np.asarray(image.convert("L"))[box[1] : box[3], box[0] : box[2]].mean()
+    ink = next(
+        ink for ink in iter(lambda: _colour(rng), None) if abs(np.dot(ink, (0.299, 0.587, 0.114)) - ground) >= 80
+    )
+    written = image.copy()
+    ImageDraw.Draw(written).text((left, top), words, fill=ink, font=font)
+    return written, box
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(max(9, size))
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
 
 
 def _verdicts(engine: Engine, policy: Policy, pictures: Sequence[Picture | bytes]) -> list[Verdict]:
