@@ -189,6 +189,12 @@ def test_a_server_that_others_reach_does_not_start_unless_told_who_may_ask(run: 
         assert run("serve", *options, "--check").returncode == 1
 
 
+def test_servers_that_share_a_port_are_said_to_count_limits_each_by_itself(run: Run) -> None:
+    said = "Each server on a port counts limits by itself"
+    assert said in run("serve", "--check", "--reuse-port", "--limit", "5/minute").stdout
+    assert said not in run("serve", "--check", "--reuse-port").stdout
+
+
 def test_what_is_in_force_is_told_with_where_it_comes_from(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('port = 1\nthreads = 3\nworkers = 5\npublic-read = true\nlimit = "9/minute"\n')
     done = run(

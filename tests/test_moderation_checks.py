@@ -1,6 +1,8 @@
 """What is looked for in pictures that are moderated: writing, nudity, tops that somebody wears, garments cut off."""
 
 import csv
+import io
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +33,8 @@ from search_api.moderation.submissions import Submission
 from search_api.results import Garment, Verdict
 
 FEW = 12
-NAKED = policy_of("[nudity]\nreview = 0.4\nreject = 0.8", Path())
+GUIDE = (Path(__file__).parent.parent / "docs" / "moderating.md").read_text(encoding="utf-8")
+NAKED = policy_of(re.findall(r"```toml\n(\[nudity\].*?)```", GUIDE, re.DOTALL)[0], Path())
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +155,6 @@ def test_pictures_with_nothing_in_them_have_no_writing(shape: tuple[int, int]) -
 
 
 def as_png(image: Image.Image) -> bytes:
-    import io
-
     data = io.BytesIO()
     image.save(data, "PNG")
     return data.getvalue()
