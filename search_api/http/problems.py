@@ -99,6 +99,7 @@ OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
     api_errors.UnknownPolicyKey: (503, "The policy is malformed"),
     api_errors.InvalidPolicyValue: (503, "The policy is malformed"),
     api_errors.PolicyNeedsPackage: (503, "The policy asks for what is not installed"),
+    model_errors.NudityModelMissing: (503, "The model that looks for nudity is missing"),
     model_errors.BundleMissing: (503, "The model is missing"),
     model_errors.BundleDamaged: (503, "The model is damaged"),
     model_errors.BundleTooNew: (503, "The model needs a newer version"),
