@@ -153,7 +153,7 @@ def test_likes_verdicts_and_batches_take_addresses(
         answers = client.post("/v1/batch", json=batch).get_json()["answers"]
         return [
             ids(client.post("/v1/recommend", json=liked).get_json()),
-            client.post("/v1/moderate", json={**picture(42), "attributes": {"a": 1}}).get_json()["predictions"],
+            client.post("/v1/moderate", json={**picture(42), "attributes": {"a": 1}}).get_json()["familiarity"],
             *(ids(one["answer"]) for one in answers),
         ]
 

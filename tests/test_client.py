@@ -195,7 +195,7 @@ def test_a_picture_is_given_by_its_address_wherever_one_is_taken(
     assert shop.recommend([address, BOOT]).hits == shop.recommend([picture, BOOT]).hits
     (found,) = shop.batch([Question.search(address, limit=4)])
     assert ids(found) == ids(shop.search(picture, limit=4))
-    assert shop.moderate(address, {"a": 1}).predictions == shop.moderate(picture).predictions
+    assert shop.moderate(address, {"a": 1}).familiarity == shop.moderate(picture).familiarity
     assert shop.put("by-address", {"a": 1}, address).attributes == {"a": 1}
     assert shop.put_image("by-address", address).attributes == {"a": 1}
     assert [one.status for one in shop.write([Change("by-address-2", image=address)])] == ["created"]
