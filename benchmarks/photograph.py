@@ -13,6 +13,7 @@ from PIL import Image
 import models
 from benchmarks.harness.measuring import Figure, Say, Section, in_turns, less, median_seconds
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import Record
 from indexer.thumbnails import display_copy
 from models.embedder import Embedder
@@ -89,7 +90,10 @@ def _engine(directory: Path, embedder: Embedder, items: int, say: Say) -> Iterat
         vectors = random.normal(size=(items, card.dim)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         catalogue.upsert(
-            [Record(f"{number:05}", card.classes[number % 10], 0.9, one, picture) for number, one in enumerate(vectors)]
+            [
+                Record(f"{number:05}", predicted_class(card.classes[number % 10], 0.9), one, picture)
+                for number, one in enumerate(vectors)
+            ]
         )
         catalogue.publish()
         yield Engine(embedder, catalogue)

@@ -13,6 +13,7 @@ from benchmarks.harness.measuring import BenchmarkFailed, Comparison, Figure, Sa
 from benchmarks.harness.processes import ENVIRONMENT, ROOT
 from benchmarks.harness.variations import QUERIES, query_vectors, vectors
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.vectors.hnsw import LEAST_RECALL
 from models.arrays import Vectors
@@ -76,7 +77,7 @@ def _fill(directory: Path, items: Vectors) -> None:
 def _records(items: Vectors) -> Iterator[list[Record]]:
     for start in range(0, len(items), _AT_ONCE):
         yield [
-            Record(f"{number:08}", _CLASSES[0], 1.0, vector, _PICTURE)
+            Record(f"{number:08}", predicted_class(_CLASSES[0], 1.0), vector, _PICTURE)
             for number, vector in enumerate(items[start : start + _AT_ONCE], start)
         ]
 

@@ -14,6 +14,7 @@ from commands.composition import open_engine
 from commands.options import catalogue_option, image_hosts_option, where_of, where_option, words_option
 from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_notes
+from indexer.fields import PREDICTED_CLASS
 from search_api.parameters import SORT
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _json_lines = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, an item a line.")
 
 
-@click.group("items", epilog="Example: lookalike items list --where label=Dress --limit 20")
+@click.group("items", epilog="Example: lookalike items list --where predicted.class=Dress --limit 20")
 def items() -> None:
     """Look up, list, write and delete the items of a catalogue."""
 
@@ -147,13 +148,13 @@ def _json_line(item: "Item") -> str:
 
 def _listed(item: "Item", width: int) -> str:
     attributes = "  ".join(f"{name}={_told(value)}" for name, value in item.attributes.items())
-    return f"{item.label:<{width}}  {item.probability:>4.0%}  {item.id}  {attributes}".rstrip()
+    return f"{item.best_class.value:<{width}}  {item.best_class.probability:>4.0%}  {item.id}  {attributes}".rstrip()
 
 
 def _described(item: "Item") -> str:
     picture = item.picture
     lines = [
-        ("label", f"{item.label} ({item.probability:.0%})"),
+        (PREDICTED_CLASS, f"{item.best_class.value} ({item.best_class.probability:.0%})"),
         ("picture", f"{picture.width}x{picture.height}, {picture.media_type}"),
         *((name, _told(value)) for name, value in item.attributes.items()),
     ]

@@ -78,8 +78,8 @@ where_option = click.option(
     "conditions",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Only items like that: label=Sneaker, price<40, brand!=Acme, material^=lin, colour~navy, or a filter as JSON. "
-    "Repeated values of a field mean any of them.",
+    help="Only items like that: predicted.class=Sneaker, price<40, brand!=Acme, material^=lin, colour~navy, or a "
+    "filter as JSON. Repeated values of a field mean any of them.",
 )
 
 

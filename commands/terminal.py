@@ -73,8 +73,8 @@ def print_notes(notes: Sequence[str]) -> None:
 
 def print_result(result: "SearchResult") -> None:
     """Print what a picture is taken for, what there is to say of it, and what was found."""
-    best = result.predictions[0]
-    click.echo(f"{best.label} ({best.probability:.0%})")
+    best = result.best_class
+    click.echo(f"{best.value} ({best.probability:.0%})")
     strange = () if result.familiar else ("Unlike the pictures that the model learned from.",)
     for note in (*strange, *result.notes):
         click.echo(f"  {note}")
@@ -88,7 +88,8 @@ def _garment_line(garment: "Garment") -> str:
     from search_api.http.answers import box_answer
 
     box = ",".join(f"{share:g}" for share in box_answer(garment.box))
-    return f"{garment.label} ({garment.probability:.0%}{', searched' if garment.searched else ''}) --box {box}"
+    best, searched = garment.best_class, ", searched" if garment.searched else ""
+    return f"{best.value} ({best.probability:.0%}{searched}) --box {box}"
 
 
 def print_hits(hits: "Matches") -> None:
@@ -97,7 +98,9 @@ def print_hits(hits: "Matches") -> None:
         click.echo("No good match. The nearest are:")
     width = max((len(hit.item.id) for hit in hits), default=0)
     for rank, hit in enumerate(hits, 1):
-        click.echo(f"{rank:>3}  {hit.score:.3f}  {hit.relevance:>4.0%}  {hit.item.id:<{width}}  {hit.item.label}")
+        click.echo(
+            f"{rank:>3}  {hit.score:.3f}  {hit.relevance:>4.0%}  {hit.item.id:<{width}}  {hit.item.best_class.value}"
+        )
 
 
 def print_others(catalogue: Path, places: Sequence[Path]) -> None:

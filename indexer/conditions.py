@@ -15,10 +15,11 @@ COMPARISONS: tuple[Comparison, ...] = ("gt", "gte", "lt", "lte")
 
 
 @dataclass(frozen=True, slots=True)
-class LabelIn:
-    """Holds for items whose predicted class is one of these."""
+class PredictedIn:
+    """Holds for items of which one of these values is predicted for a target."""
 
-    labels: tuple[str, ...]
+    target: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class AnyOf:
 AttributeCondition: TypeAlias = OneOf | InRange | StartsWith
 """A condition on one attribute, `name`."""
 
-Condition: TypeAlias = LabelIn | IdIn | AttributeCondition | HasColour | HasWords | InRows | Not | AllOf | AnyOf
+Condition: TypeAlias = PredictedIn | IdIn | AttributeCondition | HasColour | HasWords | InRows | Not | AllOf | AnyOf
 """A node of the tree. Equal conditions are equal and hash alike, so that what they allow can be remembered."""
 
 

@@ -1,7 +1,13 @@
 """The names of what filters, facets and orders ask about: fields of their own, and attributes."""
 
+from indexer.predictions import CLASS
+
 ID = "id"
-LABEL = "label"
+
+PREDICTED = "predicted."
+"""What stands before the name of what a model predicts. An attribute is called so behind `attributes.` alone."""
+
+PREDICTED_CLASS = PREDICTED + CLASS
 """The predicted class."""
 
 COLOUR = "colour~"
@@ -36,12 +42,14 @@ def can_name_attribute(name: object) -> bool:
 
 
 def attribute_in(field: object) -> str | None:
-    """Return the name of the attribute that a field is about, `attributes.` taken off; None where it can be none."""
+    """Return the name of the attribute that a field is about, `attributes.` taken off; None where it is about none."""
+    if isinstance(field, str) and field.startswith(PREDICTED):
+        return None
     name = field.removeprefix(ATTRIBUTES) if isinstance(field, str) else field
     return str(name) if can_name_attribute(name) else None
 
 
 def field_of(attribute: str) -> str:
     """Return the field that an attribute is asked about by."""
-    is_taken = attribute in (ID, LABEL, NOT, ANY, ALL, *COLOUR_FIELDS, WORDS) or attribute.startswith(ATTRIBUTES)
+    is_taken = attribute in (ID, NOT, ANY, ALL, *COLOUR_FIELDS, WORDS) or attribute.startswith((ATTRIBUTES, PREDICTED))
     return ATTRIBUTES + attribute if is_taken else attribute

@@ -14,13 +14,14 @@ from indexer.conditions import (
     HasWords,
     IdIn,
     InRange,
-    LabelIn,
     Not,
     OneOf,
+    PredictedIn,
     StartsWith,
 )
 from indexer.errors import FilterTooLarge, InvalidFilter
-from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, LABEL, NOT, WORDS, attribute_in
+from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, NOT, PREDICTED, PREDICTED_CLASS, WORDS, attribute_in
+from indexer.predictions import CLASS
 from indexer.records import Scalar, Where
 from models.colours.matching import WITHIN, NearColour
 
@@ -40,22 +41,22 @@ _COMPARED_BY = (*COMPARISONS, _PREFIX)
 _IS_LIKE = '"navy", "#1f2a44", a list of such, or {"near": "navy", "within": 15}'
 
 
-def condition_of(where: Where | None, labels: Sequence[str]) -> Condition | None:
+def condition_of(where: Where | None, classes: Sequence[str]) -> Condition | None:
     """Return the condition that holds for exactly the items a filter asks for; None when it asks for all.
 
-    `labels` are the model's classes. A field maps to a value, to a list of values of which one is wanted, or to
+    `classes` are the model's. A field maps to a value, to a list of values of which one is wanted, or to
     comparisons that must all hold: `lt`, `lte`, `gt`, `gte` with a number or a text, `prefix` with a text, `not` with
-    any of these. `label` is the predicted class and `id` the item's own, each a value or a list; `colour~` what colours
-    are seen: a name or six hexadecimal digits, a list of these, or `{"near": .., "within": ..}` with a Delta E; `q~` a
-    text of words that it says. Every other name is an attribute. `not` maps to a filter that must not hold, `any` to a
-    list of filters of which one must, `all` to a list of which all must.
+    any of these. `predicted.class` is the predicted class and `id` the item's own, each a value or a list; `colour~`
+    what colours are seen: a name or six hexadecimal digits, a list of these, or `{"near": .., "within": ..}` with a
+    Delta E; `q~` a text of words that it says. Every other name is an attribute. `not` maps to a filter that must not
+    hold, `any` to a list of filters of which one must, `all` to a list of which all must.
 
     Raises InvalidFilter for what is none of these, for a class that there is not and a value that no attribute can
     have; FilterTooLarge for more than MOST_CONDITIONS or MOST_DEPTH.
     """
     if where is None:
         return None
-    return _Reader(labels).read(where)
+    return _Reader(classes).read(where)
 
 
 def is_text(value: str) -> bool:
@@ -70,13 +71,13 @@ def is_text(value: str) -> bool:
 class _Reader:
     """Reads one filter, and counts its conditions."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = labels
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
         self._count = 0
 
     def read(self, where: Any, depth: int = 0) -> Condition | None:
         if not isinstance(where, Mapping):
-            raise InvalidFilter('A filter maps fields to values, such as {"label": "Dress"}.')
+            raise InvalidFilter('A filter maps fields to values, such as {"predicted.class": "Dress"}.')
         _check_depth(depth)
         conditions = [self._field(name, wanted, depth) for name, wanted in where.items()]
         return _all_of(conditions) if conditions else None
@@ -97,8 +98,8 @@ class _Reader:
         condition = self.read(where, depth + 1) if isinstance(where, Mapping) else None
         if condition is None:
             raise InvalidFilter(
-                f'"{name}" is about filters with a condition each, such as {{"label": "Dress"}}. An attribute of that '
-                f'name is called "{ATTRIBUTES}{name}".'
+                f'"{name}" is about filters with a condition each, such as {{"predicted.class": "Dress"}}. An '
+                f'attribute of that name is called "{ATTRIBUTES}{name}".'
             )
         return condition
 
@@ -116,13 +117,18 @@ class _Reader:
                 "one condition."
             )
         values = wanted if isinstance(wanted, Sequence) and not isinstance(wanted, str | bytes) else [wanted]
-        if name == LABEL:
+        if name == PREDICTED_CLASS:
             for value in values:
-                if value not in self._labels:
+                if value not in self._classes:
                     raise InvalidFilter(
-                        f"There is no class {repr(value)[:60]}. The classes are: {', '.join(self._labels)}."
+                        f"There is no class {repr(value)[:60]}. The classes are: {', '.join(self._classes)}."
                     )
-            return LabelIn(tuple(values))
+            return PredictedIn(CLASS, tuple(values))
+        if isinstance(name, str) and name.startswith(PREDICTED):
+            raise InvalidFilter(
+                f"The model doesn't predict {name.removeprefix(PREDICTED)[:60]!r}. There is: {PREDICTED_CLASS}. An "
+                f'attribute of that name is called "{ATTRIBUTES}{name[:60]}".'
+            )
         if name == ID:
             if not all(isinstance(value, str) and is_text(value) for value in values):
                 raise InvalidFilter(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.predictions import CLASS, Predicted, TargetPrediction
+
 if TYPE_CHECKING:
     from models.colours.garment_colours import GarmentColour
 
@@ -49,15 +51,14 @@ class PictureInfo:
 class Record:
     """One item on its way into a catalogue.
 
-    `vector` is float32 (dim,) of L2 norm 1; `label` the predicted class, `probability` the model's for it, 0 to 1;
+    `vector` is float32 (dim,) of L2 norm 1; `predicted` what the model says of the picture, the best of each target;
     `content_key` identifies what the source held (`indexer.content_key`), so that an unchanged item can be skipped;
     `colours` are the garment's, the largest share first, and `fingerprint` tells copies of the picture from others;
     both None where nobody looked.
     """
 
     id: str
-    label: str
-    probability: float
+    predicted: Predicted
     vector: NDArray[np.float32]
     display: DisplayCopy
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class AttributeUpdate:
-    """New attributes for an item that keeps its picture, vector and label; `content_key` as in a record."""
+    """New attributes for an item that keeps picture, vector and what is predicted; `content_key` as in a record."""
 
     id: str
     attributes: Mapping[str, AttributeValue]
@@ -84,13 +85,17 @@ class Item:
     """
 
     id: str
-    label: str
-    probability: float
+    predicted: Predicted
     attributes: Mapping[str, AttributeValue]
     picture: PictureInfo
     colours: "tuple[GarmentColour, ...] | None" = None
     fingerprint: bytes | None = None
     version: str = field(default="", compare=False)
+
+    @property
+    def best_class(self) -> TargetPrediction:
+        """The class that it is taken for."""
+        return self.predicted[CLASS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from indexer.errors import InvalidSort
-from indexer.fields import ID, LABEL, attribute_in
+from indexer.fields import ID, PREDICTED_CLASS, attribute_in
 
 DESCENDING = "-"
 RELEVANCE = "relevance"
@@ -32,9 +32,11 @@ class Order:
         field = text.removeprefix(DESCENDING)
         if field == RELEVANCE:
             raise InvalidSort(f"The order of {RELEVANCE} runs one way, the best first. Write {RELEVANCE}.")
-        if field in (ID, LABEL):
+        if field in (ID, PREDICTED_CLASS):
             return cls(field, None, field != text)
         attribute = attribute_in(field)
         if attribute is None:
-            raise InvalidSort(f"Items can't be sorted by {text[:60]!r}: write id, label or an attribute, or -price.")
+            raise InvalidSort(
+                f"Items can't be sorted by {text[:60]!r}: write {ID}, {PREDICTED_CLASS} or an attribute, or -price."
+            )
         return cls(field, attribute, field != text)

@@ -1,11 +1,11 @@
-"""Filters as a person types them: `label=Dress`, `price<40`, `brand!=Acme`, `material^=lin`, `colour~navy`."""
+"""Filters as a person types them: `predicted.class=Dress`, `price<40`, `brand!=Acme`, `lining^=lin`, `colour~navy`."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from indexer.errors import InvalidFilter
-from indexer.fields import COLOUR, ID, LABEL, NOT, WORDS
+from indexer.fields import COLOUR, ID, NOT, PREDICTED_CLASS, WORDS
 from indexer.filters import LARGEST_INTEGER
 
 BETWEEN = ";"
@@ -73,7 +73,7 @@ def _add_colour(where: dict[str, Any], typed: str) -> None:
 
 def _readings(name: str, text: str) -> list[str | int | float | bool | None]:
     """Return what a typed value may mean, the string first; an id and a class are nothing else."""
-    if name in (ID, LABEL):
+    if name in (ID, PREDICTED_CLASS):
         return [text]
     if text in _WORDS:
         return [text, _WORDS[text]]

@@ -19,8 +19,6 @@ def id_error(id_: Any) -> str | None:
 
 def name_error(name: Any) -> str | None:
     """Return why something can't name an attribute; None when it can."""
-    if name == "label":
-        return "'label' can't name an attribute: it is the predicted class. Give it another name."
     if name in COLOUR_FIELDS:
         return f"{name!r} can't name an attribute: filters ask by it for the colours seen. Give it another name."
     if not can_name_attribute(name):

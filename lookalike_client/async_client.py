@@ -92,13 +92,11 @@ class AsyncClient:
         """Return the display copy of an item's picture. Raises NotFound."""
         return await self._answer(calls.image(item_id))
 
-    async def items(
-        self, *, where: Where | None = None, label: str | None = None, sort: str = "id", page_size: int = 100
-    ) -> AsyncIterator[Item]:
+    async def items(self, *, where: Where | None = None, sort: str = "id", page_size: int = 100) -> AsyncIterator[Item]:
         """Yield every item that a filter allows, page by page as they are taken."""
         cursor = None
         while True:
-            page = await self._answer(calls.listing(where, label, sort, page_size, cursor))
+            page = await self._answer(calls.listing(where, sort, page_size, cursor))
             for item in page.items:
                 yield item
             cursor = page.next

@@ -191,9 +191,9 @@ def image(item_id: str) -> Call[bytes]:
     return Call("GET", f"{_path(item_id)}/image", lambda response: response.content)
 
 
-def listing(where: Where | None, label: str | None, sort: str, page_size: int, cursor: str | None) -> Call[Listing]:
+def listing(where: Where | None, sort: str, page_size: int, cursor: str | None) -> Call[Listing]:
     """Ask for one page of items."""
-    asked = {"where": where, "label": label, "sort": sort, "limit": page_size, "cursor": cursor}
+    asked = {"where": where, "sort": sort, "limit": page_size, "cursor": cursor}
     return Call("GET", "/v1/items", _object(Listing.of), params=_params(asked))
 
 

@@ -91,13 +91,11 @@ class Client:
         """Return the display copy of an item's picture. Raises NotFound."""
         return self._answer(calls.image(item_id))
 
-    def items(
-        self, *, where: Where | None = None, label: str | None = None, sort: str = "id", page_size: int = 100
-    ) -> Iterator[Item]:
+    def items(self, *, where: Where | None = None, sort: str = "id", page_size: int = 100) -> Iterator[Item]:
         """Yield every item that a filter allows, page by page as they are taken."""
         cursor = None
         while True:
-            page = self._answer(calls.listing(where, label, sort, page_size, cursor))
+            page = self._answer(calls.listing(where, sort, page_size, cursor))
             yield from page.items
             cursor = page.next
             if cursor is None:

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, TypeAlias, TypedDict
 
 Json: TypeAlias = Mapping[str, Any]
 Where: TypeAlias = Json | str
-"""A filter: an object, or typed conditions such as `label=Bag;price<40`."""
+"""A filter: an object, or typed conditions such as `predicted.class=Bag;price<40`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ PictureSource: TypeAlias = bytes | os.PathLike[str] | IO[bytes] | PictureUrl
 """A picture: its bytes, the path of its file, a file that is open for reading, or its address. Text is never a path."""
 
 Field: TypeAlias = Literal[
-    "id", "label", "probability", "attributes", "colours", "picture", "images", "score", "relevance", "copies", "view"
+    "id", "predicted", "attributes", "colours", "picture", "images", "score", "relevance", "copies", "view"
 ]
 
 

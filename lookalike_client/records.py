@@ -53,12 +53,38 @@ class Colour:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """A value that a target may have, and the chance that it is the right one, 0 to 1."""
+
+    value: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable value of a target, such as the class, its chance, 0 to 1, and of a picture all `others`."""
+
+    value: str
+    probability: float
+    others: tuple[Guess, ...]
+
+    @classmethod
+    def of(cls, told: Json) -> "Prediction":
+        """Return the record of an answer."""
+        return cls(told["value"], told["probability"], _list(Guess, told.get("others", ())))
+
+    @classmethod
+    def by_target(cls, told: Json) -> "Mapping[str, Prediction]":
+        """Return the records of an answer by the names of their targets."""
+        return {target: cls.of(one) for target, one in told.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. None is what was not asked for with `fields`; `version` is told only of single items."""
 
     id: str
-    label: str | None
-    probability: float | None
+    predicted: Mapping[str, Prediction] | None
     attributes: Mapping[str, Any] | None
     colours: tuple[Colour, ...] | None
     picture: Picture | None
@@ -70,8 +96,7 @@ class Item:
         """Return the record of an answer."""
         return cls(
             told["id"],
-            told.get("label"),
-            told.get("probability"),
+            Prediction.by_target(told["predicted"]) if "predicted" in told else None,
             told.get("attributes"),
             _list(Colour, told["colours"]) if "colours" in told else None,
             _one(Picture, told["picture"]) if "picture" in told else None,
@@ -112,35 +137,26 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """A class, and the chance that it is the right one, 0 to 1."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
 class Garment:
     """One of the garments of a picture; its box is left, top, width and height as shares of the picture."""
 
     box: tuple[float, float, float, float]
-    label: str
-    probability: float
+    predicted: Mapping[str, Prediction]
     searched: bool
 
     @classmethod
     def of(cls, told: Json) -> "Garment":
         """Return the record of an answer."""
         left, top, width, height = told["box"]
-        return cls((left, top, width, height), told["label"], told["probability"], told["searched"])
+        return cls((left, top, width, height), Prediction.by_target(told["predicted"]), told["searched"])
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """One page of hits; `next` is the cursor of the page after, None on the last.
 
-    What is said of a picture (from `label` on) is None or empty where items were searched with. `view` and `cutout` are
-    `data:` URIs.
+    What is said of a picture (from `predicted` on) is None or empty where items were searched with. `view` and `cutout`
+    are `data:` URIs.
     """
 
     hits: tuple[Hit, ...]
@@ -152,9 +168,7 @@ class Found:
     weights: Mapping[str, float] | None
     model: str | None
     state: str | None
-    label: str | None
-    probability: float | None
-    predictions: tuple[Prediction, ...]
+    predicted: Mapping[str, Prediction]
     familiar: bool | None
     familiarity: float | None
     colours: tuple[Colour, ...]
@@ -175,9 +189,7 @@ class Found:
             weights=told.get("weights"),
             model=told.get("model"),
             state=told.get("state"),
-            label=told.get("label"),
-            probability=told.get("probability"),
-            predictions=_list(Prediction, told.get("predictions", ())),
+            predicted=Prediction.by_target(told.get("predicted", {})),
             familiar=told.get("familiar"),
             familiarity=told.get("familiarity"),
             colours=_list(Colour, told.get("colours", ())),
@@ -248,9 +260,7 @@ class Verdict:
 
     verdict: Literal["allow", "review", "reject"]
     reasons: tuple[Reason, ...]
-    label: str | None
-    probability: float | None
-    predictions: tuple[Prediction, ...]
+    predicted: Mapping[str, Prediction]
     familiar: bool
     familiarity: float
     garments: tuple[Garment, ...]
@@ -263,9 +273,7 @@ class Verdict:
         return cls(
             verdict=told["verdict"],
             reasons=_list(Reason, told["reasons"]),
-            label=told["label"],
-            probability=told["probability"],
-            predictions=_list(Prediction, told["predictions"]),
+            predicted=Prediction.by_target(told["predicted"]),
             familiar=told["familiar"],
             familiarity=told["familiarity"],
             garments=_all(Garment.of, told["garments"]),

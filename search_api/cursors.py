@@ -40,7 +40,9 @@ class ListingCursor:
         if not isinstance(version, str) or not isinstance(its_listing, str) or not is_name(id_) or not is_scalar(value):
             raise _no_cursor()
         if its_listing != listing:
-            raise InvalidCursor("The cursor belongs to another listing. Send where, q, label and sort as they were.")
+            raise InvalidCursor(
+                "The cursor belongs to another listing. Send where, q, predicted.class and sort as they were."
+            )
         return cls(version, its_listing, PageEnd(value, id_))
 
 

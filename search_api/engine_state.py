@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from indexer.fields import COLOUR_FIELDS, ID, LABEL
+from indexer.fields import COLOUR_FIELDS, ID, PREDICTED_CLASS
+from indexer.predictions import CLASS, Predicted
 from indexer.sorting import Order
 from models.colours.garment_colours import GarmentColour
 from models.errors import LookalikeError
@@ -24,13 +25,13 @@ from search_api.query import ANY, Query, has_words
 from search_api.recommending.recommendations import Recommendations
 from search_api.recommending.recommender import Recommender, Subject
 from search_api.recommending.strips import Rated, check_number
-from search_api.results import EngineInfo, FacetCounts, Listing, Match, Matches, Prediction, SearchResult
+from search_api.results import EngineInfo, FacetCounts, Listing, Match, Matches, SearchResult
 from search_api.searching.joint_searches import JointSearches
 from search_api.searching.places import Place, cursor_of, place_of, question_name
 from search_api.searching.rankings import Rankings
 from search_api.searching.seed import Seed
 from search_api.searching.selection import Ranking, select
-from search_api.seeing.embedded_picture import EmbeddedPicture, Seen, colours_seen, predictions_of, sound
+from search_api.seeing.embedded_picture import EmbeddedPicture, Seen, colours_seen, predicted_of, sound
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
@@ -89,10 +90,10 @@ class EngineState:
 
     def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
         """Answer a picture: what it is taken for, and the items most like it."""
-        predictions = predictions_of(picture, self.card.classes)
+        predicted = predicted_of(picture, self.card.classes)
         colours = colours_seen(picture.view)
         subject = Seed.of_one(picture.vectors, int(picture.probabilities.argmax()))
-        result = self._result(picture.view, subject, predictions, colours, query, picture.timings)
+        result = self._result(picture.view, subject, predicted, colours, query, picture.timings)
         return replace(result, garments=picture.garments)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:
@@ -105,8 +106,7 @@ class EngineState:
         item = self.item(item_id)
         view = self._embedder.prepare(decode(self.display(item_id).data))
         decoding = {"decode": (time.perf_counter() - started) * 1000}
-        predictions = (Prediction(item.label, item.probability),)
-        return self._result(view, self._subject(item), predictions, item.colours or (), query, decoding)
+        return self._result(view, self._subject(item), item.predicted, item.colours or (), query, decoding)
 
     def similar(self, item_id: str, query: Query = ANY) -> Matches:
         """Return the items most like an item, best first, never the item itself. Raises UnknownItem."""
@@ -123,7 +123,7 @@ class EngineState:
         items = self._catalogue.get([id_ for id_ in weights if id_ in known] or list(weights))
         ids = tuple(item.id for item in items)
         counted = np.array([weights[id_] for id_ in ids], np.float64)
-        kinds = np.array([self.card.classes.index(item.label) for item in items])
+        kinds = np.array([self.card.classes.index(item.predicted[CLASS].value) for item in items])
         subject = Seed(self._catalogue.vectors(ids), kinds, counted / counted.sum(), ids)
         return self._matches(
             subject, query, [f"There is no item {id_[:200]!r}; it was passed over." for id_ in unknown]
@@ -255,8 +255,8 @@ class EngineState:
     ) -> Listing:
         """Return one page of items, by default in order of id, with the number of all that fit.
 
-        `sort` is `id`, `label` or an attribute, `-price` the other way round, or `relevance` to the words of the filter
-        (`indexer.sorting`). `limit` is 1 to 100
+        `sort` is `id`, `predicted.class` or an attribute, `-price` the other way round, or `relevance` to the words of
+        the filter (`indexer.sorting`). `limit` is 1 to 100
         and `offset` at least 0; or `cursor` is the `next` of the page before, of the same filter and order: of one
         state no item is missing and none comes twice. Where the state is another by now, the page goes on from the same
         place, and a note says so. Raises PageOutOfRange, InvalidFilter, InvalidSort, InvalidCursor.
@@ -295,15 +295,16 @@ class EngineState:
     ) -> FacetCounts:
         """Return what fields hold among the items that a filter allows: counts of values, bounds of numbers.
 
-        `fields` are `label`, `colour~` and attributes, by default all that there are; `limit`, 1 to 1000, is how many
-        values of each are counted out, those of the most items. Raises PageOutOfRange, InvalidFilter, InvalidFacet.
+        `fields` are `predicted.class`, `colour~` and attributes, by default all that there are; `limit`, 1 to 1000, is
+        how many values of each are counted out, those of the most items. Raises PageOutOfRange, InvalidFilter,
+        InvalidFacet.
         """
         if not FACET_VALUES.allows(limit):
             raise PageOutOfRange(
                 f"{FACET_VALUES.name} must be between {FACET_VALUES.minimum} and {FACET_VALUES.maximum}, not {limit}."
             )
         facets = self._catalogue.facets(where, fields, limit)
-        named = [field for field in fields or () if field not in (LABEL, *COLOUR_FIELDS)]
+        named = [field for field in fields or () if field not in (PREDICTED_CLASS, *COLOUR_FIELDS)]
         total = self._catalogue.browse(where, limit=0).total
         return FacetCounts(tuple(facets), total, self.filter_notes(where, named))
 
@@ -324,7 +325,7 @@ class EngineState:
         self,
         view: "View",
         subject: Seed,
-        predictions: tuple[Prediction, ...],
+        predicted: Predicted,
         colours: tuple[GarmentColour, ...],
         query: Query,
         timings: Mapping[str, float],
@@ -333,7 +334,7 @@ class EngineState:
         familiarity = self._embedder.familiarity(subject.vectors)
         hits = self._matches(subject, query)
         return SearchResult(
-            predictions=predictions,
+            predicted=predicted,
             familiarity=float(familiarity[0]),
             hits=hits,
             look=self.look(query),
@@ -348,7 +349,7 @@ class EngineState:
         )
 
     def _subject(self, item: "Item") -> Seed:
-        kind = self.card.classes.index(item.label)
+        kind = self.card.classes.index(item.predicted[CLASS].value)
         return Seed.of_one(self._catalogue.vectors([item.id]), kind, (item.id,))
 
     def _matches(self, subject: Seed, query: Query, notes: Sequence[str] = ()) -> Matches:

@@ -40,8 +40,8 @@ WHERE = Parameter(
     '"lin"}, {"not": ...}; "colour~" to colours that are seen: "navy", "#1f2a44", a list of such, or {"near": "navy", '
     '"within": 15} with a Delta E; "id" to ids. "not" maps to a filter, "any" and "all" to lists of filters. Of an '
     "attribute that is a list, one member is enough. As text, JSON or conditions joined by semicolons: "
-    "label=Bag;price<40;brand!=Acme;material^=lin;colour~navy.",
-    example='{"label": "Bag"}',
+    "predicted.class=Bag;price<40;brand!=Acme;material^=lin;colour~navy.",
+    example='{"predicted.class": "Bag"}',
 )
 Q = Parameter(
     "q",
@@ -97,8 +97,8 @@ DIVERSITY = Parameter(
 GROUP_BY = Parameter(
     "group_by",
     "text",
-    "An attribute, or label: only the best group_size hits of each of its values are found. Items without it stand for "
-    "themselves.",
+    "An attribute, or predicted.class: only the best group_size hits of each of its values are found. Items without it "
+    "stand for themselves.",
     example="brand",
 )
 GROUP_SIZE = Parameter("group_size", "integer", "With group_by: how many hits of each value.", minimum=1, maximum=1_000)
@@ -116,8 +116,7 @@ FIELDS = Parameter(
     example="id,score",
     choices=(
         "id",
-        "label",
-        "probability",
+        "predicted",
         "attributes",
         "colours",
         "picture",
@@ -176,30 +175,29 @@ ATTRIBUTES = Parameter(
 )
 """What may be sent along with a picture that is moderated."""
 
-LABEL = Parameter("label", "text", "Only items of this predicted class.")
 OFFSET = Parameter("offset", "integer", "Items to skip.", default=0, minimum=0, maximum=2**31)
 LIMIT = Parameter("limit", "integer", "Items on the page.", default=48, minimum=1, maximum=100)
 SORT = Parameter(
     "sort",
     "text",
-    "id, label or an attribute, upwards; with a minus before it downwards. Items without a value come last, ties are "
-    "in order of id. relevance is that to the words of q, the most first, and what counts where there are words and "
-    "nothing else is asked for.",
+    "id, predicted.class or an attribute, upwards; with a minus before it downwards. Items without a value come last, "
+    "ties are in order of id. relevance is that to the words of q, the most first, and what counts where there are "
+    "words and nothing else is asked for.",
     default="id",
     example="-price",
 )
 CURSOR = Parameter(
     "cursor",
     "text",
-    "The next of the page before, with where, q, label and sort as they were. Not together with offset.",
+    "The next of the page before, with where, q and sort as they were. Not together with offset.",
 )
-PAGE = (LABEL, WHERE, Q, SORT, OFFSET, CURSOR, LIMIT)
+PAGE = (WHERE, Q, SORT, OFFSET, CURSOR, LIMIT)
 """What a listing may be asked."""
 
 FACET_FIELDS = Parameter(
     "fields",
     "text",
-    "What to count, joined by commas: label, colour~ and attributes. Without it, all that there are.",
+    "What to count, joined by commas: predicted.class, colour~ and attributes. Without it, all that there are.",
     example="brand,price",
 )
 FACET_VALUES = Parameter(
@@ -216,7 +214,7 @@ COLD_START = Parameter(
     "by, items of each value of an attribute in turn.",
     choices=("varied", "newest", "by"),
 )
-BY = Parameter("by", "text", "The attribute of a cold start that is by one; label is the predicted class.")
+BY = Parameter("by", "text", "The attribute of a cold start that is by one; predicted.class is what is predicted.")
 OPINION_WEIGHT = Parameter(
     "weight", "number", "How much a like or a dislike counts.", default=1, minimum=0, maximum=1000
 )

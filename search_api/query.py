@@ -29,9 +29,9 @@ class Query:
     `words` is the score of `CatalogueState.words`, 0 where it has none.
 
     With `collapse` "duplicates", a hit whose picture is a copy of a better hit's is left out, and another takes its
-    place. With `group_by`, an attribute or "label", only `group_size` hits (1 where it is None) of each of its values
-    are found; items that lack it stand for themselves. `diversity`, 0 to 1, is how much it counts that a hit is unlike
-    those before it. Hits of less than `min_relevance`, 0 to 1, are not found.
+    place. With `group_by`, an attribute or "predicted.class", only `group_size` hits (1 where it is None) of each of
+    its values are found; items that lack it stand for themselves. `diversity`, 0 to 1, is how much it counts that a hit
+    is unlike those before it. Hits of less than `min_relevance`, 0 to 1, are not found.
     `search_api.searching.selection` says how.
 
     `cursor` is the `next` of the page before. `fields` names what is told of each hit where hits become JSON, all

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from indexer.predictions import CLASS
 from models.match_confidence import GOOD_MATCH
 from models.ood_score import is_familiar
 
 if TYPE_CHECKING:
+    from indexer.predictions import Predicted, TargetPrediction
     from indexer.records import Facet, Item
     from models.card import ModelCard
     from models.colours.garment_colours import GarmentColour
@@ -17,24 +19,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """One class and the model's probability for it, 0 to 1."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
 class Garment:
-    """One of the garments in a picture: the box around it, and what it is taken for, with the probability, 0 to 1.
+    """One of the garments in a picture: the box around it, and what is predicted of it, the best of each target.
 
     `searched` says that it is the one that was searched with.
     """
 
     box: "Box"
-    label: str
-    probability: float
+    predicted: "Predicted"
     searched: bool
+
+    @property
+    def best_class(self) -> "TargetPrediction":
+        """The class that it is taken for."""
+        return self.predicted[CLASS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,8 @@ class Matches(list[Match]):
 class SearchResult:
     """The answer to one query.
 
-    `predictions` holds every class, best first, and their probabilities sum to 1; of an item, only what is stored: the
-    best class; `familiarity` is the share of
+    `predicted` holds every value of each target, and their probabilities sum to 1; of an item, only what is stored: the
+    best; `familiarity` is the share of
     pictures of the model's own classes that are as strange as this one or more, 0 to 1; `hits` are best first;
     `look` is the share of the look in their scores, 0 to 1, None for a model that does not tell it from the kind;
     `weights` are those of all parts of the vector, adding up to 1, None where it has none; `colours` the garment's;
@@ -95,7 +93,7 @@ class SearchResult:
     item or a view.
     """
 
-    predictions: tuple[Prediction, ...]
+    predicted: "Predicted"
     familiarity: float
     hits: Matches
     look: float | None
@@ -108,6 +106,11 @@ class SearchResult:
     state: str
     timings: Mapping[str, float]
     garments: tuple[Garment, ...] = ()
+
+    @property
+    def best_class(self) -> "TargetPrediction":
+        """The class that the picture, or the item, is taken for."""
+        return self.predicted[CLASS]
 
     @property
     def took_ms(self) -> float:
@@ -201,14 +204,14 @@ class Reason:
 class Verdict:
     """What a policy says of a picture: the strongest verdict of its reasons, `allow` where there are none.
 
-    `predictions` holds every class, best first, `familiarity` and `garments` are as in SearchResult; for a picture with
+    `predicted`, `familiarity` and `garments` are as in SearchResult; for a picture with
     nothing to see, there are none, and the familiarity is 0. `model` is the model's fingerprint, `policy` the policy's
     name; `timings` are the milliseconds of each step.
     """
 
     verdict: Decision
     reasons: tuple[Reason, ...]
-    predictions: tuple[Prediction, ...]
+    predicted: "Predicted"
     familiarity: float
     garments: tuple[Garment, ...]
     model: str

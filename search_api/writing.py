@@ -304,8 +304,7 @@ def _item(change: Record | AttributeUpdate, known: _Known | None, written: Writt
     display = change.display
     return Item(
         id=change.id,
-        label=change.label,
-        probability=change.probability,
+        predicted=change.predicted,
         attributes=change.attributes,
         picture=PictureInfo(
             display.media_type, display.width, display.height, picture_digest(change.content_key, written.version)

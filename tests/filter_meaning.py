@@ -19,7 +19,7 @@ def _field(name: str, wanted: Any, id_: str, label: str, attributes: Mapping[str
             return all(allows(part, id_, label, attributes) for part in wanted)
         case "id":
             return _meets([id_], wanted)
-        case "label":
+        case "predicted.class":
             return _meets([label], wanted)
     return _meets(members(attributes.get(name.removeprefix("attributes."))), wanted)
 

@@ -242,7 +242,7 @@ def test_what_does_not_ask_writes() -> None:
 def test_with_keys_nothing_is_answered_without_one(engine: Engine, keys: Path, png: bytes) -> None:
     _, secret = create_key(keys, "shop")
     client = client_of(engine, keys)
-    for path in (SIMILAR, ITEM, f"{ITEM}/image", "/v1/items", "/v1/classes", "/", "/browse", "/v1/nowhere"):
+    for path in (SIMILAR, ITEM, f"{ITEM}/image", "/v1/items", "/v1/facets", "/", "/browse", "/v1/nowhere"):
         problem = client.get(path)
         assert_problem(problem, 401, "key-required")
         assert problem.headers["WWW-Authenticate"].startswith("Bearer")

@@ -108,7 +108,7 @@ def test_no_log_holds_a_key(server: LiveServer, place: Path, secret: str) -> Non
     get(server, SIMILAR, secret)
     get(server, SIMILAR, wrong)
     assert_problem(get(server, f"{SIMILAR}&key={secret}", secret), [400])
-    server.get("/v1/classes", X_Request_Id="the-last")
+    server.get("/v1/facets", X_Request_Id="the-last")
     wait_until(lambda: "the-last" in (place / "access.log").read_text())
     logged = (place / "access.log").read_text() + server.said()
     assert "key=lk_..." in logged

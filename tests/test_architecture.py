@@ -31,7 +31,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "__init__",
     ),
     "indexer": (
-        "__init__ errors fields records",
+        "__init__ errors predictions",
+        "fields records",
         "conditions content_key sorting thumbnails",
         "filters",
         "typed_filters validation",

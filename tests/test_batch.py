@@ -71,7 +71,7 @@ def test_pictures_are_answered_as_they_are_alone_and_in_order(engine: Engine, te
         assert isinstance(answer, SearchResult)
         single = engine.search(picture, Query(5))
         assert [hit.item.id for hit in answer.hits] == [hit.item.id for hit in single.hits]
-        assert answer.predictions[0].label == single.predictions[0].label
+        assert answer.best_class.value == single.best_class.value
         assert set(answer.timings) == {"decode", "embed", "search"}
     assert len({answer.state for answer in answers if isinstance(answer, SearchResult)}) == 1
 
@@ -107,7 +107,7 @@ def test_pictures_of_which_the_same_is_asked_are_searched_for_at_once(
 
     monkeypatch.setattr(LocalState, "search", counted)
     pictures = [png_of(image) for image in test_split.images[500:506]]
-    bags, looks = Query(3, {"label": "Bag"}), Query(4, weights={"look": 1})
+    bags, looks = Query(3, {"predicted.class": "Bag"}), Query(4, weights={"look": 1})
     asked = [ANY, bags, ANY, looks, bags, looks]
     together = engine.batch([PictureSearch(picture, query) for picture, query in zip(pictures, asked, strict=True)])
     assert searched == [2, 2, 2]
@@ -126,7 +126,7 @@ def test_every_kind_is_answered_over_http_as_at_its_own_address(
         client,
         {"search": picture},
         {"search": {"item_id": "test-00007", "k": 2, "cutout": True}},
-        {"similar": {"item_id": "test-00007", "where": {"label": "Shirt"}, "look": 0.5}},
+        {"similar": {"item_id": "test-00007", "where": {"predicted.class": "Shirt"}, "look": 0.5}},
         {"recommend": {"likes": ["test-00007"], "limit": 4}},
         {"recommend": {"strips": [{"likes": ["test-00007"]}, {}], "limit": 4}},
         {"item": "test-00003"},
@@ -137,7 +137,7 @@ def test_every_kind_is_answered_over_http_as_at_its_own_address(
     assert untimed(by_picture["answer"]) == alike(own)
     own = client.post("/v1/search", json={"item_id": "test-00007", "k": 2, "cutout": True}).get_json()
     assert untimed(by_item["answer"]) == alike(own)
-    own = client.get('/v1/items/test-00007/similar?look=0.5&where={"label":"Shirt"}').get_json()
+    own = client.get('/v1/items/test-00007/similar?look=0.5&where={"predicted.class": "Shirt"}').get_json()
     assert similar["answer"].items() <= own.items()
     own = client.post("/v1/recommend", json={"likes": ["test-00007"], "limit": 4}).get_json()
     assert untimed(strip["answer"]) == untimed(own)

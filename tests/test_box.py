@@ -39,8 +39,8 @@ def post(client: FlaskClient, picture: bytes, **options: object) -> Any:
 
 
 def test_a_box_around_one_of_two_garments_decides_which_is_searched_with(engine: Engine, two: bytes) -> None:
-    assert engine.search(two, box=Box.parse(BAG)).predictions[0].label == "Bag"
-    assert engine.search(two, box=Box.parse(TROUSERS)).predictions[0].label == "Trouser"
+    assert engine.search(two, box=Box.parse(BAG)).best_class.value == "Bag"
+    assert engine.search(two, box=Box.parse(TROUSERS)).best_class.value == "Trouser"
 
 
 def test_what_lies_beyond_the_box_is_not_cut_out(engine: Engine, two: bytes) -> None:
@@ -149,7 +149,7 @@ def test_a_box_is_of_the_upright_picture(engine: Engine, embedder: LiteRTEmbedde
     assert upright is not None
     assert result.view.cutout is not None
     assert result.view.cutout.shape == upright.shape
-    assert result.predictions[0].label == "Trouser"
+    assert result.best_class.value == "Trouser"
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def test_real_trousers_beside_a_dress_are_known_by_their_box(engine: Engine, pho
     without, with_box = 0, 0
     for pair in zip(dresses, trousers, strict=True):
         picture = side_by_side(*pair)
-        without += engine.search(picture).predictions[0].label == "Trouser"
-        with_box += engine.search(picture, box=Box(0.5, 0, 0.5, 1)).predictions[0].label == "Trouser"
+        without += engine.search(picture).best_class.value == "Trouser"
+        with_box += engine.search(picture, box=Box(0.5, 0, 0.5, 1)).best_class.value == "Trouser"
     assert with_box >= without + 3
     assert with_box >= 9
 
@@ -190,7 +190,7 @@ def test_the_command_takes_a_box_and_tells_of_a_wrong_one_in_a_line(
         command = [sys.executable, "lookalike.py", "search", str(photo), "--catalogue", str(small_catalogue), *options]
         return subprocess.run(command, capture_output=True, text=True, cwd=project, check=False)
 
-    assert json.loads(search("--box", TROUSERS, "--json").stdout)["label"] == "Trouser"
+    assert json.loads(search("--box", TROUSERS, "--json").stdout)["predicted"]["class"]["value"] == "Trouser"
     assert search("--box", BAG).stdout.startswith("Bag (")
     wrong = search("--box", "0.5,0.5,0.9,0.2")
     assert (wrong.returncode, wrong.stdout) == (1, "")

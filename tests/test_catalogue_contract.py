@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from indexer.catalogue import Catalogue, CatalogueState
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import InvalidFacet, InvalidFilter, InvalidSort, ModelMismatch, UnknownItem, VersionConflict
+from indexer.predictions import predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Hit, Item, Record
 from indexer.vectors import publishing
 from models.colours.garment_colours import GarmentColour
@@ -52,7 +53,14 @@ def catalogue(open_catalogue: OpenCatalogue) -> Catalogue:
 def records(test_split: Split, vectors: NDArray[np.float32]) -> list[Record]:
     """Forty items, of the classes in turn, the price going up."""
     return [
-        Record(f"item-{n:02}", CLASSES[n % 10], 0.5, vectors[n], PICTURE, {"price": n, "brand": "ab"[n % 2]}, f"c{n}")
+        Record(
+            f"item-{n:02}",
+            predicted_class(CLASSES[n % 10], 0.5),
+            vectors[n],
+            PICTURE,
+            {"price": n, "brand": "ab"[n % 2]},
+            f"c{n}",
+        )
         for n in range(40)
     ]
 
@@ -67,7 +75,7 @@ def ids_of(hits: list) -> list[str]:
 def test_what_was_written_is_read_as_it_was(catalogue: Catalogue, records: list[Record]) -> None:
     catalogue.upsert(records)
     item = catalogue.get(["item-07"])[0]
-    assert (item.id, item.label, item.probability, dict(item.attributes)) == (
+    assert (item.id, item.best_class.value, item.best_class.probability, dict(item.attributes)) == (
         "item-07",
         CLASSES[7],
         0.5,
@@ -109,7 +117,7 @@ def test_a_search_equals_brute_force_with_filter_and_exclusions(catalogue: Catal
         (None, ("item-05",), lambda n: n != 5),
         ({"brand": "a"}, (), lambda n: n % 2 == 0),
         ({"brand": "a", "price": {"gte": 10, "lte": 33}}, ("item-12",), lambda n: n % 2 == 0 and 10 <= n <= 33 != 12),
-        ({"label": [CLASSES[1], CLASSES[2]]}, (), lambda n: n % 10 in (1, 2)),
+        ({"predicted.class": [CLASSES[1], CLASSES[2]]}, (), lambda n: n % 10 in (1, 2)),
     ):
         among = [record for n, record in enumerate(records) if allowed(n) and record.id not in exclude]
         scores = {
@@ -125,7 +133,7 @@ def test_a_search_equals_brute_force_with_filter_and_exclusions(catalogue: Catal
 def test_replaced_deleted_and_updated_items_are_what_they_are_now(catalogue: Catalogue, records: list[Record]) -> None:
     catalogue.upsert(records)
     catalogue.publish()
-    new = Record("item-01", CLASSES[9], 0.9, records[2].vector, PICTURE, {"price": 1000})
+    new = Record("item-01", predicted_class(CLASSES[9], 0.9), records[2].vector, PICTURE, {"price": 1000})
     catalogue.upsert([new, AttributeUpdate("item-02", {"price": 2000}, "c")])
     assert catalogue.delete(["item-03", "not there"]) == 1
     assert len(catalogue) == 39
@@ -143,9 +151,9 @@ def test_a_change_that_is_refused_changes_nothing(catalogue: Catalogue, records:
         before = state.version
     for changes, error in (
         ([records[1], AttributeUpdate("nobody", {}, "")], UnknownItem),
-        ([records[1], Record("x", "no class", 0.5, records[1].vector, PICTURE)], ValueError),
-        ([records[1], Record("x", CLASSES[0], 0.5, records[1].vector * 2, PICTURE)], ValueError),
-        ([records[1], Record("", CLASSES[0], 0.5, records[1].vector, PICTURE)], ValueError),
+        ([records[1], Record("x", predicted_class("no class", 0.5), records[1].vector, PICTURE)], ValueError),
+        ([records[1], Record("x", predicted_class(CLASSES[0], 0.5), records[1].vector * 2, PICTURE)], ValueError),
+        ([records[1], Record("", predicted_class(CLASSES[0], 0.5), records[1].vector, PICTURE)], ValueError),
     ):
         with pytest.raises(error):
             catalogue.upsert(changes)
@@ -171,7 +179,8 @@ def test_the_vector_table_has_all_and_says_which_are_allowed(catalogue: Catalogu
 
 
 @pytest.mark.parametrize(
-    "where", [{"any": "red"}, {"label": "Hat"}, {"price": {"near": 1}}, {"price": {"gte": True}}, {"price": [[1]]}]
+    "where",
+    [{"any": "red"}, {"predicted.class": "Hat"}, {"price": {"near": 1}}, {"price": {"gte": True}}, {"price": [[1]]}],
 )
 def test_a_filter_that_can_not_be_is_refused_everywhere(
     catalogue: Catalogue, records: list[Record], where: dict
@@ -237,8 +246,8 @@ FILTERS: list[dict[str, Any]] = [
     {"id": ["item-03", "item-05", "nobody"]},
     {"id": {"not": ["item-03", "item-05"]}},
     {"id": []},
-    {"label": CLASSES[1]},
-    {"label": {"not": [CLASSES[1], CLASSES[2]]}},
+    {"predicted.class": CLASSES[1]},
+    {"predicted.class": {"not": [CLASSES[1], CLASSES[2]]}},
     {"attributes.any": "thing"},
     {"attributes.id": "item-00"},
     {"attributes.attributes.any": True},
@@ -268,7 +277,7 @@ def test_what_was_written_as_a_list_is_read_as_one(shelf: Catalogue) -> None:
 def test_a_filter_means_one_thing_wherever_it_is_asked(shelf: Catalogue, where: dict[str, Any]) -> None:
     with shelf.reading() as state:
         items = state.get(state.ids())
-        expected = [item.id for item in items if allows(where, item.id, item.label, item.attributes)]
+        expected = [item.id for item in items if allows(where, item.id, item.best_class.value, item.attributes)]
         page = state.browse(where)
         assert [item.id for item in page.items] == expected
         assert page.total == len(expected)
@@ -276,7 +285,7 @@ def test_a_filter_means_one_thing_wherever_it_is_asked(shelf: Catalogue, where: 
         table = state.vector_table(where)
         allowed = range(len(table.ids)) if table.allowed is None else table.allowed
         assert [table.ids[at] for at in allowed] == expected
-        (facet,) = state.facets(where, ["label"])
+        (facet,) = state.facets(where, ["predicted.class"])
         assert facet.items == sum(items for _, items in facet.values) == len(expected)
 
 
@@ -295,7 +304,7 @@ def test_a_filter_means_one_thing_wherever_it_is_asked(shelf: Catalogue, where: 
         ({"any": [{"colour": "red"}, {"not": {"size": "M"}}, {"colour": "blue"}]}, ["'colour'.*was.*", "'size'"]),
         (
             {"attributes.all": 1},
-            ["'all'.*: label, id, colour~, attributes.any, attributes.attributes.any, brand, attributes.id"],
+            ["'all'.*: predicted.class, id, colour~, attributes.any, attributes.attributes.any, brand, attributes.id"],
         ),
     ],
 )
@@ -324,7 +333,7 @@ def test_facets_count_what_filters_find(shelf: Catalogue) -> None:
     with shelf.reading() as state:
         for where in ({}, {"sizes": "M"}, {"price": {"gte": 0}}, {"nothing": 1}):
             facets = {facet.field: facet for facet in state.facets(where)}
-            assert list(facets)[:2] == ["label", "colour~"]
+            assert list(facets)[:2] == ["predicted.class", "colour~"]
             assert {"attributes.any", "attributes.id", "attributes.attributes.any", "sizes", "price"} < set(facets)
             for field, facet in facets.items():
                 counts = [items for _, items in facet.values]
@@ -332,13 +341,13 @@ def test_facets_count_what_filters_find(shelf: Catalogue) -> None:
                 assert facet.others == 0
                 for value, items in facet.values:
                     assert state.browse({**where, "all": [{field: value}]}).total == items
-                if field not in ("label", "colour~"):
+                if field not in ("predicted.class", "colour~"):
                     assert state.browse({**where, "all": [{field: {"not": None}}]}).total == facet.items
 
 
 def test_facets_tell_bounds_of_numbers_and_the_values_of_most(catalogue: Catalogue, records: list[Record]) -> None:
     catalogue.upsert(records)
-    label, price, brand = catalogue.facets({"price": {"lt": 15}}, ["label", "price", "brand"], 4)
+    label, price, brand = catalogue.facets({"price": {"lt": 15}}, ["predicted.class", "price", "brand"], 4)
     assert (price.items, price.values, price.others, price.minimum, price.maximum) == (15, (), 15, 0, 14)
     assert (brand.items, brand.values, brand.others, brand.minimum) == (15, (("a", 8), ("b", 7)), 0, None)
     assert (label.items, len(label.values), label.others) == (15, 4, 6)
@@ -355,10 +364,14 @@ def test_facets_tell_bounds_of_numbers_and_the_values_of_most(catalogue: Catalog
 def _sorted(state: CatalogueState, sort: str, where: dict[str, Any] | None) -> list[str]:
     """Return the ids of items in an order, as plain Python sorts them."""
     field, down = sort.removeprefix("-"), sort.startswith("-")
-    found = [item for item in state.get(state.ids()) if allows(where or {}, item.id, item.label, item.attributes)]
+    found = [
+        item for item in state.get(state.ids()) if allows(where or {}, item.id, item.best_class.value, item.attributes)
+    ]
 
     def places(item: Item) -> list[tuple[bool, Any]]:
-        values = {"id": [item.id], "label": [item.label]}.get(field, members(item.attributes.get(field)))
+        values = {"id": [item.id], "predicted.class": [item.best_class.value]}.get(
+            field, members(item.attributes.get(field))
+        )
         return sorted((isinstance(value, str), value) for value in values)
 
     having = [item for item in found if places(item)]
@@ -367,7 +380,20 @@ def _sorted(state: CatalogueState, sort: str, where: dict[str, Any] | None) -> l
 
 
 @pytest.mark.parametrize(
-    "sort", ["id", "-id", "label", "-label", "price", "-price", "brand", "-sizes", "sizes", "-sale", "nothing"]
+    "sort",
+    [
+        "id",
+        "-id",
+        "predicted.class",
+        "-predicted.class",
+        "price",
+        "-price",
+        "brand",
+        "-sizes",
+        "sizes",
+        "-sale",
+        "nothing",
+    ],
 )
 @pytest.mark.parametrize("where", [None, {"sizes": "M"}])
 def test_pages_in_an_order_hold_every_item_once(shelf: Catalogue, sort: str, where: dict[str, Any] | None) -> None:
@@ -565,7 +591,12 @@ def worded(catalogue: Catalogue, records: list[Record]) -> Catalogue:
     """The items of WORDED, all shirts, half of them behind the published index; item-04 is seen as navy."""
     navy = (GarmentColour("14213d", 0.8),)
     items = [
-        replace(record, label="Shirt", attributes=attributes, colours=navy if record.id == "item-04" else None)
+        replace(
+            record,
+            predicted=predicted_class("Shirt", 0.5),
+            attributes=attributes,
+            colours=navy if record.id == "item-04" else None,
+        )
         for record, attributes in zip(records, WORDED, strict=False)
     ]
     catalogue.upsert(items[:4])

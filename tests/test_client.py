@@ -172,10 +172,13 @@ def test_a_picture_is_searched_with_as_bytes_as_a_file_and_by_its_path(
     found = shop.search(picture, limit=4)
     assert ids(found)[0] == BOOT
     assert len(found.hits) == 4
-    assert found.label == found.predictions[0].label
+    assert len(found.predicted["class"].others) == 9
     best = found.hits[0]
     assert best.relevance > 0.9
-    assert (best.item.label, best.item.picture.url) == (found.label, f"/v1/items/{BOOT}/image")
+    assert (best.item.predicted["class"].value, best.item.picture.url) == (
+        found.predicted["class"].value,
+        f"/v1/items/{BOOT}/image",
+    )
     assert best.item.images.medium.url.startswith(f"/v1/items/{BOOT}/images/")
     assert (best.item.images.large.width, best.item.images.large.height) == (28, 28)
     assert shop.search(tmp_path / "boot.png", limit=4).hits == found.hits
@@ -210,22 +213,22 @@ def test_every_option_means_what_the_server_says(shop: Any, picture: bytes) -> N
     found = shop.search(
         picture,
         limit=5,
-        where={"label": {"not": "Bag"}},
+        where={"predicted.class": {"not": "Bag"}},
         weights={"kind": 0.7},
         exclude=[BOOT],
         diversity=0.3,
-        group_by="label",
+        group_by="predicted.class",
         group_size=2,
         collapse="duplicates",
         min_relevance=0.001,
-        fields=["label", "score"],
+        fields=["predicted", "score"],
         box=(0, 0, 1, 1),
         cutout=False,
     )
     assert BOOT not in ids(found)
     assert found.weights["kind"] == 0.7
     item = found.hits[0].item
-    assert item.label is not None
+    assert item.predicted["class"].value is not None
     assert (item.attributes, item.colours, item.picture, found.view, found.hits[0].relevance) == (None,) * 5
     assert BOOT in ids(shop.similar("test-00007", limit=300))
     assert BOOT not in ids(shop.similar("test-00007", limit=300, exclude=BOOT))
@@ -238,7 +241,7 @@ def test_every_option_means_what_the_server_says(shop: Any, picture: bytes) -> N
 def test_items_are_searched_with_alone_together_and_weighed(shop: Any) -> None:
     alone = shop.similar(BOOT)
     assert len(alone.hits) == 12
-    assert alone.label is None
+    assert alone.predicted == {}
     assert ids(shop.similar([BOOT])) == ids(alone)
     heavy, even = shop.similar({BOOT: 100, "test-00007": 0.1}), shop.similar([BOOT, "test-00007"])
     assert len(set(ids(heavy)) & set(ids(alone))) > len(set(ids(even)) & set(ids(alone)))
@@ -252,7 +255,7 @@ def test_strips_say_what_they_are_because_of(shop: Any, picture: bytes) -> None:
     assert {hit.because_of.item_id for hit in strip.hits} <= {BOOT, "test-00007"}
     assert sorted(like for mode in strip.modes for like in mode.likes) == [0, 1]
     assert shop.recommend([picture, "nowhere"], limit=2).unknown == ("nowhere",)
-    assert shop.recommend(cold_start="by", by="label", limit=3).hits[0].because_of is None
+    assert shop.recommend(cold_start="by", by="predicted.class", limit=3).hits[0].because_of is None
     first, second = shop.strips(
         [StripQuestion("a", [BOOT]), StripQuestion(likes=[BOOT], options={"limit": 3})], limit=2
     )
@@ -282,7 +285,7 @@ def test_questions_of_a_batch_are_answered_and_refused_each_by_itself(shop: Any,
 def test_a_picture_is_moderated(shop: Any, picture: bytes) -> None:
     verdict = shop.moderate(picture, {"brand": "Acme"})
     assert verdict.verdict in {"allow", "review", "reject"}
-    assert verdict.label
+    assert verdict.predicted["class"].value
     black = shop.moderate(encode_png(np.zeros((64, 64), np.uint8)))
     assert black.verdict != "allow"
     assert all(reason.code and reason.sentence for reason in black.reasons)
@@ -293,10 +296,10 @@ def test_all_pages_of_a_listing_are_gone_over(shop: Any) -> None:
     everything = [item.id for item in shop.items(page_size=70)]
     assert everything == sorted(everything)
     assert len(set(everything)) == len(everything) >= 300
-    bags = list(shop.items(where="label=Bag", sort="-label", page_size=5))
+    bags = list(shop.items(where="predicted.class=Bag", sort="-predicted.class", page_size=5))
     assert len(bags) > 5
-    assert {item.label for item in bags} == {"Bag"} == {item.label for item in shop.items(label="Bag")}
-    (facet,) = shop.facets(fields=["label"], where={"label": "Bag"}).facets
+    assert {item.predicted["class"].value for item in bags} == {"Bag"}
+    (facet,) = shop.facets(fields=["predicted.class"], where={"predicted.class": "Bag"}).facets
     assert [(value.value, value.items) for value in facet.values] == [("Bag", len(bags))]
 
 
@@ -305,8 +308,8 @@ def test_all_pages_of_a_search_are_gone_over_without_gap_or_repeat(shop: Any, pi
     with (tmp_path / "boot.png").open("rb") as file:
         gone_over = [hit.item.id for hit in islice(shop.hits(file, page_size=7), 25)]
     assert gone_over == ids(shop.search(picture, limit=25))
-    assert [hit.item.id for hit in shop.hits(ids=iter([BOOT]), page_size=40, where="label=Bag")] == ids(
-        shop.similar(BOOT, limit=300, where="label=Bag")
+    assert [hit.item.id for hit in shop.hits(ids=iter([BOOT]), page_size=40, where="predicted.class=Bag")] == ids(
+        shop.similar(BOOT, limit=300, where="predicted.class=Bag")
     )
     for wrong in ({}, {"picture": picture, "ids": BOOT}):
         with pytest.raises(TypeError, match="not both"):

@@ -89,7 +89,8 @@ def test_a_picture_finds_itself_first_and_json_says_the_same_as_the_table(
     assert [hit["item"]["id"] for hit in answer["hits"]] == [row[3] for row in rows]
     assert [f"{hit['relevance']:.0%}" for hit in answer["hits"]] == [row[2] for row in rows]
     assert answer["familiar"] is True
-    assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-4)
+    best = answer["predicted"]["class"]
+    assert sum(guess["probability"] for guess in (best, *best["others"])) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_picture_comes_from_standard_input_too(project: Path, small_catalogue: Path, photo: Path) -> None:
@@ -109,9 +110,9 @@ def test_similar_leaves_the_item_out_and_filters(run: Run, small_catalogue: Path
     hits = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, "-k", "20", "--json").stdout)["hits"]
     assert len(hits) == 20
     assert "test-00007" not in {hit["item"]["id"] for hit in hits}
-    where = ["--where", "label=Sandal", "--where", "label=Bag"]
+    where = ["--where", "predicted.class=Sandal", "--where", "predicted.class=Bag"]
     only = json.loads(run("similar", "test-00007", "--catalogue", small_catalogue, *where, "--json").stdout)["hits"]
-    assert {hit["item"]["label"] for hit in only} <= {"Sandal", "Bag"}
+    assert {hit["item"]["predicted"]["class"]["value"] for hit in only} <= {"Sandal", "Bag"}
     assert len(only) == 12
 
 

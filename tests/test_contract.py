@@ -54,7 +54,9 @@ def formats(own: Engine) -> None:
     pictures = st.sampled_from([own.display(f"test-{number:05}").data for number in range(4)])
     printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12)
     plain = printable.filter(lambda text: not set(text) & set("\"\\;~=<>!^,'"))
-    filters = st.sampled_from(['{"brand": "Acme"}', "label=Bag", "price<40;brand!=Acme", "colour~navy:15", "a^=b"])
+    filters = st.sampled_from(
+        ['{"brand": "Acme"}', "predicted.class=Bag", "price<40;brand!=Acme", "colour~navy:15", "a^=b"]
+    )
     attributes = st.dictionaries(plain, st.integers() | st.text(max_size=5) | st.none(), max_size=3)
     for name, strategy in {
         "binary": pictures,
@@ -66,8 +68,8 @@ def formats(own: Engine) -> None:
         "ids-or-filter": filters.filter(lambda text: text.startswith("{")) | st.sampled_from(["test-00001", "a,b"]),
         "weights": st.sampled_from(["kind:0.5,look:0.5", '{"kind": 1}']),
         "box": st.sampled_from(["0.1,0.2,0.5,0.6", "0,0,1,1"]),
-        "order": st.sampled_from(["id", "-label", "price", "-attributes.id"]),
-        "fields": st.sampled_from(["label", "brand,colour~"]),
+        "order": st.sampled_from(["id", "-predicted.class", "price", "-attributes.id"]),
+        "fields": st.sampled_from(["predicted.class", "brand,colour~"]),
         "colour": st.sampled_from([*NAMES, "#1f2a44", "abc"]),
     }.items():
         schemathesis.openapi.format(name, strategy)
@@ -201,7 +203,8 @@ written = put_item.sync_detailed("new-1", client=client, body=new)
 verdict = moderate_picture.sync(client=client, body=ModeratePictureFilesBody(image=file()))
 again = search_catalogue.sync(client=client, body=ItemSearch(item_id="new-1"))
 assert hasattr(found, "hits"), found.detail
-print(json.dumps([found.hits[0].item.id, len(strip.hits), written.status_code, verdict.verdict, again.label]))
+kind = again.predicted.class_.value
+print(json.dumps([found.hits[0].item.id, len(strip.hits), written.status_code, verdict.verdict, kind]))
 """
 
 
@@ -234,7 +237,7 @@ def test_a_generated_client_searches_recommends_writes_and_moderates(
             cwd=generated,
         )
     assert asked.returncode == 0, asked.stderr
-    best, recommended, written, verdict, label = json.loads(asked.stdout)
+    best, recommended, written, verdict, again = json.loads(asked.stdout)
     assert (best, recommended, written) == ("test-00042", 5, 201)
     assert verdict in DECISIONS
-    assert label == own.item("test-00042").label
+    assert again == own.item("test-00042").best_class.value

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES, Split
 from models.embedder import as_views
@@ -57,8 +58,7 @@ def bags(embedder: LiteRTEmbedder, test_split: Split, tmp_path_factory: pytest.T
             [
                 Record(
                     id=f"bag-{number:02}",
-                    label="Bag",
-                    probability=float(probabilities[number, CLASSES.index("Bag")]),
+                    predicted=predicted_class("Bag", float(probabilities[number, CLASSES.index("Bag")])),
                     attributes={},
                     content_key=str(number),
                     vector=vectors[number],
@@ -92,7 +92,7 @@ def test_relevance_is_what_the_model_says_of_class_and_cosine(
     engine: Engine, embedder: LiteRTEmbedder, plain: bytes
 ) -> None:
     result = engine.search(plain, Query(k=50))
-    predicted = CLASSES.index(result.predictions[0].label)
+    predicted = CLASSES.index(result.best_class.value)
     scores = np.array([[match.score for match in result.hits]], np.float32)
     expected = embedder.confidence(np.array([predicted]), scores, np.ones(1, np.float32))[0]
     np.testing.assert_allclose([match.relevance for match in result.hits], expected, atol=1e-5)
@@ -112,7 +112,7 @@ def test_relevance_does_not_change_with_the_look(look: float, engine: Engine) ->
 
 def test_nothing_among_bags_is_a_good_match_for_trousers(bags: Engine, trouser: bytes) -> None:
     result = bags.search(trouser, Query(k=5))
-    assert result.predictions[0].label == "Trouser"
+    assert result.best_class.value == "Trouser"
     assert result.familiar
     assert result.hits.no_good_match
     assert len(result.hits) == 5, "the nearest there are"

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import InvalidFilter
+from indexer.predictions import predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
 from indexer.sources.csv_rows import number_in
 from models.datasets.fashion_mnist import Split
@@ -52,7 +53,13 @@ def records(shop_table: Path, embedder: LiteRTEmbedder, test_split: Split) -> li
     picture = DisplayCopy(b"\x89PNG", "image/png", 28, 28)
     classes = embedder.card.classes
     return [
-        Record(row["id"], classes[int(known.argmax())], float(known.max()), vector, picture, _attributes(row))
+        Record(
+            row["id"],
+            predicted_class(classes[int(known.argmax())], float(known.max())),
+            vector,
+            picture,
+            _attributes(row),
+        )
         for row, vector, known in zip(rows, vectors, probabilities, strict=True)
     ]
 
@@ -99,10 +106,10 @@ class _Filters:
     def _field(self) -> tuple[str, Any]:
         item = self._chance.choice(self._items)
         name = self._chance.choice(
-            ("id", "label", "gender", "type", "colour", "year", "casual", "words", "was", "none")
+            ("id", "predicted.class", "gender", "type", "colour", "year", "casual", "words", "was", "none")
         )
-        if name in ("id", "label"):
-            value = item.id if name == "id" else item.label
+        if name in ("id", "predicted.class"):
+            value = item.id if name == "id" else item.best_class.value
             return name, self._chance.choice(
                 ({"not": [value]}, value, [value, self._items[0].id][: 1 + (name == "id")])
             )
@@ -125,7 +132,7 @@ def test_random_filters_find_what_plain_python_does(shop: LocalCatalogue) -> Non
         query = state.vectors([items[0].id])
         for _ in range(400):
             where = filters.one()
-            expected = [item.id for item in items if allows(where, item.id, item.label, item.attributes)]
+            expected = [item.id for item in items if allows(where, item.id, item.best_class.value, item.attributes)]
             page = state.browse(where, limit=MANY)
             assert [item.id for item in page.items] == expected, where
             assert page.total == len(expected)
@@ -138,7 +145,7 @@ def test_nonsense_is_answered_or_refused_by_name(shop: LocalCatalogue) -> None:
     chance = random.Random(SEED)
     names = [
         "id",
-        "label",
+        "predicted.class",
         "colour~",
         "not",
         "any",
@@ -187,7 +194,7 @@ def test_random_filters_are_counted_as_plain_python_does(shop: LocalCatalogue) -
         filters = _Filters(items)
         for _ in range(30):
             where = filters.one()
-            found = [item for item in items if allows(where, item.id, item.label, item.attributes)]
+            found = [item for item in items if allows(where, item.id, item.best_class.value, item.attributes)]
             for facet in state.facets(where, ["gender", "type", "words", "casual"], 5):
                 counts = Counter(value for item in found for value in set(members(item.attributes.get(facet.field))))
                 ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -220,23 +227,26 @@ def test_a_filter_is_the_same_typed_and_as_json(
         page = client.get("/v1/items", query_string={"where": text, "limit": 100}).json
         assert [found["id"] for found in page["items"]] == expected[:100]
         assert page["total"] == len(expected)
-        facets = client.get("/v1/facets", query_string={"where": text, "fields": "label"}).json
+        facets = client.get("/v1/facets", query_string={"where": text, "fields": "predicted.class"}).json
         assert facets["total"] == facets["facets"][0]["items"] == len(expected)
         hits = client.get(f"/v1/items/{item}/similar", query_string={"where": text, "k": 100}).json["hits"]
         assert {hit["item"]["id"] for hit in hits} <= set(expected) - {item}
         assert len(hits) == min(100, len(set(expected) - {item}))
-    for texts in ([*typed, json.dumps({"label": {"not": "Bag"}})], [json.dumps(where), "label!=Bag"]):
+    for texts in (
+        [*typed, json.dumps({"predicted.class": {"not": "Bag"}})],
+        [json.dumps(where), "predicted.class!=Bag"],
+    ):
         found = shop.browse(read_where(texts), limit=MANY).items
         assert [one.id for one in found] == [
-            one.id for one in shop.browse({"all": [where, {"label": {"not": "Bag"}}]}, limit=MANY).items
+            one.id for one in shop.browse({"all": [where, {"predicted.class": {"not": "Bag"}}]}, limit=MANY).items
         ]
 
 
 def test_a_listing_holds_to_a_class_and_a_filter_together(client: FlaskClient, shop: LocalCatalogue) -> None:
-    label = shop.get(shop.ids()[:1])[0].label
-    both = client.get("/v1/items", query_string={"label": label, "where": "gender=Men"}).json
-    assert both["total"] == shop.browse({"label": label, "gender": "Men"}).total > 0
-    assert client.get("/v1/items", query_string={"label": label, "where": "{}"}).json["total"] > both["total"]
+    name = shop.get(shop.ids()[:1])[0].best_class.value
+    both = client.get("/v1/items", query_string={"where": f"predicted.class={name};gender=Men"}).json
+    assert both["total"] == shop.browse({"predicted.class": name, "gender": "Men"}).total > 0
+    assert client.get("/v1/items", query_string={"where": f"predicted.class={name}"}).json["total"] > both["total"]
 
 
 # --- what finds nothing says why ---
@@ -256,7 +266,7 @@ def test_what_can_find_nothing_is_told_in_every_answer(client: FlaskClient, shop
             assert all(word in answer["notes"][0] for word in words)
     assert client.get("/v1/items?where=year>2000;gender=Men").json["notes"] == []
     assert "'cut'" in client.get("/v1/items?sort=-cut").json["notes"][0]
-    assert "'cut'" in client.get("/v1/facets?fields=label,cut").json["notes"][0]
+    assert "'cut'" in client.get("/v1/facets?fields=predicted.class,cut").json["notes"][0]
     assert client.get("/v1/facets").json["notes"] == []
 
 
@@ -285,7 +295,7 @@ def _pages(client: FlaskClient, **asked: Any) -> list[dict[str, Any]]:
     return pages
 
 
-@pytest.mark.parametrize("sort", ["id", "-id", "year", "-year", "title", "-words", "label"])
+@pytest.mark.parametrize("sort", ["id", "-id", "year", "-year", "title", "-words", "predicted.class"])
 def test_pages_by_cursor_hold_every_item_once(client: FlaskClient, shop: LocalCatalogue, sort: str) -> None:
     pages = _pages(client, sort=sort, where="gender=Men", limit=37)
     ids = [item["id"] for page in pages for item in page["items"]]
@@ -372,7 +382,7 @@ def test_the_description_names_what_listings_and_facets_take(client: FlaskClient
         for path in ("/v1/items", "/v1/facets")
     }
     assert names == {
-        "/v1/items": ["label", "where", "q", "sort", "offset", "cursor", "limit"],
+        "/v1/items": ["where", "q", "sort", "offset", "cursor", "limit"],
         "/v1/facets": ["where", "q", "fields", "limit"],
     }
 

@@ -132,7 +132,9 @@ def test_photographs_arrive_as_one_process_would_make_them(
     vectors, probabilities = embedder.embed([embedder.prepare(picture) for picture in pictures])
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
-    assert [item.label for item in items] == [embedder.card.classes[best] for best in probabilities.argmax(axis=1)]
+    assert [item.best_class.value for item in items] == [
+        embedder.card.classes[best] for best in probabilities.argmax(axis=1)
+    ]
     assert [item.attributes for item in items] == [{"folder": id_.partition("/")[0]} for id_ in ids]
     assert catalogue.display(ids[7]) == display_copy(pictures[7])
     assert len(catalogue.search(vectors[:1], 30, where={"folder": "hat"})[0]) == OF_EACH_CLASS
@@ -161,7 +163,7 @@ def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
     index(Table(tiles), embedder, catalogue)
     ids = catalogue.ids()
     vectors, displays = catalogue.vectors(ids), [catalogue.display(id_) for id_ in ids]
-    labels = [(item.label, item.probability) for item in catalogue.get(ids)]
+    labels = [(item.best_class.value, item.best_class.probability) for item in catalogue.get(ids)]
     tiles.write_text(tiles.read_text().replace(",12", ",99"))
     nothing_is_decoded()
     assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 1, 5, 2)
@@ -169,7 +171,7 @@ def test_new_attributes_alone_are_taken_over_without_decoding_or_embedding(
     assert catalogue.search(vectors[2:3], 1, where={"price": {"gte": 50}})[0][0].item.id == "item-2"
     np.testing.assert_array_equal(catalogue.vectors(ids), vectors)
     assert [catalogue.display(id_) for id_ in ids] == displays
-    assert [(item.label, item.probability) for item in catalogue.get(ids)] == labels
+    assert [(item.best_class.value, item.best_class.probability) for item in catalogue.get(ids)] == labels
     assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 6, 2)
 
 
@@ -210,7 +212,7 @@ def test_attributes_of_an_item_that_is_not_there_change_nothing(
     with pytest.raises(UnknownItem, match="'none'"):
         catalogue.upsert([AttributeUpdate("item-1", {"price": 1}, ""), AttributeUpdate("none", {}, "")])
     with pytest.raises(ValueError, match="item-1: 'label'"):
-        catalogue.upsert([AttributeUpdate("item-1", {"label": 1}, "")])
+        catalogue.upsert([AttributeUpdate("item-1", {"predicted.class": 1}, "")])
     assert catalogue.get(["item-1"])[0].attributes == {"price": 11}
 
 

@@ -18,6 +18,7 @@ from indexer.errors import (
     ModelMismatch,
     UnknownItem,
 )
+from indexer.predictions import predicted_class
 from indexer.records import Item, PictureInfo, Record
 from indexer.thumbnails import display_copy
 from models.datasets.fashion_mnist import CLASSES, Split
@@ -36,8 +37,7 @@ def records(test_split: Split) -> list[Record]:
     return [
         Record(
             id=f"test-{number:05}",
-            label=CLASSES[label],
-            probability=0.5,
+            predicted=predicted_class(CLASSES[label], 0.5),
             vector=vector,
             display=display_copy(Picture(255 - image)),
             attributes={"number": number},
@@ -57,7 +57,7 @@ def catalogue(tmp_path: Path, records: Sequence[Record]) -> Iterator[LocalCatalo
 def test_gives_back_what_was_put_in(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
     chosen = [records[7], records[3], records[7]]
     assert catalogue.get([record.id for record in chosen]) == [
-        Item(r.id, r.label, r.probability, r.attributes, PictureInfo("image/png", 28, 28)) for r in chosen
+        Item(r.id, r.predicted, r.attributes, PictureInfo("image/png", 28, 28)) for r in chosen
     ]
     assert catalogue.vectors([r.id for r in chosen]).tolist() == [r.vector.tolist() for r in chosen]
     assert catalogue.display(records[3].id) == records[3].display
@@ -73,9 +73,10 @@ def test_remembers_model_classes_and_items_when_opened_again(tmp_path: Path, cat
 
 
 def test_an_id_that_exists_is_replaced(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
-    changed = replace(records[5], vector=records[9].vector, probability=0.75, attributes={}, content_key="new")
-    catalogue.upsert([replace(changed, probability=0.25), changed])
-    assert catalogue.get([changed.id])[0].probability == 0.75
+    sure, unsure = (predicted_class(records[5].predicted["class"].value, share) for share in (0.75, 0.25))
+    changed = replace(records[5], vector=records[9].vector, predicted=sure, attributes={}, content_key="new")
+    catalogue.upsert([replace(changed, predicted=unsure), changed])
+    assert catalogue.get([changed.id])[0].best_class.probability == 0.75
     assert catalogue.get([changed.id])[0].attributes == {}
     assert catalogue.vectors([changed.id])[0].tolist() == records[9].vector.tolist()
     assert catalogue.content_keys([changed.id]) == {changed.id: "new"}
@@ -105,15 +106,15 @@ def test_strange_ids_are_unknown_items(catalogue: LocalCatalogue, id_: str) -> N
 
 
 def test_counts_every_class_in_the_models_order(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
-    labels = [record.label for record in records]
+    labels = [record.predicted["class"].value for record in records]
     assert list(catalogue.counts().items()) == [(label, labels.count(label)) for label in CLASSES]
-    catalogue.delete([record.id for record in records if record.label == "Bag"])
+    catalogue.delete([record.id for record in records if record.predicted["class"].value == "Bag"])
     assert catalogue.counts()["Bag"] == 0
 
 
 def test_browses_in_order_of_id(catalogue: LocalCatalogue, records: Sequence[Record]) -> None:
-    bags = sorted(record.id for record in records if record.label == "Bag")
-    page = catalogue.browse({"label": "Bag"}, offset=3, limit=5)
+    bags = sorted(record.id for record in records if record.predicted["class"].value == "Bag")
+    page = catalogue.browse({"predicted.class": "Bag"}, offset=3, limit=5)
     assert [item.id for item in page.items] == bags[3:8]
     assert page.total == len(bags)
     assert catalogue.browse(offset=299).items == (catalogue.get(["test-00299"])[0],)
@@ -143,10 +144,10 @@ def _bad(record: Record) -> dict[str, Record]:
         "not of length": replace(record, vector=np.full(DIM, np.nan, np.float32)),
         "float64": replace(record, vector=record.vector.astype(np.float64)),
         "not float32": replace(record, vector=record.vector[:-1]),
-        "no prediction": replace(record, label="Hat"),
-        "probability": replace(record, probability=float("nan")),
+        "no prediction": replace(record, predicted=predicted_class("Hat", 0.5)),
+        "probability": replace(record, predicted=predicted_class("Bag", float("nan"))),
         "can't name": replace(record, attributes={'say "hi"': 1}),
-        "'label' can't": replace(record, attributes={"label": "x"}),
+        "no prediction of a class": replace(record, predicted={}),
         "price": replace(record, attributes={"price": float("inf")}),
         "stock": replace(record, attributes={"stock": 2**63}),
         "brand": replace(record, attributes={"brand": "\ud800"}),
@@ -154,7 +155,7 @@ def _bad(record: Record) -> dict[str, Record]:
     }
 
 
-@pytest.mark.parametrize("says", list(_bad(Record("x", "Bag", 1, np.empty(1, np.float32), None))))  # type: ignore[arg-type]
+@pytest.mark.parametrize("says", list(_bad(Record("x", predicted_class("Bag", 1), np.empty(1, np.float32), None))))  # type: ignore[arg-type]
 def test_an_unsound_record_is_refused_with_all_that_came_along(
     catalogue: LocalCatalogue, records: Sequence[Record], says: str
 ) -> None:

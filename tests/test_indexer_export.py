@@ -24,6 +24,7 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.neighbours import Neighbourhoods
 from indexer.errors import ExportFormatUnknown, ExportNotWritable, InvalidFilter
 from indexer.exports.neighbour_files import COLUMNS, write_neighbours
+from indexer.predictions import predicted_class
 from indexer.records import Record, VectorTable, Where
 from indexer.sources.errors import ParquetUnavailable
 from indexer.thumbnails import display_copy
@@ -77,11 +78,11 @@ def test_every_format_has_exactly_what_similar_finds(name: str, engine: Engine, 
 @pytest.mark.parametrize(
     ("where", "look"),
     [
-        ({"label": ["Sandal", "Bag"]}, None),
+        ({"predicted.class": ["Sandal", "Bag"]}, None),
         ({"class": "Dress"}, 0.8),
         (None, 0.0),
         (None, 1.0),
-        ({"class": "Shirt", "label": "Bag"}, None),
+        ({"class": "Shirt", "predicted.class": "Bag"}, None),
     ],
 )
 def test_filter_and_look_count_as_for_similar(
@@ -106,7 +107,7 @@ def test_twins_are_ranked_by_id_and_nobody_finds_itself(
 ) -> None:
     """Forty of one picture and twenty of another: more that tie than are asked for, or looked at first."""
     pictures = [0] * 40 + [1] * 20 + [2]
-    record = Record("", CLASSES[0], 1.0, vectors[0], display_copy(Picture(test_split.images[0])))
+    record = Record("", predicted_class(CLASSES[0], 1.0), vectors[0], display_copy(Picture(test_split.images[0])))
     order = np.random.default_rng(5).permutation(len(pictures)).tolist()
     with LocalCatalogue.create(tmp_path / "c", "f", 49, CLASSES) as catalogue:
         catalogue.upsert([replace(record, id=f"i{n:02}", vector=vectors[pictures[n]]) for n in order])
@@ -155,7 +156,7 @@ def test_wrong_questions_are_refused_at_once(engine: Engine) -> None:
     with pytest.raises(LookOutOfRange):
         engine.neighbours(Query(look=1.5))
     with pytest.raises(InvalidFilter):
-        engine.neighbours(Query(where={"label": "red"}))
+        engine.neighbours(Query(where={"predicted.class": "red"}))
 
 
 def test_an_unknown_format_is_named_with_those_there_are(engine: Engine, tmp_path: Path) -> None:
@@ -232,9 +233,9 @@ def test_the_command_says_how_many_rows_there_are(
 ) -> None:
     out = tmp_path / "t.jsonl"
     command = ["export-similar", "--catalogue", str(small_catalogue), "--out", str(out)]
-    done = CliRunner().invoke(lookalike.main, [*command, "-k", "4", "--where", "label=Bag", "--look", "0.5"])
+    done = CliRunner().invoke(lookalike.main, [*command, "-k", "4", "--where", "predicted.class=Bag", "--look", "0.5"])
     rows = _rows(out)
-    assert rows == _similar(engine, ids, 4, {"label": "Bag"}, 0.5)
+    assert rows == _similar(engine, ids, 4, {"predicted.class": "Bag"}, 0.5)
     assert done.stdout == f"{out}: {len(rows)} rows, for 300 items.\n"
     assert "300/300" in done.stderr
 

@@ -11,6 +11,7 @@ import pytest
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import FilterTooLarge, InvalidFilter
 from indexer.filters import MOST_CONDITIONS, MOST_DEPTH
+from indexer.predictions import predicted_class
 from indexer.records import AttributeValue, DisplayCopy, Record
 from indexer.typed_filters import parse_conditions
 from models.datasets.fashion_mnist import CLASSES, Split
@@ -33,7 +34,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, test_split: Split) -> It
     blocks = test_split.images[:7].reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, DIM).astype(np.float32)
     vectors = blocks / np.linalg.norm(blocks, axis=1, keepdims=True)
     records = [
-        Record(str(n), CLASSES[n % 2], 1.0, vector, DisplayCopy(b"", "image/png", 28, 28), attributes)
+        Record(str(n), predicted_class(CLASSES[n % 2], 1.0), vector, DisplayCopy(b"", "image/png", 28, 28), attributes)
         for n, (vector, attributes) in enumerate(zip(vectors, ATTRIBUTES, strict=True))
     ]
     with LocalCatalogue.create(tmp_path_factory.mktemp("filters"), "f", DIM, CLASSES) as catalogue:
@@ -109,17 +110,17 @@ def test_a_filter_allows_what_python_s_own_comparison_would(
 
 
 def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatalogue) -> None:
-    assert _found(catalogue, {"label": CLASSES[1]}) == [1, 3, 5]
-    assert _found(catalogue, {"label": [CLASSES[0], CLASSES[5]]}) == [0, 2, 4, 6]
-    assert _found(catalogue, {"label": CLASSES[1], "price": {"gte": 0}}) == [1, 3]
+    assert _found(catalogue, {"predicted.class": CLASSES[1]}) == [1, 3, 5]
+    assert _found(catalogue, {"predicted.class": [CLASSES[0], CLASSES[5]]}) == [0, 2, 4, 6]
+    assert _found(catalogue, {"predicted.class": CLASSES[1], "price": {"gte": 0}}) == [1, 3]
 
 
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"label": "Hat"}, "no class 'Hat'.*T-shirt/top, Trouser"),
-        ({"label": ["Bag", None]}, "no class None"),
-        ({"label": {"gte": "A"}}, "no class"),
+        ({"predicted.class": "Hat"}, "no class 'Hat'.*T-shirt/top, Trouser"),
+        ({"predicted.class": ["Bag", None]}, "no class None"),
+        ({"predicted.class": {"gte": "A"}}, "no class"),
         ({"price": float("nan")}, "finite number"),
         ({"price": {"gte": float("inf")}}, "finite number"),
         ({"price": 2**63}, "finite number"),
@@ -138,7 +139,7 @@ def test_the_predicted_class_is_filtered_by_one_or_several(catalogue: LocalCatal
         ({"id": 7}, "takes an id or a list of ids"),
         ({"id": ["a", None]}, "takes an id or a list of ids"),
         ({"id": {"prefix": "a"}}, "takes an id or a list of ids"),
-        ({"label": {"not": "Hat"}}, "no class 'Hat'"),
+        ({"predicted.class": {"not": "Hat"}}, "no class 'Hat'"),
         ({"colour~": {"not": "blurple"}}, "blurple"),
         ({"not": "Bag"}, '"not" is about filters'),
         ({"not": {}}, '"not" is about filters'),
@@ -168,11 +169,11 @@ def test_a_filter_sees_what_was_written_since_it_was_last_used(tmp_path: Path, c
     vectors = catalogue.vectors(["0", "1"])
     with LocalCatalogue.create(tmp_path, "f", DIM, CLASSES) as other:
         picture = DisplayCopy(b"", "image/png", 28, 28)
-        other.upsert([Record("a", "Bag", 1.0, vectors[0], picture, {"price": 1})])
+        other.upsert([Record("a", predicted_class("Bag", 1.0), vectors[0], picture, {"price": 1})])
         assert _ids(other, vectors) == ["a"]
-        other.upsert([Record("b", "Bag", 1.0, vectors[1], picture, {"price": 1})])
+        other.upsert([Record("b", predicted_class("Bag", 1.0), vectors[1], picture, {"price": 1})])
         assert _ids(other, vectors) == ["a", "b"]
-        other.upsert([Record("a", "Bag", 1.0, vectors[0], picture, {"price": 2})])
+        other.upsert([Record("a", predicted_class("Bag", 1.0), vectors[0], picture, {"price": 2})])
         assert _ids(other, vectors) == ["b"]
 
 
@@ -184,8 +185,8 @@ def _ids(catalogue: LocalCatalogue, vectors: np.ndarray) -> list[str]:
     ("typed", "where"),
     [
         ([], {}),
-        (["label=T-shirt/top"], {"label": ["T-shirt/top"]}),
-        (["label=Bag", "label=Dress"], {"label": ["Bag", "Dress"]}),
+        (["predicted.class=T-shirt/top"], {"predicted.class": ["T-shirt/top"]}),
+        (["predicted.class=Bag", "predicted.class=Dress"], {"predicted.class": ["Bag", "Dress"]}),
         (["size=42"], {"size": ["42", 42]}),
         (["price = 9.5"], {"price": ["9.5", 9.5]}),
         (["price>=10", "price<=20.5"], {"price": {"gte": 10, "lte": 20.5}}),
@@ -194,7 +195,10 @@ def _ids(catalogue: LocalCatalogue, vectors: np.ndarray) -> list[str]:
         (["brand="], {"brand": [""]}),
         (["price>5", "price<9.5"], {"price": {"gt": 5, "lt": 9.5}}),
         (["material^=lin", "material != 5"], {"material": {"prefix": "lin", "not": ["5", 5]}}),
-        (["label!=Bag", "label!=Coat", "id=42"], {"label": {"not": ["Bag", "Coat"]}, "id": ["42"]}),
+        (
+            ["predicted.class!=Bag", "predicted.class!=Coat", "id=42"],
+            {"predicted.class": {"not": ["Bag", "Coat"]}, "id": ["42"]},
+        ),
         (
             ["sale=true", "new=false", "brand=null"],
             {"sale": ["true", True], "new": ["false", False], "brand": ["null", None]},

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Hit, Record
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
@@ -37,7 +38,7 @@ def catalogue(tmp_path: Path, vectors: NDArray[np.float32]) -> Iterator[LocalCat
 
 
 def _record(number: int, vector: NDArray[np.float32]) -> Record:
-    return Record(str(number), "Bag", 1.0, vector, DisplayCopy(b"", "image/png", 28, 28))
+    return Record(str(number), predicted_class("Bag", 1.0), vector, DisplayCopy(b"", "image/png", 28, 28))
 
 
 def _published_file(directory: Path) -> Path:

@@ -21,6 +21,7 @@ from indexer.catalogue.neighbours import Neighbourhoods
 from indexer.database import rows
 from indexer.database.store import Store
 from indexer.pipeline import indexing
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Hit, Record
 from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.upkeep.repair import repair
@@ -43,7 +44,9 @@ QUERIES = slice(9000, 9100)
 
 def record(number: int, vector: NDArray[np.float32]) -> Record:
     attributes = {"parity": number % 2, "hundred": number // 100}
-    return Record(f"{number:05}", "Bag", 1.0, vector, DisplayCopy(b"", "image/png", 28, 28), attributes)
+    return Record(
+        f"{number:05}", predicted_class("Bag", 1.0), vector, DisplayCopy(b"", "image/png", 28, 28), attributes
+    )
 
 
 def some(vectors: NDArray[np.float32], numbers: range) -> list[Record]:
@@ -121,7 +124,7 @@ def test_scores_are_the_same_through_the_graph(catalogue: LocalCatalogue, vector
         assert [(-hit.score, hit.item.id) for hit in hits] == sorted((-hit.score, hit.item.id) for hit in hits)
 
 
-@pytest.mark.parametrize("where", [{"parity": 1}, {"hundred": 7}, {"hundred": {"gte": 1}}, {"label": "Bag"}])
+@pytest.mark.parametrize("where", [{"parity": 1}, {"hundred": 7}, {"hundred": {"gte": 1}}, {"predicted.class": "Bag"}])
 def test_filters_are_exact_be_they_narrow_or_wide(
     catalogue: LocalCatalogue, vectors: NDArray[np.float32], where: dict[str, object]
 ) -> None:
@@ -355,7 +358,7 @@ def test_answers_tell_that_a_graph_was_searched(
     with LocalCatalogue.open(shutil.copytree(embedded, tmp_path / "catalogue")) as catalogue:
         engine = Engine(embedder, catalogue)
         assert not engine.search_view(test_split.images[3000], Query(k=10)).hits.exact
-        assert engine.search_view(test_split.images[3000], Query(k=10, where={"label": "Dress"})).hits.exact
+        assert engine.search_view(test_split.images[3000], Query(k=10, where={"predicted.class": "Dress"})).hits.exact
         for look in (0, 0.5, 1):
             assert engine.search_view(test_split.images[3000], Query(k=10, look=look)).hits.exact
             assert engine.similar("test-00300", Query(k=9, look=look)).exact

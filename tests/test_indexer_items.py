@@ -60,7 +60,7 @@ def test_items_are_listed_by_id_whatever_the_block(
 
 
 @pytest.mark.parametrize(
-    "where", [{"label": "Sandal"}, {"class": ["Bag", "Dress"]}, {"split": "test", "label": ["Bag"]}]
+    "where", [{"predicted.class": "Sandal"}, {"class": ["Bag", "Dress"]}, {"split": "test", "predicted.class": ["Bag"]}]
 )
 def test_a_filter_lists_and_counts_what_browsing_finds(
     kept: Items, engine: Engine, where: dict[str, str | list[str]], monkeypatch: pytest.MonkeyPatch
@@ -76,7 +76,7 @@ def test_a_malformed_filter_is_refused_before_the_first_item(kept: Items) -> Non
     with pytest.raises(InvalidFilter, match="any"):
         kept.each({"any": "red"})
     with pytest.raises(InvalidFilter, match="Sock"):
-        kept.delete_where({"label": "Sock"})
+        kept.delete_where({"predicted.class": "Sock"})
 
 
 def test_an_unknown_attribute_is_named_and_never_deleted_by(kept: Items) -> None:
@@ -154,8 +154,8 @@ def test_there_is_no_catalogue_to_list(tmp_path: Path) -> None:
 
 
 def test_json_lines_are_the_items_as_the_api_has_them(run: Run, engine: Engine) -> None:
-    done = run("list", "--json", "--where", "label=Bag", "--limit", "5")
-    bags = engine.browse({"label": "Bag"}, limit=5).items
+    done = run("list", "--json", "--where", "predicted.class=Bag", "--limit", "5")
+    bags = engine.browse({"predicted.class": "Bag"}, limit=5).items
     assert [json.loads(line) for line in done.stdout.splitlines()] == [item_answer(item) for item in bags]
     done = run("get", "--json", "test-00009", "test-00003")
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["test-00009", "test-00003"]
@@ -164,7 +164,13 @@ def test_json_lines_are_the_items_as_the_api_has_them(run: Run, engine: Engine) 
 def test_people_read_a_line_an_item_or_all_of_one(run: Run, engine: Engine) -> None:
     lines = run("list", "--after", "test-00004", "--limit", "2").stdout.splitlines()
     item = engine.item("test-00005")
-    assert lines[0].split() == [item.label, f"{item.probability:.0%}", "test-00005", "class=Trouser", "split=test"]
+    assert lines[0].split() == [
+        item.best_class.value,
+        f"{item.best_class.probability:.0%}",
+        "test-00005",
+        "class=Trouser",
+        "split=test",
+    ]
     assert [line.index("test-0") for line in lines] == [max(map(len, engine.card.classes)) + 8] * 2
     told = run("get", "test-00005").stdout.splitlines()
     assert told[0] == "test-00005"
@@ -194,14 +200,16 @@ def test_the_command_writes_an_item(run: Run, directory: Path, test_split: Split
 
 def test_the_command_deletes_and_says_how_many_are_left(run: Run, directory: Path) -> None:
     assert run("delete", "test-00001", "test-00002").stdout == f"{directory}: 2 deleted, 298 items.\n"
-    assert run("delete", "--where", "label=Bag", "--where", "class=Dress").stdout.endswith(": 0 deleted, 298 items.\n")
+    assert run("delete", "--where", "predicted.class=Bag", "--where", "class=Dress").stdout.endswith(
+        ": 0 deleted, 298 items.\n"
+    )
     asked = run("delete", "--where", "split=test")
     assert (asked.exit_code, "298 items. Give --yes" in asked.stderr) == (2, True)
     assert run("delete", "--where", "split=test", "--yes").stdout == f"{directory}: 298 deleted, 0 items.\n"
     assert run("list").stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["test-00001", "--where", "label=Bag"], ["--yes"]])
+@pytest.mark.parametrize("arguments", [[], ["test-00001", "--where", "predicted.class=Bag"], ["--yes"]])
 def test_either_ids_or_a_filter_are_deleted(run: Run, arguments: list[str]) -> None:
     assert run("delete", *arguments).exit_code == 2
     assert len(run("list").stdout.splitlines()) == 300

@@ -54,8 +54,8 @@ def test_every_item_arrives_as_the_model_sees_it(
     vectors, probabilities = embedder.embed(as_views(test_split.images[:SIZE]))
     np.testing.assert_allclose(catalogue.vectors(ids), vectors, atol=1e-5)
     items = catalogue.get(ids)
-    assert [item.label for item in items] == [CLASSES[best] for best in probabilities.argmax(axis=1)]
-    np.testing.assert_allclose([item.probability for item in items], probabilities.max(axis=1), atol=1e-5)
+    assert [item.best_class.value for item in items] == [CLASSES[best] for best in probabilities.argmax(axis=1)]
+    np.testing.assert_allclose([item.best_class.probability for item in items], probabilities.max(axis=1), atol=1e-5)
     assert items[5].attributes == {"class": CLASSES[test_split.labels[5]], "split": "test"}
     hits = catalogue.search(vectors, 1)
     assert [hit[0].item.id for hit in hits] == ids

@@ -37,6 +37,7 @@ from indexer.errors import (
     UnknownItem,
 )
 from indexer.pipeline import indexing
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.named_sources import NamedSource, open_source
@@ -164,7 +165,9 @@ def test_what_is_written_meanwhile_is_carried_over(
     pixels = np.invert(test_split.images[400])
     vector, probabilities = embedder.embed([embedder.prepare(Picture(pixels))])
     label = embedder.card.classes[int(probabilities[0].argmax())]
-    new = Record("new", label, 0.5, vector[0], display_copy(Picture(pixels)), {"shelf": 3}, "its content")
+    new = Record(
+        "new", predicted_class(label, 0.5), vector[0], display_copy(Picture(pixels)), {"shelf": 3}, "its content"
+    )
     wrote: list[int] = []
 
     def write(done: int, _total: int) -> None:
@@ -251,7 +254,7 @@ def test_a_kept_picture_that_can_not_be_embedded_keeps_the_old_catalogue(
     Image.new("RGB", (200, 200), "red").save(jpeg, "JPEG")
     with LocalCatalogue.open(directory) as catalogue:
         vector = catalogue.vectors(["test-00000"])[0]
-        broken = Record("broken", "Bag", 1.0, vector, DisplayCopy(b"no picture", "image/png", 28, 28))
+        broken = Record("broken", predicted_class("Bag", 1.0), vector, DisplayCopy(b"no picture", "image/png", 28, 28))
         cut = DisplayCopy(jpeg.getvalue()[:500], "image/jpeg", 200, 200)
         catalogue.upsert([broken, replace(broken, id="cut", display=cut)])
     for _ in range(2):
@@ -418,7 +421,7 @@ def test_going_back_embeds_only_what_has_changed_since(
     reindex(directory, other)
     with LocalCatalogue.open(directory) as second:
         kept = second.display("test-00020")
-        added = Record("added", "Bag", 1.0, second.vectors(["test-00020"])[0], kept, {"shelf": 1})
+        added = Record("added", predicted_class("Bag", 1.0), second.vectors(["test-00020"])[0], kept, {"shelf": 1})
         second.upsert([added])
         second.delete(["test-00010"])
     back = reindex(directory, embedder)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Hit, Record
 from models.datasets.fashion_mnist import CLASSES, Split
 
@@ -18,7 +19,7 @@ NO_PICTURE = DisplayCopy(b"", "image/png", 28, 28)
 
 def record(id_: str, image: int, vectors: NDArray[np.float32], labels: NDArray[np.uint8], size: int) -> Record:
     attributes = {"image": image, "size": size}
-    return Record(id_, CLASSES[labels[image]], 0.9, vectors[image], NO_PICTURE, attributes)
+    return Record(id_, predicted_class(CLASSES[labels[image]], 0.9), vectors[image], NO_PICTURE, attributes)
 
 
 def brute_force(
@@ -41,12 +42,12 @@ FIRST_STEPS = ["upsert", "publish", "delete", "add", "publish", "add"]
 
 FILTERS: list[tuple[dict[str, Any] | None, Any]] = [
     (None, lambda _: True),
-    ({"label": "Sneaker"}, lambda r: r.label == "Sneaker"),
-    ({"label": ["Bag", "Dress", "Coat"]}, lambda r: r.label in ("Bag", "Dress", "Coat")),
+    ({"predicted.class": "Sneaker"}, lambda r: r.predicted["class"].value == "Sneaker"),
+    ({"predicted.class": ["Bag", "Dress", "Coat"]}, lambda r: r.predicted["class"].value in ("Bag", "Dress", "Coat")),
     ({"size": {"gte": 40}}, lambda r: r.attributes["size"] >= 40),
     (
-        {"size": {"gte": 38, "lte": 39.5}, "label": "Bag"},
-        lambda r: 38 <= r.attributes["size"] <= 39.5 and r.label == "Bag",
+        {"size": {"gte": 38, "lte": 39.5}, "predicted.class": "Bag"},
+        lambda r: 38 <= r.attributes["size"] <= 39.5 and r.predicted["class"].value == "Bag",
     ),
     ({"size": [36, 44]}, lambda r: r.attributes["size"] in (36, 44)),
     ({"size": 1}, lambda _: False),
@@ -57,7 +58,7 @@ def assert_equal(hits: Sequence[Hit], expected: Sequence[tuple[str, float]], liv
     assert [(hit.item.id, hit.score) for hit in hits] == list(expected)
     for hit in hits:
         record = live[hit.item.id]
-        assert (hit.item.label, hit.item.attributes) == (record.label, record.attributes)
+        assert (hit.item.best_class.value, hit.item.attributes) == (record.predicted["class"].value, record.attributes)
 
 
 @pytest.mark.parametrize("seed", range(6))

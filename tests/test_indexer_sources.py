@@ -200,6 +200,14 @@ def test_tables_of_every_dress_say_the_same(name: str, content: str, tmp_path: P
     assert attributes_of(Table(write(tmp_path / name, content))) == {"1": {"title": "Red"}}
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("t.csv", "id,image,label\n1,a.jpg,Acme\n"), ("t.jsonl", '{"id": "1", "image": "a.jpg", "label": "Acme"}\n')],
+)
+def test_a_shop_may_call_an_attribute_label(name: str, content: str, tmp_path: Path) -> None:
+    assert attributes_of(Table(write(tmp_path / name, content))) == {"1": {"label": "Acme"}}
+
+
 def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"id": "1", "image": "a.jpg", "price": 5, "sale": True, "weight": 0.5, "size": "42"},
@@ -237,7 +245,6 @@ BAD_TABLES = [
     ("t.csv", b"ID,image\n1,a.jpg\n", errors.ColumnMissing, "'id'"),
     ("t.csv", b"id,image,price,price\n1,a.jpg,1,1\n", errors.ColumnUnusable, "2 columns 'price'"),
     ("t.csv", b"id,image,\n1,a.jpg,\n", errors.ColumnUnusable, "without a name"),
-    ("t.csv", b"id,image,label\n1,a.jpg,x\n", errors.ColumnUnusable, "predicted class"),
     ("t.csv", b'id,image,a"b\n1,a.jpg,x\n', errors.ColumnUnusable, "plain name"),
     ("t.csv", HEAD + b"1,a.jpg,1\n2,b.jpg,1\n1,c.jpg,1\n", errors.DuplicateId, "rows 2 and 4.*'1'"),
     ("t.csv", HEAD + b"1,a.jpg\n", errors.TableDamaged, "row 2 has 2 values for 3 columns"),
@@ -257,7 +264,6 @@ BAD_TABLES = [
     ("t.jsonl", b'["1", "a.jpg"]\n', errors.TableDamaged, "line 1 is no JSON object"),
     ("t.jsonl", b"[" * 200_000, errors.TableDamaged, "line 1 is no JSON"),
     ("t.jsonl", b'{"id": "1", "photo": "a.jpg"}\n', errors.ColumnMissing, "'image'.*'photo'"),
-    ("t.jsonl", b'{"id": "1", "image": "a.jpg", "label": "x"}\n', errors.ColumnUnusable, "predicted class"),
     ("t.jsonl", b'{"id": 1, "image": "a"}\n{"id": "1", "image": "b"}\n', errors.DuplicateId, "rows 1 and 2"),
     ("t.jsonl", b'{"id": "1", "image": "\xff"}\n', errors.TableDamaged, "not UTF-8"),
     ("t.jsonl", b'{"id": "1", "image": "a\0.jpg"}\n', errors.TableDamaged, "NUL"),
@@ -404,7 +410,7 @@ def test_a_stream_gives_items_and_every_trouble_is_one_row(tmp_path: Path) -> No
         b'{"id": "1", "image": "b.jpg"}',
         b'{"id": "2", "image": "' + b"x" * (3 * LONGEST_LINE) + b'"}',
         b'{"id": "3", "image": "\xff"}',
-        b'{"id": "4", "image": "a.jpg", "label": "x"}',
+        b'{"id": "4", "image": "a.jpg", "a\\"b": "x"}',
         b'{"id": "5", "image": "c.jpg"}',
     ]
     rows = list(JsonStream(io.BytesIO(b"\n".join(lines)), tmp_path))

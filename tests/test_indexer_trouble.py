@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import CatalogueNotWritable
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
@@ -29,7 +30,7 @@ PATIENCE = 300.0
 
 
 def record(id_: str, image: int, vectors: NDArray[np.float32]) -> Record:
-    return Record(id_, "Bag", 1.0, vectors[image], PICTURE, {"image": image})
+    return Record(id_, predicted_class("Bag", 1.0), vectors[image], PICTURE, {"image": image})
 
 
 def fill(catalogue: LocalCatalogue, vectors: NDArray[np.float32], batches: range, acknowledged: list[str]) -> None:

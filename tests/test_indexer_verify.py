@@ -41,7 +41,7 @@ KILLED_WRITER = """
     ids = catalogue.ids()
     vectors, items = catalogue.vectors(ids), catalogue.get(ids)
     catalogue.upsert([
-        Record(f"new-{item.id}", item.label, item.probability, vector, catalogue.display(item.id), {"price": 3.5}, "c")
+        Record(f"new-{item.id}", item.predicted, vector, catalogue.display(item.id), {"price": 3.5}, "c")
         for item, vector in zip(items[:40], vectors)
     ])
     catalogue.delete(ids[100:110])

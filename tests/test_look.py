@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import models
 from indexer.catalogue.local import LocalCatalogue
 from indexer.catalogue.local_state import LocalState
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models.augmentations import AUGMENTATIONS
 from models.card import CARD_FILE, read_card
@@ -168,7 +169,9 @@ def test_a_vector_without_a_look_of_its_own_can_not_be_weighed() -> None:
 def mixed(tmp_path_factory: pytest.TempPathFactory, embedded: NDArray[np.float32], test_split: Split) -> Iterator[Any]:
     """A catalogue with an index file, newer rows, deaths in both, and items that share a picture; and what is live."""
     records = {
-        f"{n:04}": Record(f"{n:04}", CLASSES[test_split.labels[n % 1500]], 0.9, embedded[n % 1500], NO_PICTURE)
+        f"{n:04}": Record(
+            f"{n:04}", predicted_class(CLASSES[test_split.labels[n % 1500]], 0.9), embedded[n % 1500], NO_PICTURE
+        )
         for n in range(1700)
     }
     card = models.load().card
@@ -190,9 +193,9 @@ def test_every_look_equals_brute_force_whatever_happened_before(
     mixed: Any, embedder: LiteRTEmbedder, embedded: NDArray[np.float32], look: float, labels: list[str] | None
 ) -> None:
     catalogue, live = mixed
-    among = [record for record in live.values() if labels is None or record.label in labels]
+    among = [record for record in live.values() if labels is None or record.predicted["class"].value in labels]
     queries = with_look(embedded[[3, 777, 1600, 1999]], embedder.card.parts, look)
-    where = None if labels is None else {"label": labels}
+    where = None if labels is None else {"predicted.class": labels}
     for query, hits in zip(queries, catalogue.search(queries, 25, where), strict=True):
         products = np.stack([record.vector for record in among]).astype(np.float64) @ query.astype(np.float64)
         scores = np.clip(products, -1, 1).astype(np.float32).tolist()

@@ -106,9 +106,9 @@ def blocking(blocklist: Path) -> Policy:
         ("[small]\nside = true", InvalidPolicyValue, "small: side"),
         ('[blank]\nverdict = "refuse"', InvalidPolicyValue, "blank: verdict must be one of off, allow, review, reject"),
         ("blank = 1", InvalidPolicyValue, "blank must be a table"),
-        ("[class]\nlabels = ['Bag']", InvalidPolicyValue, r"class must be a list of tables: .*\[\[class\]\]"),
-        ("[[class]]\nprobability = 0.9", InvalidPolicyValue, "class 1: labels is missing"),
-        ("[[class]]\nlabels = []", InvalidPolicyValue, "class 1: labels must be a list of texts"),
+        ("[class]\nvalues = ['Bag']", InvalidPolicyValue, r"class must be a list of tables: .*\[\[class\]\]"),
+        ("[[class]]\nprobability = 0.9", InvalidPolicyValue, "class 1: values is missing"),
+        ("[[class]]\nvalues = []", InvalidPolicyValue, "class 1: values must be a list of texts"),
         ("[[attribute]]\nname = 'fur'", InvalidPolicyValue, "attribute 1: give values, below or above"),
         ("[[attribute]]\nname = 'x'\nvalues = [[1]]", InvalidPolicyValue, "attribute 1: values"),
         ("[other_things]\nclasses_only = 1", InvalidPolicyValue, "other_things: classes_only must be true or false"),
@@ -125,12 +125,12 @@ def test_a_policy_that_is_not_sound_says_which_key_is_wrong_and_what_it_may_be(
 
 def test_a_policy_keeps_the_defaults_of_what_it_does_not_say() -> None:
     assert policy("") == Policy(name=policy("").name)
-    sparing = policy("[dark]\nlightness = 0.1\n[[class]]\nlabels = ['Bag']")
+    sparing = policy("[dark]\nlightness = 0.1\n[[class]]\nvalues = ['Bag']")
     assert (sparing.dark.lightness, sparing.dark.verdict) == (0.1, DEFAULT.dark.verdict)
     assert sparing.classes[0].verdict == "reject"
     assert sparing.name != policy("").name
-    with pytest.raises(InvalidPolicyValue, match=r"class 1: labels: there is no class 'Bags'. The model's are: Bag"):
-        policy("[[class]]\nlabels = ['Bags']").require_classes(["Bag"])
+    with pytest.raises(InvalidPolicyValue, match=r"class 1: values: there is no class 'Bags'. The model's are: Bag"):
+        policy("[[class]]\nvalues = ['Bags']").require_classes(["Bag"])
 
 
 def test_a_policy_is_read_anew_when_its_file_changes_and_stays_when_it_is_spoilt(
@@ -145,7 +145,7 @@ def test_a_policy_is_read_anew_when_its_file_changes_and_stays_when_it_is_spoilt
     assert kept.current() is kept.current()
     path.write_text("[small]\nside = 200")
     assert kept.current().small.side == 200
-    for spoilt in (b"[small]\nside = 'x'", b"\xff\xfe", b"[[class]]\nlabels = ['Hat']", b"#" * 2_000_000):
+    for spoilt in (b"[small]\nside = 'x'", b"\xff\xfe", b"[[class]]\nvalues = ['Hat']", b"#" * 2_000_000):
         path.write_bytes(spoilt)
         with caplog.at_level(logging.ERROR):
             assert kept.current().small.side == 200
@@ -300,20 +300,20 @@ def test_unwanted_classes_and_attributes_are_told_with_what_was_measured(
 ) -> None:
     trousers = next(one for one in some if one.kind == "pants").path.read_bytes()
     unwanted = policy(
-        "[[class]]\nlabels = ['Bag', 'Trouser']\nprobability = 0.6\n"
+        "[[class]]\nvalues = ['Bag', 'Trouser']\nprobability = 0.6\n"
         "[[attribute]]\nname = 'brand'\nvalues = ['Acme', 7]\nverdict = 'review'\n"
         "[[attribute]]\nname = 'price'\nbelow = 5\nabove = 100\n"
     )
     verdict = seeing.moderate(trousers, unwanted, {"brand": ["Other", "Acme"], "price": 120})
     assert verdict.verdict == "reject"
     assert codes(verdict) == ["unwanted-class", "unwanted-attribute", "unwanted-attribute"]
-    assert verdict.reasons[0].measured == verdict.garments[0].probability
+    assert verdict.reasons[0].measured == verdict.garments[0].best_class.probability
     assert [one.verdict for one in verdict.reasons] == ["reject", "reject", "review"]
     assert (verdict.reasons[1].measured, verdict.reasons[1].threshold) == (120, 100)
     for attributes in ({"brand": ["Other"], "price": [50, 7]}, {"brand": None, "price": "120"}, {"brand": 8}, {}):
         assert codes(seeing.moderate(trousers, unwanted, attributes)) == ["unwanted-class"]
-    surely = policy("[[class]]\nlabels = ['Trouser']\nprobability = 1")
-    assert verdict.garments[0].probability == 1 or seeing.moderate(trousers, surely).verdict == "allow"
+    surely = policy("[[class]]\nvalues = ['Trouser']\nprobability = 1")
+    assert verdict.garments[0].best_class.probability == 1 or seeing.moderate(trousers, surely).verdict == "allow"
 
 
 def test_several_garments_are_reviewed(seeing: Engine, unseen_by_eye: Sequence[Photograph]) -> None:
@@ -372,8 +372,7 @@ def test_a_picture_is_moderated_over_http_in_each_kind_of_body(
         "item_id": "00.jpg",
     }
     assert (answer["model"], answer["policy"]) == (judge.card.fingerprint, judge.policy.name)
-    assert answer["label"] == answer["predictions"][0]["label"]
-    assert len(answer["predictions"]) == 10
+    assert len(answer["predicted"]["class"]["others"]) == 9
     assert answer["garments"][0]["searched"] is True
     attributes = '{"fur": true}'
     form = asker.post("/v1/moderate", data={"image": (io.BytesIO(data), "x.jpg"), "attributes": attributes})
@@ -382,7 +381,7 @@ def test_a_picture_is_moderated_over_http_in_each_kind_of_body(
     for response in (form, given, asker.post("/v1/moderate", json=in_json)):
         assert [one["code"] for one in response.get_json()["reasons"]][:2] == ["blocklist-copy", "unwanted-attribute"]
     blank = asker.post("/v1/moderate", data=encoded(Image.new("RGB", (200, 200))), content_type="image/png").get_json()
-    assert (blank["verdict"], blank["label"], blank["predictions"], blank["garments"]) == ("review", None, [], [])
+    assert (blank["verdict"], blank["predicted"], blank["garments"]) == ("review", {}, [])
 
 
 def test_what_cannot_be_moderated_over_http_is_a_problem(asker: FlaskClient) -> None:

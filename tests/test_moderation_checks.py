@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from commands.command_line import main
 from commands.composition import engine_without_items
+from indexer.predictions import predicted_class
 from models import PHOTOGRAPHS, bundle_directory
 from models.datasets.photographs import digest_of, digests_seen
 from models.evaluation.moderation_report import JudgedPictures, curves_of
@@ -239,7 +240,10 @@ def test_kinds_and_classes_must_agree_on_a_top(seeing: Engine) -> None:
 
 def test_what_the_lower_edge_cuts_off_beneath_a_larger_garment_is_not_counted() -> None:
     def counted(below: Box) -> bool:
-        shirt, trousers = Garment(Box(0.2, 0.2, 0.6, 0.5), "Shirt", 1, True), Garment(below, "Trouser", 1, False)
+        shirt, trousers = (
+            Garment(Box(0.2, 0.2, 0.6, 0.5), predicted_class("Shirt", 1), True),
+            Garment(below, predicted_class("Trouser", 1), False),
+        )
         found = Findings((300, 300), 0, 1, garments=(shirt, trousers))
         return [one.code for one in reasons_of(DEFAULT, found, {})] == ["several-garments"]
 

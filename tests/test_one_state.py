@@ -25,14 +25,13 @@ from webui.app import create_app as create_site
 
 STATED = [
     "/v1/items",
-    "/v1/items?label=Bag&limit=5",
+    "/v1/items?where=predicted.class=Bag&limit=5",
     "/v1/items/test-00001",
     "/v1/items/test-00001/similar",
     "/v1/items/test-00001/similar?k=3&look=0.5",
-    "/v1/classes",
     "/v1/facets",
-    "/v1/items?sort=-split&where=label!=Bag",
-    "/v1/facets?where=label=Bag&fields=label,split&limit=3",
+    "/v1/items?sort=-split&where=predicted.class!=Bag",
+    "/v1/facets?where=predicted.class=Bag&fields=predicted.class,split&limit=3",
 ]
 """Answers that depend on the address and the catalogue's state alone."""
 
@@ -50,7 +49,7 @@ def own(tmp_path: Path, small_catalogue: Path, embedder: LiteRTEmbedder) -> Iter
     with LocalCatalogue.create(tmp_path / "own", card.fingerprint, card.dim, card.classes) as catalogue:
         catalogue.upsert(
             [
-                Record(item.id, item.label, item.probability, vector, display, item.attributes)
+                Record(item.id, item.predicted, vector, display, item.attributes)
                 for item, vector, display in zip(items, table.vectors, displays, strict=False)
             ]
         )
@@ -170,8 +169,11 @@ def test_an_item_says_the_same_of_itself_whichever_way_it_is_asked(own: LocalCat
         item = shop.get(f"/v1/items/{id_}").json
         answer = shop.post("/v1/search", json={"item_id": id_}).json
         similar = shop.get(f"/v1/items/{id_}/similar").json
-        assert (answer["label"], answer["probability"]) == (item["label"], item["probability"])
-        assert answer["predictions"] == [{"label": item["label"], "probability": item["probability"]}]
+        assert (answer["predicted"]["class"]["value"], answer["predicted"]["class"]["probability"]) == (
+            item["predicted"]["class"]["value"],
+            item["predicted"]["class"]["probability"],
+        )
+        assert answer["predicted"]["class"]["others"] == []
         assert answer["hits"] == similar["hits"]
 
 

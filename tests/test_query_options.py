@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import UnknownItem
 from indexer.pipeline import indexing
+from indexer.predictions import predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Item, Record
 from indexer.sources.items import SourceItem
 from indexer.sources.sample import SampleCatalogue
@@ -67,8 +68,7 @@ def many(
             [
                 Record(
                     f"{number:05}",
-                    CLASSES[test_split.labels[number]],
-                    0.9,
+                    predicted_class(CLASSES[test_split.labels[number]], 0.9),
                     vectors[number],
                     nothing,
                     {"brand": brand, "n": number} if (brand := BRANDS[number % len(BRANDS)]) else {"n": number},
@@ -109,9 +109,9 @@ def test_limit_and_k_are_one_option(client: FlaskClient, png: bytes, engine: Eng
 
 def test_limit_can_be_read(engine: Engine) -> None:
     assert [query.limit for query in (Query(), Query(7), Query(limit=5))] == [12, 7, 5]
-    filtered = replace(Query(limit=5), where={"label": "Bag"})
+    filtered = replace(Query(limit=5), where={"predicted.class": "Bag"})
     assert (filtered.k, filtered.limit) == (5, 5)
-    assert replace(filtered, k=3, limit=3) == Query(3, where={"label": "Bag"})
+    assert replace(filtered, k=3, limit=3) == Query(3, where={"predicted.class": "Bag"})
     assert len(engine.similar(ITEM, filtered)) == 5
 
 
@@ -153,7 +153,9 @@ def test_a_filter_of_exclude_brings_back_no_deleted_item(tmp_path: Path, embedde
     card, nothing = embedder.card, DisplayCopy(b"", "image/png", 28, 28)
     vectors = np.eye(card.dim, dtype=np.float32)[:6]
     with LocalCatalogue.create(tmp_path / "c", card.fingerprint, card.dim, card.classes) as catalogue:
-        catalogue.upsert([Record(f"{n}", CLASSES[0], 1, vectors[n], nothing, {"n": n}) for n in range(6)])
+        catalogue.upsert(
+            [Record(f"{n}", predicted_class(CLASSES[0], 1), vectors[n], nothing, {"n": n}) for n in range(6)]
+        )
         catalogue.publish()
         catalogue.delete(["1"])
         found = Engine(embedder, catalogue).similar("0", Query(6, exclude={"n": 2}))
@@ -177,8 +179,8 @@ def test_no_more_of_a_group_are_found_and_items_without_one_stand_for_themselves
 
 
 def test_by_label_there_is_one_hit_of_each_class_and_an_unknown_field_is_noted(shop: Engine) -> None:
-    by_class = shop.similar("00003", Query(50, group_by="label"))
-    assert Counter(match.item.label for match in by_class) == dict.fromkeys(CLASSES, 1)
+    by_class = shop.similar("00003", Query(50, group_by="predicted.class"))
+    assert Counter(match.item.best_class.value for match in by_class) == dict.fromkeys(CLASSES, 1)
     assert by_class.next_cursor is None
     unknown = shop.similar("00003", Query(5, group_by="shape"))
     assert ids_of(unknown) == ids_of(shop.similar("00003", Query(5)))
@@ -374,7 +376,9 @@ def test_a_cursor_of_another_state_or_question_is_refused(
 ) -> None:
     card, nothing = embedder.card, DisplayCopy(b"", "image/png", 28, 28)
     with LocalCatalogue.create(tmp_path / "c", card.fingerprint, card.dim, card.classes) as catalogue:
-        catalogue.upsert([Record(f"{n}", CLASSES[0], 1, test_answers[0][n], nothing) for n in range(20)])
+        catalogue.upsert(
+            [Record(f"{n}", predicted_class(CLASSES[0], 1), test_answers[0][n], nothing) for n in range(20)]
+        )
         engine = Engine(embedder, catalogue)
         cursor = engine.similar("0", Query(5)).next_cursor
         assert len(engine.similar("0", Query(9, cursor=cursor))) == 9
@@ -490,7 +494,7 @@ def test_a_large_picture_in_base64_is_read_and_the_rest_of_the_body_stays_small(
     image = base64.b64encode(file.getvalue()).decode()
     assert len(image) > 500_000
     assert len(told(client.post("/v1/search", json={"image": image, "limit": 3}))) == 3
-    for extra in ({"where": {"label": ["Bag"] * 20_000}}, {"where": {"image": image}}):
+    for extra in ({"where": {"predicted.class": ["Bag"] * 20_000}}, {"where": {"image": image}}):
         assert_problem(client.post("/v1/search", json={**extra, "image": image}), 413, "content-too-large")
 
 
@@ -509,7 +513,9 @@ def test_copies_are_found_among_many_hits(
     copies = vectors + chance.normal(0, 0.02, vectors.shape).astype(np.float32)
     copies /= np.linalg.norm(copies, axis=1, keepdims=True)
     records = [
-        Record(f"{kind}-{item.id}", item.label, 1, row, display, fingerprint=item.fingerprint)
+        Record(
+            f"{kind}-{item.id}", predicted_class(item.best_class.value, 1), row, display, fingerprint=item.fingerprint
+        )
         for kind, rows in (("own", vectors), ("copy", copies))
         for item, row, display in zip(items, rows, displays, strict=True)
     ]
@@ -522,10 +528,10 @@ def test_copies_are_found_among_many_hits(
 
 
 def test_collapsing_goes_with_diversity_and_groups(engine: Engine) -> None:
-    query = Query(20, collapse="duplicates", diversity=0.4, group_by="label", group_size=3)
+    query = Query(20, collapse="duplicates", diversity=0.4, group_by="predicted.class", group_size=3)
     found = engine.similar(ITEM, query)
     assert all(match.copies is not None for match in found)
-    assert max(Counter(match.item.label for match in found).values()) == 3
+    assert max(Counter(match.item.best_class.value for match in found).values()) == 3
     prints = [fingerprint_of(decode(engine.display(id_).data)) for id_ in ids_of(found)]
     assert len(set(prints)) == len(prints)
 
@@ -538,9 +544,20 @@ def test_the_command_takes_the_same_options(project: Path, small_catalogue: Path
         command = [sys.executable, "-m", "lookalike", "similar", *arguments, "--catalogue", str(small_catalogue)]
         return json.loads(subprocess.run([*command, "--json"], capture_output=True, cwd=project, check=True).stdout)
 
-    options = ("--limit", "4", "--group-by", "label", "--group-size", "2", "--diversity", "0.2", "--fields", "id")
+    options = (
+        "--limit",
+        "4",
+        "--group-by",
+        "predicted.class",
+        "--group-size",
+        "2",
+        "--diversity",
+        "0.2",
+        "--fields",
+        "id",
+    )
     first = run(ITEM, "test-00009", "none", "--exclude", "test-00001", "--exclude", "test-00002", *options)
-    query = Query(4, exclude=("test-00001", "test-00002"), group_by="label", group_size=2, diversity=0.2)
+    query = Query(4, exclude=("test-00001", "test-00002"), group_by="predicted.class", group_size=2, diversity=0.2)
     expected = engine.similar_to_all({ITEM: 1, "test-00009": 1, "none": 1}, query)
     assert [hit["item"]["id"] for hit in first["hits"]] == ids_of(expected)
     assert first["notes"] == list(expected.notes)

@@ -47,7 +47,7 @@ def by_class(engine: Engine) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for offset in (0, 100, 200):
         for item in engine.browse(offset=offset, limit=100).items:
-            found.setdefault(item.label, []).append(item.id)
+            found.setdefault(item.best_class.value, []).append(item.id)
     return found
 
 
@@ -94,7 +94,7 @@ def test_likes_of_two_kinds_are_both_in_every_strip(engine: Engine, by_class: di
         for first, second in zip(by_class[one][:4], by_class[other][:4], strict=True):
             found = strip_of(engine, Strip(liked(first, second)))
             assert len(found.hits) == 12
-            assert {one, other} <= {hit.item.label for hit in found.hits}, (first, second)
+            assert {one, other} <= {hit.item.best_class.value for hit in found.hits}, (first, second)
             assert {hit.because_of.item_id for hit in found.hits if hit.because_of} == {first, second}
             strips += 1
     assert strips == 180
@@ -129,7 +129,7 @@ def test_weights_of_likes_give_their_kinds_more_or_fewer_places(engine: Engine, 
     def bags(weight: float) -> int:
         likes = (Opinion(by_class["Bag"][0], weight), Opinion(by_class["Sneaker"][0]))
         found = strip_of(engine, Strip(likes))
-        return sum(hit.item.label == "Bag" for hit in found.hits)
+        return sum(hit.item.best_class.value == "Bag" for hit in found.hits)
 
     assert 1 <= bags(0.1) < bags(1) < bags(10) <= 11
     assert bags(0) == 0
@@ -138,7 +138,7 @@ def test_weights_of_likes_give_their_kinds_more_or_fewer_places(engine: Engine, 
 def test_the_smallest_weight_still_has_its_place(engine: Engine, by_class: dict[str, list[str]]) -> None:
     likes = (Opinion(by_class["Bag"][0], 5e-324), Opinion(by_class["Bag"][1], 1e-300))
     found = strip_of(engine, Strip((*likes, Opinion(by_class["Sneaker"][0], 1000))))
-    assert sum(hit.item.label == "Bag" for hit in found.hits) == 1
+    assert sum(hit.item.best_class.value == "Bag" for hit in found.hits) == 1
     assert all(hit.match is not None and np.isfinite(hit.match.score) for hit in found.hits)
 
 
@@ -182,11 +182,11 @@ def test_unknown_ids_are_told_and_passed_over(engine: Engine) -> None:
 
 
 def test_a_context_and_weights_are_those_of_a_search(engine: Engine) -> None:
-    found = strip_of(engine, Strip(liked("test-00007"), where={"label": "Bag"}, weights={"look": 1}, limit=5))
-    assert [hit.item.label for hit in found.hits] == ["Bag"] * 5
+    found = strip_of(engine, Strip(liked("test-00007"), where={"predicted.class": "Bag"}, weights={"look": 1}, limit=5))
+    assert [hit.item.best_class.value for hit in found.hits] == ["Bag"] * 5
     unheard = strip_of(engine, Strip(liked("test-00007"), where={"fabric": "wool"}))
     assert (unheard.hits, "fabric" in unheard.notes[0]) == ((), True)
-    similar = engine.similar("test-00007", Query(5, {"label": "Bag"}, weights={"look": 1}))
+    similar = engine.similar("test-00007", Query(5, {"predicted.class": "Bag"}, weights={"look": 1}))
     assert ids_of(found) == [match.item.id for match in similar]
 
 
@@ -205,9 +205,9 @@ def test_a_long_strip_holds_all_there_is_once(engine: Engine) -> None:
 def test_where_nothing_may_be_shown_the_strip_is_empty(engine: Engine, by_class: dict[str, list[str]]) -> None:
     bags = tuple(by_class["Bag"])
     for cold_start in ("varied", "newest"):
-        only = Strip((), seen=bags, where={"label": "Bag"}, cold_start=cold_start)
+        only = Strip((), seen=bags, where={"predicted.class": "Bag"}, cold_start=cold_start)
         assert strip_of(engine, only).hits == ()
-    found = strip_of(engine, Strip(liked("test-00007"), seen=bags, where={"label": "Bag"}))
+    found = strip_of(engine, Strip(liked("test-00007"), seen=bags, where={"predicted.class": "Bag"}))
     assert (found.hits, found.no_good_match, found.cold_start) == ((), True, None)
 
 
@@ -237,11 +237,11 @@ def test_what_one_strip_likes_no_other_shows(engine: Engine) -> None:
 def test_who_likes_nothing_is_shown_a_bit_of_everything(engine: Engine, by_class: dict[str, list[str]]) -> None:
     found = strip_of(engine, Strip(limit=12))
     assert (found.cold_start, found.no_good_match) == ("varied", False)
-    assert len({hit.item.label for hit in found.hits}) >= 9
+    assert len({hit.item.best_class.value for hit in found.hits}) >= 9
     assert all((hit.match, hit.because_of) == (None, None) for hit in found.hits)
     assert ids_of(strip_of(engine, Strip(limit=12))) == ids_of(found)
-    only = strip_of(engine, Strip(where={"label": ["Bag", "Coat"]}, seen=by_class["Bag"][:2], limit=50))
-    assert {hit.item.label for hit in only.hits} == {"Bag", "Coat"}
+    only = strip_of(engine, Strip(where={"predicted.class": ["Bag", "Coat"]}, seen=by_class["Bag"][:2], limit=50))
+    assert {hit.item.best_class.value for hit in only.hits} == {"Bag", "Coat"}
     assert not set(by_class["Bag"][:2]) & set(ids_of(only))
     lost = strip_of(engine, Strip(liked("gone")))
     assert (lost.unknown, lost.cold_start) == (("gone",), "varied")
@@ -250,7 +250,7 @@ def test_who_likes_nothing_is_shown_a_bit_of_everything(engine: Engine, by_class
 
 def test_a_beginning_keeps_away_from_what_is_disliked(engine: Engine, by_class: dict[str, list[str]]) -> None:
     found = strip_of(engine, Strip((), liked(*by_class["Trouser"][:3]), limit=60))
-    assert "Trouser" not in {hit.item.label for hit in found.hits}
+    assert "Trouser" not in {hit.item.best_class.value for hit in found.hits}
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def own(engine: Engine, embedder: LiteRTEmbedder, small_catalogue: Path, tmp_pat
     with LocalCatalogue.open(small_catalogue) as catalogue, catalogue.reading() as state:
         vectors, items = state.vectors(ids), state.get(ids)
         records = [
-            Record(item.id, item.label, item.probability, vector, state.display(item.id), {"brand": "aab"[at % 3]})
+            Record(item.id, item.predicted, vector, state.display(item.id), {"brand": "aab"[at % 3]})
             for at, (item, vector) in enumerate(zip(items, vectors, strict=True))
         ]
     card = embedder.card
@@ -281,8 +281,8 @@ def test_the_newest_are_those_written_last(own: Engine) -> None:
 def test_values_of_an_attribute_take_turns(own: Engine) -> None:
     found = strip_of(own, Strip(cold_start="by", by="brand", limit=6))
     assert [hit.item.attributes["brand"] for hit in found.hits] == ["a", "b"] * 3
-    by_class = strip_of(own, Strip(cold_start="by", by="label", limit=5))
-    assert len({hit.item.label for hit in by_class.hits}) == 5
+    by_class = strip_of(own, Strip(cold_start="by", by="predicted.class", limit=5))
+    assert len({hit.item.best_class.value for hit in by_class.hits}) == 5
     own._catalogue.upsert([AttributeUpdate("test-00002", {"brand": ["b", "z"]}, "")])
     both = strip_of(own, Strip(cold_start="by", by="attributes.brand", limit=3))
     assert [hit.item.attributes["brand"] for hit in both.hits[:2]] == ["a", ["b", "z"]]
@@ -410,7 +410,7 @@ def test_the_command_says_what_is_there_because_of_what(
     weighed = [*asked, "--like-picture", str(picture), "--weigh", str(picture), "0.1", "--json"]
     answer = json.loads(run(main, weighed).stdout)
     assert [mode["share"] for mode in answer["modes"]] == pytest.approx([0.909091, 0.090909])
-    start = run(main, ["recommend", "--catalogue", str(small_catalogue), "--by", "label", "--limit", "5"])
+    start = run(main, ["recommend", "--catalogue", str(small_catalogue), "--by", "predicted.class", "--limit", "5"])
     assert "Nothing is liked" in start.stdout
     assert run(main, [*asked, "--weigh", "test-00001", "2"]).exit_code == 2
     assert run(main, [*asked, "--dislike", "test-00007"]).exit_code == 1

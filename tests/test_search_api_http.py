@@ -20,6 +20,7 @@ from PIL import Image
 
 from indexer import errors as indexer_errors
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models import errors as model_errors
 from models.datasets.fashion_mnist import CLASSES, Split
@@ -63,19 +64,21 @@ def test_a_picture_of_an_item_finds_that_item_first(client: FlaskClient, engine:
     assert best["score"] == pytest.approx(1, abs=1e-5)
     scores = [hit["score"] for hit in answer["hits"]]
     assert scores == sorted(scores, reverse=True)
-    assert answer["label"] == engine.item("test-00042").label
-    assert answer["probability"] == pytest.approx(engine.item("test-00042").probability, abs=1e-5)
+    assert answer["predicted"]["class"]["value"] == engine.item("test-00042").best_class.value
+    assert answer["predicted"]["class"]["probability"] == pytest.approx(
+        engine.item("test-00042").best_class.probability, abs=1e-5
+    )
 
 
 def test_the_answer_names_every_class_best_first(client: FlaskClient, png: bytes, engine: Engine) -> None:
     answer = client.post("/v1/search", data=png, content_type="image/png").json
-    predictions = answer["predictions"]
-    assert {entry["label"] for entry in predictions} == set(CLASSES)
-    assert len(predictions) == len(CLASSES)
-    probabilities = [entry["probability"] for entry in predictions]
+    best = answer["predicted"]["class"]
+    guesses = [best, *best["others"]]
+    assert {guess["value"] for guess in guesses} == set(CLASSES)
+    assert len(guesses) == len(CLASSES)
+    probabilities = [guess["probability"] for guess in guesses]
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) == pytest.approx(1, abs=1e-4)
-    assert (answer["label"], answer["probability"]) == (predictions[0]["label"], probabilities[0])
     assert answer["exact"] is True
     assert answer["model"] == engine.card.fingerprint
     assert answer["generation"] == engine.generation
@@ -117,11 +120,13 @@ def test_an_item_query_predicts_what_is_stored(client: FlaskClient) -> None:
         name = f"test-{number:05d}"
         answer = client.post("/v1/search", json={"item_id": name, "k": 1}).json
         item = client.get(f"/v1/items/{name}").json
-        assert answer["label"] == item["label"]
-        assert answer["probability"] == pytest.approx(item["probability"], abs=1e-4)
+        assert answer["predicted"]["class"]["value"] == item["predicted"]["class"]["value"]
+        assert answer["predicted"]["class"]["probability"] == pytest.approx(
+            item["predicted"]["class"]["probability"], abs=1e-4
+        )
 
 
-@pytest.mark.parametrize("where", [{"label": "Sneaker"}, {"label": ["Bag", "Coat"]}])
+@pytest.mark.parametrize("where", [{"predicted.class": "Sneaker"}, {"predicted.class": ["Bag", "Coat"]}])
 def test_where_filters_the_hits_and_not_the_predictions(client: FlaskClient, png: bytes, where: dict[str, Any]) -> None:
     free = client.post("/v1/search", data=png, content_type="image/png").json
     text = json.dumps(where)
@@ -131,11 +136,11 @@ def test_where_filters_the_hits_and_not_the_predictions(client: FlaskClient, png
         client.post("/v1/search", json={"item_id": "test-00042", "where": where, "k": 9}).json,
         client.get(f"/v1/items/test-00042/similar?where={quote(text)}&k=9").json,
     ]
-    wanted = where["label"] if isinstance(where["label"], list) else [where["label"]]
+    wanted = where["predicted.class"] if isinstance(where["predicted.class"], list) else [where["predicted.class"]]
     for answer in answers:
         assert len(answer["hits"]) == 9
-        assert {hit["item"]["label"] for hit in answer["hits"]} <= set(wanted)
-    assert answers[0]["predictions"] == free["predictions"]
+        assert {hit["item"]["predicted"]["class"]["value"] for hit in answer["hits"]} <= set(wanted)
+    assert answers[0]["predicted"] == free["predicted"]
 
 
 @pytest.mark.parametrize("k", [1, 2, SMALL])
@@ -166,7 +171,7 @@ def test_a_large_upload_is_never_written_to_a_file(
 def test_an_item_and_its_picture(client: FlaskClient, test_split: Split) -> None:
     item = client.get("/v1/items/test-00003").json
     assert item["id"] == "test-00003"
-    assert item["label"] in CLASSES
+    assert item["predicted"]["class"]["value"] in CLASSES
     assert item["attributes"]["class"] == CLASSES[test_split.labels[3]]
     picture = client.get(item["picture"]["url"])
     assert picture.content_type == item["picture"]["media_type"]
@@ -194,13 +199,13 @@ def test_items_are_listed_in_pages(client: FlaskClient) -> None:
 
 
 def test_items_are_listed_by_predicted_class(client: FlaskClient) -> None:
-    counts = client.get("/v1/classes").json["classes"]
-    assert [entry["label"] for entry in counts] == list(CLASSES)
+    counts = client.get("/v1/facets?fields=predicted.class").json["facets"][0]["values"]
+    assert {entry["value"] for entry in counts} <= set(CLASSES)
     assert sum(entry["items"] for entry in counts) == SMALL
     for entry in counts:
-        page = client.get("/v1/items", query_string={"label": entry["label"], "limit": 100}).json
+        page = client.get("/v1/items", query_string={"where": f"predicted.class={entry['value']}", "limit": 100}).json
         assert page["total"] == entry["items"]
-        assert {item["label"] for item in page["items"]} <= {entry["label"]}
+        assert {item["predicted"]["class"]["value"] for item in page["items"]} <= {entry["value"]}
 
 
 ODD_IDS = [
@@ -217,7 +222,10 @@ def odd_client(tmp_path_factory: pytest.TempPathFactory, embedder: LiteRTEmbedde
     vector[0] = 1
     with LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue:
         catalogue.upsert(
-            [Record(name, card.classes[0], 0.5, vector, DisplayCopy(png, "image/png", 28, 28)) for name in ODD_IDS]
+            [
+                Record(name, predicted_class(card.classes[0], 0.5), vector, DisplayCopy(png, "image/png", 28, 28))
+                for name in ODD_IDS
+            ]
         )
         yield create_app(lambda: Engine(embedder, catalogue)).test_client()
 
@@ -252,7 +260,7 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/moderate"),
     ("GET", "/v1/items"), ("GET", "/v1/items/test-00001"),
     ("GET", "/v1/items/test-00001/image"), ("GET", "/v1/items/test-00001/images/test-00001"),
-    ("GET", "/v1/items/test-00001/similar"), ("GET", "/v1/classes"),
+    ("GET", "/v1/items/test-00001/similar"),
     ("GET", "/v1/facets"), ("GET", "/v1/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
 ]  # fmt: skip
 
@@ -330,7 +338,6 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
         "SignedItem": client.get("/v1/items/test-00001").json,
         "Similar": client.get("/v1/items/test-00001/similar?collapse=duplicates").json,
         "SimilarToAll": client.post("/v1/similar", json={"ids": ["test-00001"]}).json,
-        "Classes": client.get("/v1/classes").json,
         "Strip": client.post("/v1/recommend", json={"likes": ["test-00001"]}).json,
         "Strips": client.post("/v1/recommend", json={"strips": [{}]}).json,
         "Batch": client.post("/v1/batch", json={"questions": [{"item": "test-00001"}]}).json,

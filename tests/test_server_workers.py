@@ -19,6 +19,7 @@ from benchmarks.harness.load import Underway, underway
 from benchmarks.harness.processes import Server
 from benchmarks.harness.queries import get, search
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import Record
 from indexer.upkeep.reindexing import reindex
 from models import PRETRAINED
@@ -278,7 +279,12 @@ def shop(small_catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     with LocalCatalogue.open(directory) as catalogue:
         vector = catalogue.vectors(["test-00007"])[0]
         display = catalogue.display("test-00007")
-        catalogue.upsert([Record(SLASHED, "Coat", 1.0, vector, display), Record("coats", "Coat", 1.0, vector, display)])
+        catalogue.upsert(
+            [
+                Record(SLASHED, predicted_class("Coat", 1.0), vector, display),
+                Record("coats", predicted_class("Coat", 1.0), vector, display),
+            ]
+        )
         catalogue.publish()
     return directory
 

@@ -177,12 +177,15 @@ def test_the_largest_is_searched_with_and_each_is_told(
     garments = answer["garments"]
     assert [one["searched"] for one in garments] == [True, False]
     assert answer["notes"][0] == SEVERAL
-    assert (answer["label"], answer["probability"]) == (garments[0]["label"], garments[0]["probability"])
+    assert (answer["predicted"]["class"]["value"], answer["predicted"]["class"]["probability"]) == (
+        garments[0]["predicted"]["class"]["value"],
+        garments[0]["predicted"]["class"]["probability"],
+    )
     for place, garment in enumerate(garments):
         text = ",".join(map(str, garment["box"]))
         chosen = shop_client.post(f"/v1/search?box={text}", data=two.jpeg, content_type="image/jpeg").json
         assert [one["searched"] for one in chosen["garments"]] == [number == place for number in range(2)]
-        assert chosen["label"] == garment["label"]
+        assert chosen["predicted"]["class"]["value"] == garment["predicted"]["class"]["value"]
         assert SEVERAL not in chosen["notes"]
         result = shop_engine.search(two.jpeg, box=Box.parse(text))
         assert [hit["item"]["id"] for hit in chosen["hits"]] == [hit.item.id for hit in result.hits]
@@ -198,7 +201,10 @@ def test_one_garment_is_told_with_the_box_around_it_and_an_item_has_none(
     answer = shop_client.post("/v1/search", data=path.read_bytes(), content_type="image/jpeg").json
     (garment,) = answer["garments"]
     assert garment["searched"]
-    assert (garment["label"], garment["probability"]) == (answer["label"], answer["probability"])
+    assert (garment["predicted"]["class"]["value"], garment["predicted"]["class"]["probability"]) == (
+        answer["predicted"]["class"]["value"],
+        answer["predicted"]["class"]["probability"],
+    )
     Box(*garment["box"])
     assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-4), "it is found as it was indexed"
     item_id = answer["hits"][0]["item"]["id"]
@@ -213,14 +219,14 @@ def test_a_picture_that_one_garment_rules_is_searched_with_as_it_is(
     assert ruled
     for picture in ruled:
         assert picture.garments[0].searched
-        assert picture.garments[0].label == eye.card.classes[int(picture.probabilities.argmax())]
+        assert picture.garments[0].best_class.value == eye.card.classes[int(picture.probabilities.argmax())]
         assert picture.view.frame == (0, 0, 1, 1)
 
 
 def test_the_description_tells_of_garments(shop_client: FlaskClient) -> None:
     schemas = shop_client.get("/v1/openapi.json").json["components"]["schemas"]
     assert "garments" in schemas["Search"]["required"]
-    assert set(schemas["Garment"]["required"]) == {"box", "label", "probability", "searched"}
+    assert set(schemas["Garment"]["required"]) == {"box", "predicted", "searched"}
 
 
 def test_the_command_tells_several_garments_in_a_line(

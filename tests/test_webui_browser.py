@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from models.datasets.fashion_mnist import Split
 
 QUERY = 42
-PAGES = ("/", "/browse", "/browse?label=Sneaker", "/items/test-00007", "/nothing-here")
+PAGES = ("/", "/browse", "/browse?class=Sneaker", "/items/test-00007", "/nothing-here")
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_browsing_page_by_page(open_page: Open) -> None:
     expect(page.get_by_text("Page 2 of")).to_be_visible()
     assert first_card(page) > first
     page.get_by_role("link", name="Previous").click()
-    page.wait_for_url("**/browse?label=Sneaker")
+    page.wait_for_url("**/browse?class=Sneaker")
     assert first_card(page) == first
 
 
@@ -339,7 +339,7 @@ def test_a_phone_offers_its_camera_and_a_desktop_does_not(open_page: Open) -> No
 
 def test_a_phone_shows_the_class_that_is_browsed_among_the_others(open_page: Open) -> None:
     phone = open_page(
-        "/browse?label=Ankle+boot", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+        "/browse?class=Ankle+boot", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     expect(phone.get_by_role("navigation", name="Classes").get_by_role("link", name="Ankle boot")).to_be_in_viewport()
     assert phone.evaluate("scrollY") == 0

@@ -189,10 +189,10 @@ PATHS = (
     "/",
     "/browse",
     "/browse?page=2",
-    "/browse?label=Sneaker",
-    "/browse?label=T-shirt%2Ftop",
+    "/browse?class=Sneaker",
+    "/browse?class=T-shirt%2Ftop",
     "/items/test-00000",
-    "/items/test-00000?k=48&label=Bag",
+    "/items/test-00000?k=48&class=Bag",
     *(item_path(id_) for id_ in ODD_IDS),
 )
 
@@ -228,7 +228,7 @@ def test_every_link_on_every_page_leads_somewhere(client: FlaskClient, results: 
     for id_ in ODD_IDS:
         assert item_path(id_) in seen
         assert any(address.startswith(f"/v1{item_path(id_)}/images/") for address in seen)
-    assert {"/browse?page=2", "/browse?label=Ankle+boot"} <= seen
+    assert {"/browse?page=2", "/browse?class=Ankle+boot"} <= seen
 
 
 def test_browsing_shows_every_item_once_with_its_picture(client: FlaskClient, engine: Engine) -> None:
@@ -245,11 +245,11 @@ def test_browsing_shows_every_item_once_with_its_picture(client: FlaskClient, en
 
 def test_browsing_a_class_shows_only_that_class_and_says_how_many(client: FlaskClient, engine: Engine) -> None:
     for label, count in engine.counts().items():
-        page = read(client.get("/browse", query_string={"label": label}))
+        page = read(client.get("/browse", query_string={"class": label}))
         assert f"{label} {count}" in page.words
         cards = [link for link in page.of("a") if link.get("class") == "card"]
         assert len(cards) == min(count, 48)
-        expected = {item_path(item.id) for item in engine.browse({"label": label}, limit=48).items}
+        expected = {item_path(item.id) for item in engine.browse({"predicted.class": label}, limit=48).items}
         assert {link["href"] for link in cards} == expected
 
 
@@ -276,11 +276,11 @@ def test_an_upload_leads_to_an_address_that_holds_the_models_view(
 def test_results_show_what_the_engine_answers(client: FlaskClient, png: bytes, results: str, engine: Engine) -> None:
     expected = engine.search(png, Query(k=24))
     page = read(client.get(results))
-    best = expected.predictions[0]
-    assert page.text_of["title"].startswith(f"{best.label}, {formatting.percent(best.probability)}: 24 lookalikes")
-    assert f"{best.label} {formatting.percent(best.probability)}" in page.words
+    best = expected.best_class
+    assert page.text_of["title"].startswith(f"{best.value}, {formatting.percent(best.probability)}: 24 lookalikes")
+    assert f"{best.value} {formatting.percent(best.probability)}" in page.words
     widths = [float(bar["width"] or "nan") for bar in page.of("rect") if bar["height"] == "4"]
-    assert widths == [round(100 * prediction.probability, 2) for prediction in expected.predictions]
+    assert widths == [round(100 * prediction.probability, 2) for prediction in (best, *best.others)]
     cards = [str(link["href"]) for link in page.of("a") if link.get("class") == "card"]
     assert cards == [item_path(hit.item.id) for hit in expected.hits]
     scores = [str(span["title"]) for span in page.of("span") if span.get("class") == "score"]
@@ -299,12 +299,12 @@ def test_the_view_on_the_results_page_is_the_models_own_shown_dark_on_white(
 
 
 def test_results_can_be_narrowed_to_a_class_and_widened(client: FlaskClient, results: str, engine: Engine) -> None:
-    page = read(client.get(f"{results}&label=Bag&k=12"))
+    page = read(client.get(f"{results}&class=Bag&k=12"))
     cards = [link["href"] for link in page.of("a") if link.get("class") == "card"]
     assert len(cards) == 12
-    assert set(cards) <= {item_path(item.id) for item in engine.browse({"label": "Bag"}, limit=100).items}
+    assert set(cards) <= {item_path(item.id) for item in engine.browse({"predicted.class": "Bag"}, limit=100).items}
     assert f"{results}&k=12" in page.links, "all classes again, with the same number"
-    assert f"{results}&label=Bag&k=96" in page.links, "more, of the same class"
+    assert f"{results}&class=Bag&k=96" in page.links, "more, of the same class"
 
 
 def stops_of(page: Page) -> list[tuple[str, str, bool]]:
@@ -322,7 +322,7 @@ def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
     client: FlaskClient, results: str, engine: Engine, at: str
 ) -> None:
     base = results if at == "results" else at
-    rest = f"{base}{'&' if '?' in base else '?'}label=Shirt&k=12"
+    rest = f"{base}{'&' if '?' in base else '?'}class=Shirt&k=12"
     plain = read(client.get(rest))
     standard = engine.look_share
     assert standard is not None
@@ -339,9 +339,9 @@ def test_the_look_is_moved_in_five_steps_that_keep_number_and_class(
         assert title in page.words
         share = standard if look is None else float(look)
         expected = (
-            engine.search_view(view_in(results), Query(12, {"label": "Shirt"}, share)).hits
+            engine.search_view(view_in(results), Query(12, {"predicted.class": "Shirt"}, share)).hits
             if at == "results"
-            else engine.similar("test-00007", Query(12, {"label": "Shirt"}, share))
+            else engine.similar("test-00007", Query(12, {"predicted.class": "Shirt"}, share))
         )
         kept = "" if look is None else f"?look={look}"
         assert cards_of(page) == [item_path(hit.item.id) + kept for hit in expected]
@@ -383,7 +383,7 @@ def test_an_item_page_shows_its_attributes_and_never_itself_among_the_similar(
 ) -> None:
     page = read(client.get("/items/test-00007?k=96"))
     item = engine.item("test-00007")
-    assert f"Recognised as {item.label}, {formatting.percent(item.probability)}" in page.words
+    assert f"Recognised as {item.best_class.value}, {formatting.percent(item.best_class.probability)}" in page.words
     assert f"Class {item.attributes['class']} Split test" in page.words
     cards = [link["href"] for link in page.of("a") if link.get("class") == "card"]
     assert cards == [item_path(hit.item.id) for hit in engine.similar("test-00007", Query(96))]
@@ -474,12 +474,12 @@ def test_a_bad_form_is_explained_beside_the_form(
         ("/items/test-00000?k=0", 422),
         ("/items/test-00000?k=1000000000", 422),
         ("/items/test-00000?k=many", 400),
-        ("/items/test-00000?label=Hat", 400),
+        ("/items/test-00000?class=Hat", 400),
         ("/items/test-00000?look=1.1", 422),
         ("/items/test-00000?look=-1", 422),
         ("/items/test-00000?look=nan", 400),
         ("/items/test-00000?look=more", 400),
-        ("/browse?label=Hat", 400),
+        ("/browse?class=Hat", 400),
         ("/browse?page=0", 422),
         ("/browse?page=-1", 422),
         ("/browse?page=7", 422),
@@ -507,7 +507,7 @@ def test_k_and_label_are_checked_on_results_too(client: FlaskClient, results: st
         ("k=1001", 422),
         ("k=0", 422),
         ("k=1.5", 400),
-        ("label=Hat", 400),
+        ("class=Hat", 400),
         ("look=7", 422),
         ("look=x", 400),
     ):
@@ -594,7 +594,7 @@ def test_an_empty_catalogue_still_has_its_pages(embedder: LiteRTEmbedder, tmp_pa
     card = embedder.card
     with LocalCatalogue.create(tmp_path / "empty", card.fingerprint, card.dim, card.classes) as catalogue:
         client = create_app(lambda: Engine(embedder, catalogue)).test_client()
-        for path in ("/", "/browse", "/browse?label=Bag", upload(client, png).headers["Location"]):
+        for path in ("/", "/browse", "/browse?class=Bag", upload(client, png).headers["Location"]):
             response = client.get(path)
             assert response.status_code == 200
             read(response)
@@ -710,7 +710,7 @@ def test_per_cents_are_never_rounded_to_a_certainty(share: float, expected: str)
 
 
 def test_every_class_that_has_items_has_a_shelf(client: FlaskClient, engine: Engine) -> None:
-    shelves = {link for link in read(client.get("/")).links if link.startswith("/browse?label=")}
+    shelves = {link for link in read(client.get("/")).links if link.startswith("/browse?class=")}
     expected = {label for label in CLASSES if engine.counts()[label]}
-    assert {parse_qs(urlsplit(shelf).query)["label"][0] for shelf in shelves} == expected
+    assert {parse_qs(urlsplit(shelf).query)["class"][0] for shelf in shelves} == expected
     assert len(expected) == 10

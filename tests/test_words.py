@@ -12,6 +12,7 @@ from api_asserts import assert_problem
 from flask.testing import FlaskClient
 
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Record
 from models.colours.garment_colours import GarmentColour
 from models.datasets.fashion_mnist import Split
@@ -47,8 +48,9 @@ def shop(
             [
                 Record(
                     f"sku-{number}",
-                    card.classes[int(probabilities[number].argmax())],
-                    float(probabilities[number].max()),
+                    predicted_class(
+                        card.classes[int(probabilities[number].argmax())], float(probabilities[number].max())
+                    ),
                     vectors[number],
                     DisplayCopy(encode_png(images[number]), "image/png", 28, 28),
                     attributes,

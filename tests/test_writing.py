@@ -129,7 +129,7 @@ def test_an_item_is_added_replaced_and_taken_out(client: FlaskClient, engine: En
     view = engine.embed_picture(tiles[0])
     np.testing.assert_allclose(engine.similar("new")[0].score, engine.search(tiles[0]).hits[1].score, atol=1e-6)
     assert engine.search(tiles[0]).hits[0].item.id == "new"
-    assert item["label"] == engine.card.classes[int(view.probabilities.argmax())]
+    assert item["predicted"]["class"]["value"] == engine.card.classes[int(view.probabilities.argmax())]
 
     uri = f"data:image/png;base64,{text(tiles[1])}"
     other = assert_item(client.put(NEW, json={"image": uri}), 200, client)
@@ -282,13 +282,13 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "nothing at all": ({"path": NEW, "json": {}}, 422, "invalid-item"),
     "no JSON": ({"path": NEW, "data": b"{", "content_type": "application/json"}, 400, "invalid-field"),
     "a list": ({"path": NEW, "json": []}, 400, "invalid-field"),
-    "another field": ({"path": NEW, "json": {"label": "Bag"}}, 400, "unknown-field"),
+    "another field": ({"path": NEW, "json": {"predicted": "Bag"}}, 400, "unknown-field"),
     "no content type": ({"path": NEW, "data": b"{}"}, 415, "unsupported-content-type"),
     "a bare picture": ({"path": NEW, "data": PNG, "content_type": "image/png"}, 415, "unsupported-content-type"),
     "a parameter": ({"path": f"{NEW}?k=1", "json": {"image": text(PNG)}}, 400, "unknown-field"),
     "attributes that are a list": ({"path": ITEM, "json": {"attributes": []}}, 400, "invalid-field"),
     "an attribute that is an object": ({"path": ITEM, "json": {"attributes": {"a": {}}}}, 422, "invalid-item"),
-    "an attribute named label": ({"path": ITEM, "json": {"attributes": {"label": "x"}}}, 422, "invalid-item"),
+    "an attribute with a quote": ({"path": ITEM, "json": {"attributes": {'a"b': "x"}}}, 422, "invalid-item"),
     "half a surrogate pair": (
         {"path": ITEM, "data": b'{"attributes": {"a": "\\ud800"}}', "content_type": "application/json"},
         400,

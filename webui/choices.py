@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import request, url_for
 
-from indexer.fields import COLOUR
+from indexer.fields import COLOUR, PREDICTED_CLASS
+from indexer.predictions import CLASS
 from models.colours.names import NAMES, read_colour
 from models.vector_parts import LOOK, VectorPart, full_weights
 from search_api.http.engine_access import current_engine
@@ -26,7 +27,7 @@ STRESSED = 0.6
 SLIDER = "weight-"
 """What the names of the sliders' fields begin with, each a part of the vector, 0 to 100."""
 
-_KEPT = ("view", "label", "colour", "k", "look", "weights", "page")
+_KEPT = ("view", CLASS, "colour", "k", "look", "weights", "page")
 _STOP_NAMES = {0.0: "Same kind", 1.0: "Same look"}
 _KIND = "kind"
 
@@ -71,9 +72,9 @@ def here(**changes: str | int | None) -> str:
     return url_for(cast("str", request.endpoint), **values)
 
 
-def label() -> str | None:
+def only_class() -> str | None:
     """Return the class that this page shows alone; None where it shows all."""
-    return request.args.get("label") or None
+    return request.args.get(CLASS) or None
 
 
 def colour() -> str | None:
@@ -90,7 +91,7 @@ def query() -> Query:
 
 def where() -> dict[str, str] | None:
     """Return the filter of this page. Raises UnknownColour."""
-    wanted = {"label": label(), COLOUR: colour()}
+    wanted = {PREDICTED_CLASS: only_class(), COLOUR: colour()}
     return {name: value for name, value in wanted.items() if value is not None} or None
 
 
@@ -105,17 +106,17 @@ def slid() -> str | None:
 
 def shelves(state: "EngineState", current: str | None) -> Iterator[Option]:
     """Give each class that has items, and how many."""
-    yield Option("Everything", here(label=None, page=None), current is None, state.reading.items)
+    yield Option("Everything", here(**{CLASS: None, "page": None}), current is None, state.reading.items)
     for name, count in state.counts().items():
         if count:
-            yield Option(name, here(label=name, page=None), name == current, count)
+            yield Option(name, here(**{CLASS: name, "page": None}), name == current, count)
 
 
 def classes(likely: str) -> list[Option]:
     """Return all classes as one, the likely one, and the one that is shown alone."""
-    current = label()
+    current = only_class()
     names = [None, likely] if current in (None, likely) else [None, likely, current]
-    return [Option(f"Only {name}" if name else "All classes", here(label=name), name == current) for name in names]
+    return [Option(f"Only {name}" if name else "All classes", here(**{CLASS: name}), name == current) for name in names]
 
 
 def colours(seen: "Sequence[GarmentColour]") -> list[Option]:

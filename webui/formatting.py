@@ -33,7 +33,7 @@ def heading(key: str) -> str:
 
 def name_of(item: "Item") -> str:
     """Return what a person calls an item: its title, else its predicted class."""
-    return str(item.attributes.get("title") or item.label)
+    return str(item.attributes.get("title") or item.best_class.value)
 
 
 def box_text(box: "Box") -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
+from indexer.fields import PREDICTED_CLASS
 from models.embedder import View
 from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.access.guard import REFUSED
@@ -52,7 +53,7 @@ pages.add_app_template_global(asset_url, "asset")
 class Shelf:
     """A class as the start page shows it: with an example, and how many items it has."""
 
-    label: str
+    name: str
     count: int
     item: "Item"
 
@@ -132,7 +133,7 @@ def results() -> "str | BaseResponse":
         view_picture=formatting.view_picture(picture.view),
         view_height=engine.card.input_shape[0],
         view_width=engine.card.input_shape[1],
-        filters=choices.classes(result.predictions[0].label),
+        filters=choices.classes(result.best_class.value),
         colours=choices.colours(result.colours),
         **_weighing(query),
     )
@@ -151,7 +152,7 @@ def item(item_id: str) -> "str | BaseResponse":
         "item.html",
         item=shown,
         hits=hits,
-        filters=choices.classes(shown.label),
+        filters=choices.classes(shown.best_class.value),
         colours=choices.colours(shown.colours or ()),
         **_weighing(query),
     )
@@ -160,16 +161,16 @@ def item(item_id: str) -> "str | BaseResponse":
 @pages.get("/browse")
 def browse() -> str:
     """The items of one class, or all, a page at a time."""
-    page, label = read(request.args, PAGE_NUMBER), choices.label()
+    page, shown_class = read(request.args, PAGE_NUMBER), choices.only_class()
     with reading() as state:
         shown = state.browse(choices.where(), (page - 1) * PER_PAGE, PER_PAGE)
-        shelves = list(choices.shelves(state, label))
+        shelves = list(choices.shelves(state, shown_class))
     last = max(1, -(-shown.total // PER_PAGE))
     if page > last:
         raise PageOutOfRange(f"There are {last} pages here, and this would be page {page}.")
     return render_template(
         "browse.html",
-        label=label,
+        shown_class=shown_class,
         items=shown.items,
         page=page,
         pages=last,
@@ -202,10 +203,10 @@ def problem_page(problem: Problem) -> Response:
 def _home(alert: Problem | None = None) -> str:
     shelves, to_try = [], []
     with reading() as state:
-        for label, count in state.counts().items():
-            items = state.browse({"label": label}, limit=EXAMPLES_LOOKED_AT).items
-            clearest_first = sorted(items, key=lambda item: -item.probability)
-            shelves += [Shelf(label, count, item) for item in clearest_first[:1]]
+        for name, count in state.counts().items():
+            items = state.browse({PREDICTED_CLASS: name}, limit=EXAMPLES_LOOKED_AT).items
+            clearest_first = sorted(items, key=lambda item: -item.best_class.probability)
+            shelves += [Shelf(name, count, item) for item in clearest_first[:1]]
             to_try += clearest_first[1:2]
         example = to_try[len(to_try) // 3] if to_try else None
         example_hits = state.similar(example.id, Query(EXAMPLE_HITS)) if example else []

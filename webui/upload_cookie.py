@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from indexer.predictions import predicted_class
 from models.errors import InvalidBox
 from models.pictures.boxes import Box
 from search_api.http.answers import box_answer
@@ -26,7 +27,7 @@ MAX_AGE = 3600
 """Characters and seconds."""
 
 MOST_GARMENTS = 8
-_LONGEST_LABEL = 60
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,14 +76,15 @@ def _outline(kept: list[Any]) -> mask_codec.Mask | None:
 
 
 def _kept_of(garment: "Garment") -> list[Any]:
-    return [*box_answer(garment.box), garment.label, round(garment.probability, 4), int(garment.searched)]
+    best = garment.best_class
+    return [*box_answer(garment.box), best.value, round(best.probability, 4), int(garment.searched)]
 
 
 def _garments(kept: list[Any]) -> tuple[Garment, ...]:
     try:
         return tuple(
-            Garment(Box(*map(float, box)), str(label)[:_LONGEST_LABEL], float(share), bool(searched))
-            for *box, label, share, searched in kept
+            Garment(Box(*map(float, box)), predicted_class(str(name)[:_LONGEST_NAME], float(share)), bool(searched))
+            for *box, name, share, searched in kept
             if 0 <= float(share) <= 1
         )
     except (ValueError, TypeError, InvalidBox):

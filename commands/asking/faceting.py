@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.records import Facet
 
 
-@click.command(epilog="Example: lookalike facets --where label=Dress --fields brand,price")
+@click.command(epilog="Example: lookalike facets --where predicted.class=Dress --fields brand,price")
 @where_option
 @words_option
 @click.option("--fields", metavar="FIELD,...", help=FACET_FIELDS.description)

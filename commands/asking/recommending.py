@@ -123,12 +123,12 @@ def _print_strip(strip: "Recommendation", likes: Sequence[str]) -> None:
     if strip.cold_start is not None:
         click.echo(f"Nothing is liked, so this is a beginning ({strip.cold_start}):")
     width = max((len(hit.item.id) for hit in strip.hits), default=0)
-    kinds = max((len(hit.item.label) for hit in strip.hits), default=0)
+    kinds = max((len(hit.item.best_class.value) for hit in strip.hits), default=0)
     for rank, hit in enumerate(strip.hits, 1):
         line = f"{rank:>3}  "
         if hit.match is not None:
             line += f"{hit.match.score:.3f}  {hit.match.relevance:>4.0%}  "
-        line += f"{hit.item.id:<{width}}  {hit.item.label:<{kinds}}"
+        line += f"{hit.item.id:<{width}}  {hit.item.best_class.value:<{kinds}}"
         if hit.because_of is not None:
             line += f"  because of {likes[hit.because_of.like]}"
         click.echo(line.rstrip())

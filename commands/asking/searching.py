@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from search_api.results import Matches
 
 
-@click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where label=Dress")
+@click.command(epilog="Example: lookalike search photo.jpg --limit 5 --where predicted.class=Dress")
 @click.argument("image", type=PictureSource(), required=False)
 @image_hosts_option
 @click.option("--box", metavar="X,Y,W,H", help="Where the garment is, in shares of the picture: 0.1,0.2,0.5,0.6.")

@@ -81,4 +81,4 @@ def _unreadable(engine: "Engine", code: str, sentence: str) -> "Verdict":
     from search_api.results import Reason, Verdict
 
     reason = Reason(code, sentence, "review")
-    return Verdict("review", (reason,), (), 0.0, (), engine.card.fingerprint, engine.policy.name, {})
+    return Verdict("review", (reason,), {}, 0.0, (), engine.card.fingerprint, engine.policy.name, {})

@@ -102,8 +102,8 @@ class CatalogueState(Protocol):
     ) -> "list[Facet]":
         """Return what fields hold among the items that a filter allows, with at most so many values each.
 
-        A field is `label`, `colour~` or an attribute; None stands for all that there are. Values that a filter takes
-        for equal count as one. Raises InvalidFilter, InvalidFacet; ValueError for a negative number.
+        A field is `predicted.class`, `colour~` or an attribute; None stands for all that there are. Values that a
+        filter takes for equal count as one. Raises InvalidFilter, InvalidFacet; ValueError for a negative number.
         """
         ...
 

@@ -61,7 +61,7 @@ class LocalCatalogue(Catalogue):
     ) -> "LocalCatalogue":
         """Open the catalogue of one model, making an empty one, and its directory, where there is none.
 
-        `classes` are the labels that its items may have. Raises ModelMismatch when there is a catalogue of another
+        `classes` are what may be predicted of its items. Raises ModelMismatch when there is a catalogue of another
         model, else what `open` raises, or CatalogueNotWritable.
         """
         try:

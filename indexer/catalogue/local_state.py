@@ -86,8 +86,8 @@ class LocalState:
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of items of each class, 0 included, in the model's order of classes."""
-        counts = rows.count_by_label(self._connection)
-        return {label: counts.get(label, 0) for label in self._classes}
+        counts = rows.count_by_class(self._connection)
+        return {name: counts.get(name, 0) for name in self._classes}
 
     def browse(
         self,

@@ -13,7 +13,7 @@ from indexer.conditions import Condition
 from indexer.database import rows
 from indexer.database.sql_filters import where_clause
 from indexer.errors import InvalidFacet
-from indexer.fields import COLOUR, COLOUR_FIELDS, ID, LABEL, attribute_in, field_of
+from indexer.fields import COLOUR, COLOUR_FIELDS, ID, PREDICTED_CLASS, attribute_in, field_of
 from indexer.records import Facet
 from models.colours.matching import names_that_count
 
@@ -30,12 +30,12 @@ def facets(
 ) -> list[Facet]:
     """Return what fields hold among the items that a filter allows, in the order of the fields, as records say it.
 
-    Without fields, of `label`, `colour~` and all attributes that an item ever had, the first MOST_FACETS. Raises
-    InvalidFacet.
+    Without fields, of `predicted.class`, `colour~` and all attributes that an item ever had, the first MOST_FACETS.
+    Raises InvalidFacet.
     """
     if fields is None:
         attributes = sorted(rows.attribute_names(connection))
-        fields = [LABEL, COLOUR, *map(field_of, attributes)][:MOST_FACETS]
+        fields = [PREDICTED_CLASS, COLOUR, *map(field_of, attributes)][:MOST_FACETS]
     if len(fields) > MOST_FACETS:
         raise InvalidFacet(f"Facets are asked of at most {MOST_FACETS} fields at once, not {len(fields)}.")
     names = {field: _attribute(field) for field in fields}
@@ -46,7 +46,7 @@ def facets(
     while block := list(islice(found, _ITEMS_AT_ONCE)):
         kept = orjson.loads(f"[{','.join(attributes for _, _, attributes in block)}]") if any(names.values()) else []
         for field, name in names.items():
-            if field == LABEL:
+            if field == PREDICTED_CLASS:
                 values: list[Any] = [label for label, _, _ in block]
             elif name is None:
                 values = [[*names_that_count(text)] if text else None for _, text, _ in block]
@@ -58,11 +58,11 @@ def facets(
 
 def _attribute(field: str) -> str | None:
     """Return the attribute that a field is; None for what is none. Raises InvalidFacet."""
-    if field == LABEL or field in COLOUR_FIELDS:
+    if field == PREDICTED_CLASS or field in COLOUR_FIELDS:
         return None
     attribute = None if field == ID else attribute_in(field)
     if attribute is None:
-        raise InvalidFacet(f"There are no facets of {field[:60]!r}. Ask for {LABEL}, {COLOUR} or attributes.")
+        raise InvalidFacet(f"There are no facets of {field[:60]!r}. Ask for {PREDICTED_CLASS}, {COLOUR} or attributes.")
     return attribute
 
 

@@ -7,10 +7,14 @@ import apsw
 from indexer.conditions import AttributeCondition, Condition, InRange, OneOf, attribute_conditions, notes_of_words
 from indexer.database import rows
 from indexer.database.sql_filters import path_of
-from indexer.fields import COLOUR, ID, LABEL, field_of
+from indexer.fields import COLOUR, ID, PREDICTED_CLASS, field_of
+from indexer.predictions import CLASS
 
 MOST_NAMES = 30
 """Attributes that a note names."""
+
+_CALLED_A_CLASS = ("label", CLASS)
+"""What a person may call the predicted class."""
 
 _NUMBERS = "('integer', 'real', 'true', 'false')"
 _TEXTS = "('text')"
@@ -41,8 +45,9 @@ def unknown_names(connection: apsw.Connection, condition: Condition | None) -> t
 def _unknown(name: str, known: Collection[str]) -> str:
     named = [field_of(one) for one in sorted(known)]
     more = f" and {len(named) - MOST_NAMES} more" if len(named) > MOST_NAMES else ""
-    there_are = ", ".join([LABEL, ID, COLOUR, *named[:MOST_NAMES]])
-    return f"No item ever had an attribute {name!r}. There are: {there_are}{more}."
+    there_are = ", ".join([PREDICTED_CLASS, ID, COLOUR, *named[:MOST_NAMES]])
+    hint = f" The predicted class is {PREDICTED_CLASS}." if name in _CALLED_A_CLASS else ""
+    return f"No item ever had an attribute {name!r}.{hint} There are: {there_are}{more}."
 
 
 def _kind_notes(connection: apsw.Connection, condition: AttributeCondition) -> Iterator[str]:

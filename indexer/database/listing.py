@@ -6,8 +6,8 @@ import apsw
 
 from indexer.conditions import Condition
 from indexer.database import rows
-from indexer.database.sql_filters import Parameter, path_of, where_clause
-from indexer.fields import ID
+from indexer.database.sql_filters import COLUMNS, Parameter, path_of, where_clause
+from indexer.fields import ID, PREDICTED
 from indexer.records import Item, PageEnd
 from indexer.sorting import Order
 
@@ -58,7 +58,7 @@ def place_of(connection: apsw.Connection, order: Order, id_: str) -> PageEnd:
 
 def _key(order: Order) -> tuple[str, tuple[Parameter, ...]]:
     if order.attribute is None:
-        return ("NULL" if order.field == ID else order.field), ()
+        return ("NULL" if order.field == ID else COLUMNS[order.field.removeprefix(PREDICTED)]), ()
     first = "max" if order.descending else "min"
     counting = f"CASE type WHEN 'text' THEN substr(value, 1, {LONGEST_KEY}) ELSE value END"
     return f"(SELECT {first}({counting}) FROM json_each(attributes, ?))", (path_of(order.attribute),)

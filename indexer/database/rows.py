@@ -14,6 +14,7 @@ from indexer.content_key import picture_digest
 from indexer.database.row_checksums import Value, item_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem, VersionConflict
+from indexer.predictions import CLASS, predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
@@ -105,8 +106,7 @@ def completed(connection: apsw.Connection, changes: Sequence[Record | AttributeU
 def _updated(update: AttributeUpdate, item: Item, vector: Vector, display: DisplayCopy) -> Record:
     return Record(
         item.id,
-        item.label,
-        item.probability,
+        item.predicted,
         vector,
         display,
         update.attributes,
@@ -228,8 +228,8 @@ def all_ids(connection: apsw.Connection) -> list[str]:
     return [id_ for (id_,) in connection.execute("SELECT id FROM items ORDER BY id")]
 
 
-def count_by_label(connection: apsw.Connection) -> dict[str, int]:
-    """Return the number of items of each label that has any."""
+def count_by_class(connection: apsw.Connection) -> dict[str, int]:
+    """Return the number of items of each predicted class that has any."""
     return dict(connection.execute("SELECT label, count(*) FROM items GROUP BY label"))
 
 
@@ -251,20 +251,21 @@ def unknown(id_: str) -> UnknownItem:
     return UnknownItem(f"No item has the id {id_[:200]!r}.")
 
 
-def check_change(change: Record | AttributeUpdate, dim: int, labels: Sequence[str]) -> None:
+def check_change(change: Record | AttributeUpdate, dim: int, classes: Sequence[str]) -> None:
     """Raise ValueError, naming the item, for a change that the catalogue could not give back as it is."""
     if error := id_error(change.id):
         raise ValueError(error)
     if isinstance(change, Record):
-        _check_seen(change, dim, labels)
+        _check_seen(change, dim, classes)
     if error := attribute_error(change.attributes):
         raise ValueError(f"{change.id}: {error}")
 
 
-def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
-    """Raise ValueError unless a record's label and vector are what a model gives."""
-    if record.label not in labels or not 0 <= record.probability <= 1:
-        raise ValueError(f"{record.id}: {record.label!r} with probability {record.probability!r} is no prediction.")
+def _check_seen(record: Record, dim: int, classes: Sequence[str]) -> None:
+    """Raise ValueError unless what a record says is predicted, and its vector, are what a model gives."""
+    best = record.predicted.get(CLASS)
+    if best is None or best.value not in classes or not 0 <= best.probability <= 1:
+        raise ValueError(f"{record.id}: {best!r} is no prediction of a class.")
     vector = record.vector
     if vector.shape != (dim,) or vector.dtype != np.float32:
         raise ValueError(f"{record.id}: the vector is {vector.dtype} {vector.shape}, not float32 ({dim},).")
@@ -274,12 +275,12 @@ def _check_seen(record: Record, dim: int, labels: Sequence[str]) -> None:
 
 def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, bytes]]:
     """Return what a record becomes in the table `items`, and its vector and picture."""
-    display = record.display
+    display, best = record.display, record.predicted[CLASS]
     columns = (
         row,
         record.id,
-        record.label,
-        float(record.probability),
+        best.value,
+        float(best.probability),
         json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
         record.content_key,
         display.media_type,
@@ -297,7 +298,8 @@ def item_of(row: tuple[Any, ...]) -> Item:
     version = version_of(number, digest)
     picture = PictureInfo(media_type, width, height, picture_digest(content, version))
     seen = None if colours is None else read_colours(colours)
-    return Item(id_, label, probability, json.loads(attributes), picture, seen, fingerprint, version)
+    predicted = predicted_class(label, probability)
+    return Item(id_, predicted, json.loads(attributes), picture, seen, fingerprint, version)
 
 
 def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:

@@ -14,11 +14,12 @@ from indexer.conditions import (
     IdIn,
     InRange,
     InRows,
-    LabelIn,
     Not,
     OneOf,
+    PredictedIn,
     StartsWith,
 )
+from indexer.predictions import CLASS
 from indexer.records import Scalar
 from models.colours.matching import NearColour, matcher_of
 
@@ -26,6 +27,9 @@ Parameter: TypeAlias = str | bytes | int | float | None
 
 NUMBERS, TEXTS = "('integer', 'real')", "('text')"
 """Kinds of values as SQL's `typeof` tells them; what JSON keeps as true or false, SQL reads as 1 or 0."""
+
+COLUMNS = {CLASS: "label"}
+"""The columns of the table `items` that hold what is predicted, by target."""
 
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
@@ -47,8 +51,8 @@ def where_clause(condition: Condition | None) -> Clause:
 
 def _compiled(condition: Condition) -> Clause:
     match condition:
-        case LabelIn(labels):
-            return Clause("label IN (SELECT value FROM json_each(?))", (json.dumps(labels),))
+        case PredictedIn(target, values):
+            return Clause(f"{COLUMNS[target]} IN (SELECT value FROM json_each(?))", (json.dumps(values),))
         case IdIn(ids):
             return Clause("id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
         case OneOf(name, values):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.pipeline.worker_main import Prepared
+from indexer.predictions import predicted_class
 from indexer.records import AttributeValue, Record
 from models.embedder import Embedder
 
@@ -27,8 +28,7 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
     return [
         Record(
             id=item.id,
-            label=classes[best],
-            probability=float(row[best]),
+            predicted=predicted_class(classes[best], float(row[best])),
             vector=vector,
             display=item.picture.display,
             attributes=item.attributes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.database.row_checksums import item_checksum, values_of_item
 from indexer.database.rows import ROW_COLUMNS, check_change
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
 from indexer.upkeep.bit_repair import BitRepair
@@ -174,8 +175,7 @@ def _proven(
     try:
         record = Record(
             id_,
-            label,
-            columns[3],
+            predicted_class(label, columns[3]),
             np.frombuffer(vector, "<f4").astype(np.float32),
             DisplayCopy(data, media_type, columns[7], columns[8]),
             json.loads(attributes),

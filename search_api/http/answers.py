@@ -16,6 +16,7 @@ from models.pictures.webp import encode_webp
 from search_api.picture_sizes import sizes_of
 
 if TYPE_CHECKING:
+    from indexer.predictions import Guess, Predicted
     from indexer.records import Item
     from indexer.sources.web.addresses import Address
     from models.colours.garment_colours import GarmentColour
@@ -66,15 +67,9 @@ def search_answer(
     The cutout, which makes an answer some ten times larger, is in it only where asked for. `fields` are those of a
     `Query`.
     """
-    best = result.predictions[0]
     answer: Json = {} if query is None else {"query": query}
     answer |= {
-        "label": best.label,
-        "probability": _share(best.probability),
-        "predictions": [
-            {"label": prediction.label, "probability": _share(prediction.probability)}
-            for prediction in result.predictions
-        ],
+        "predicted": predicted_answer(result.predicted, guesses=True),
         **({"view": view_data_uri(result.view)} if fields is None or "view" in fields else {}),
         "notes": list(result.notes),
         "colours": colours_answer(result.colours),
@@ -98,12 +93,24 @@ def picture_source(picture: "bytes | Address", box: "Box | None") -> Json:
     return told if box is None else told | {"box": astuple(box)}
 
 
+def predicted_answer(predicted: "Predicted", *, guesses: bool = False) -> Json:
+    """Return what is predicted, by target; with `guesses`, what else each might be."""
+    return {
+        target: {"value": best.value, "probability": _share(best.probability)}
+        | ({"others": [_guess_answer(guess) for guess in best.others]} if guesses else {})
+        for target, best in predicted.items()
+    }
+
+
+def _guess_answer(guess: "Guess") -> Json:
+    return {"value": guess.value, "probability": _share(guess.probability)}
+
+
 def garment_answer(garment: "Garment") -> Json:
     """Return one of the garments of a picture."""
     return {
         "box": box_answer(garment.box),
-        "label": garment.label,
-        "probability": _share(garment.probability),
+        "predicted": predicted_answer(garment.predicted),
         "searched": garment.searched,
     }
 
@@ -198,11 +205,6 @@ def colours_answer(colours: "Sequence[GarmentColour]") -> list[Json]:
     return [{"name": one.name, "hex": f"#{one.code}", "share": one.share} for one in colours]
 
 
-def counts_answer(counts: Mapping[str, int]) -> list[Json]:
-    """Return how many items each class has."""
-    return [{"label": label, "items": items} for label, items in counts.items()]
-
-
 def info_answer(info: "EngineInfo") -> Json:
     """Return what is being served."""
     card = info.card
@@ -250,8 +252,7 @@ def _share(value: float) -> float:
 
 _ITEM_MEMBERS: "Mapping[str, Callable[[Item, PictureUrl], Any]]" = {
     "id": lambda item, _: item.id,
-    "label": lambda item, _: item.label,
-    "probability": lambda item, _: _share(item.probability),
+    "predicted": lambda item, _: predicted_answer(item.predicted),
     "attributes": lambda item, _: dict(item.attributes),
     "colours": lambda item, _: colours_answer(item.colours or ()),
     "picture": _picture_answer,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from search_api.http.answers import Json, garment_answer
+from search_api.http.answers import Json, garment_answer, predicted_answer
 
 if TYPE_CHECKING:
     from search_api.results import Reason, Verdict
@@ -12,16 +12,10 @@ _DECIMALS = 6
 
 def verdict_answer(verdict: "Verdict") -> Json:
     """Return a verdict, and what it was based on."""
-    best = verdict.predictions[0] if verdict.predictions else None
     return {
         "verdict": verdict.verdict,
         "reasons": [reason_answer(reason) for reason in verdict.reasons],
-        "label": None if best is None else best.label,
-        "probability": None if best is None else round(best.probability, _DECIMALS),
-        "predictions": [
-            {"label": prediction.label, "probability": round(prediction.probability, _DECIMALS)}
-            for prediction in verdict.predictions
-        ],
+        "predicted": predicted_answer(verdict.predicted, guesses=True),
         "familiar": verdict.familiar,
         "familiarity": round(verdict.familiarity, _DECIMALS),
         "garments": [garment_answer(garment) for garment in verdict.garments],

@@ -80,13 +80,13 @@ def _of_blocklist(policy: Policy, found: Findings) -> Iterator[Reason]:
 def _of_classes(policy: Policy, found: Findings) -> Iterator[Reason]:
     for unwanted in policy.classes:
         asked = as_decision(unwanted.verdict)
-        for garment in found.garments:
-            if asked is not None and garment.label in unwanted.labels and garment.probability >= unwanted.probability:
+        for best in (garment.best_class for garment in found.garments):
+            if asked is not None and best.value in unwanted.values and best.probability >= unwanted.probability:
                 sentence = (
-                    f"It shows what is taken for {garment.label} with a probability of {garment.probability:.2f}; "
+                    f"It shows what is taken for {best.value} with a probability of {best.probability:.2f}; "
                     f"{unwanted.probability:g} or more is unwanted."
                 )
-                yield Reason("unwanted-class", sentence, asked, garment.probability, unwanted.probability)
+                yield Reason("unwanted-class", sentence, asked, best.probability, unwanted.probability)
 
 
 def _of_other_things(policy: Policy, found: Findings) -> Iterator[Reason]:

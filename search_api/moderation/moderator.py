@@ -13,13 +13,14 @@ from search_api.moderation.checks import Findings, reasons_of, strongest
 from search_api.moderation.policy import DEFAULT, Policy
 from search_api.moderation.policy_file import PolicyFile
 from search_api.moderation.submissions import Opened, Submission, opened
-from search_api.results import Garment, Prediction, Verdict
-from search_api.seeing.embedded_picture import EmbeddedPicture, predictions_of
+from search_api.results import Garment, Verdict
+from search_api.seeing.embedded_picture import EmbeddedPicture, predicted_of
 from search_api.seeing.picture_reader import milliseconds_since
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from indexer.predictions import Predicted
     from models.embedder import Embedder
     from search_api.seeing.picture_reader import PictureReader
 
@@ -104,11 +105,11 @@ class Moderator:
     ) -> tuple[Verdict, Findings]:
         started = time.perf_counter()
         found, familiarity = seen.findings, 0.0
-        predictions: tuple[Prediction, ...] = ()
+        predicted: Predicted = {}
         garments: tuple[Garment, ...] = ()
         if whole is not None:
             picture = self._reader.embed_garments(seen.picture, whole, None)
-            garments, predictions = picture.garments, predictions_of(picture, self._embedder.card.classes)
+            garments, predicted = picture.garments, predicted_of(picture, self._embedder.card.classes)
             familiarity = float(self._embedder.familiarity(picture.vectors)[0])
             found = replace(
                 found,
@@ -124,7 +125,7 @@ class Moderator:
         verdict = Verdict(
             verdict=strongest(reasons),
             reasons=reasons,
-            predictions=predictions,
+            predicted=predicted,
             familiarity=familiarity,
             garments=garments,
             model=self._embedder.card.fingerprint,

@@ -58,7 +58,7 @@ class OtherThings:
 class UnwantedClass:
     """Garments that are taken for one of some classes with at least a probability, 0 to 1."""
 
-    labels: tuple[str, ...] = field(metadata=_TEXTS)
+    values: tuple[str, ...] = field(metadata=_TEXTS)
     probability: float = field(default=0.5, metadata=_SHARE)
     verdict: Action = field(default="reject", metadata=_ACTION)
 
@@ -181,10 +181,10 @@ class Policy:
     def require_classes(self, known: Sequence[str]) -> None:
         """Raise InvalidPolicyValue where an unwanted class is none of a model's."""
         for number, unwanted in enumerate(self.classes, 1):
-            for label in unwanted.labels:
-                if label not in known:
+            for value in unwanted.values:
+                if value not in known:
                     raise InvalidPolicyValue(
-                        f"class {number}: labels: there is no class {label!r}. The model's are: {', '.join(known)}."
+                        f"class {number}: values: there is no class {value!r}. The model's are: {', '.join(known)}."
                     )
 
     def require_packages(self) -> None:

@@ -33,6 +33,6 @@ def suspicions_of(policy: Policy, found: Findings) -> dict[str, float]:
     if found.nudity is not None:
         told["nudity"] = found.nudity
     for unwanted in policy.classes:
-        shown = [one.probability for one in found.garments if one.label in unwanted.labels]
-        told[" or ".join(unwanted.labels)] = max(shown, default=0.0)
+        shown = [one.best_class.probability for one in found.garments if one.best_class.value in unwanted.values]
+        told[" or ".join(unwanted.values)] = max(shown, default=0.0)
     return told

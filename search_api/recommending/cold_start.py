@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from indexer.fields import LABEL, attribute_in
 from search_api.recommending.modes import interleaved
+from search_api.searching.selection import value_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def _in_turn(items: "Sequence[Item]", attribute: str, limit: int) -> "list[Item]
     """Return items of each value in turn, that which most have first; of one value in the order of the items."""
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
-        value = item.label if attribute == LABEL else item.attributes.get(attribute_in(attribute) or attribute)
+        value = value_of(item, attribute)
         for one in value if isinstance(value, list | tuple) else (value,):
             if one is not None:
                 groups[json.dumps(one)].append(item)

@@ -84,7 +84,7 @@ class Recommender:
         except UnknownItem:
             items = catalogue.get(list(catalogue.content_keys(ids)))
         for item, vector in zip(items, catalogue.vectors([item.id for item in items]), strict=True):
-            self._subjects[item.id] = Subject(vector, classes.index(item.label))
+            self._subjects[item.id] = Subject(vector, classes.index(item.best_class.value))
 
     def _strip(self, strip: "Strip", exclude: Collection[str]) -> Recommendation:
         parts = self._embedder.card.parts

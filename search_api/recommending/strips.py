@@ -56,7 +56,7 @@ class Strip:
     Items liked, disliked, or `seen` (up to 10,000 ids; those that are unknown do no harm) are not shown. `where` says
     which items may be shown, `weights` what counts as similar, as in a `Query`. With nothing that is liked,
     `cold_start` says what is shown: "newest", what was written last; "varied", items that stand for all there are;
-    "by", items of each value of the attribute `by` in turn ("label" is the predicted class).
+    "by", items of each value of the attribute `by` in turn ("predicted.class" is what is predicted).
 
     Raises TooManyOpinions, ContradictoryOpinion where one item is both liked and disliked, LimitOutOfRange,
     InvalidField, OptionsConflict for a `by` without its cold start.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.fields import LABEL, attribute_in
-from indexer.records import Hit
+from indexer.fields import PREDICTED_CLASS, attribute_in
+from indexer.records import Hit, Item
 from search_api.searching.collapsing import Comparisons
 from search_api.searching.places import MOST_RANKED, Place
 
@@ -229,9 +229,16 @@ def _nearest(cosines: "NDArray[np.float32]") -> list[int]:
     return nearest
 
 
+def value_of(item: Item, field: str) -> Any:
+    """Return what an item has by which it is grouped: an attribute, or `predicted.class`; None for nothing."""
+    if field == PREDICTED_CLASS:
+        return item.best_class.value
+    return item.attributes.get(attribute_in(field) or field)
+
+
 def group_of(hit: Hit, attribute: str | None) -> Hashable:
     """Return which group a hit is of; None where it is of none."""
     if attribute is None:
         return None
-    value: Any = hit.item.label if attribute == LABEL else hit.item.attributes.get(attribute_in(attribute) or attribute)
+    value = value_of(hit.item, attribute)
     return value if isinstance(value, Hashable) else repr(value)

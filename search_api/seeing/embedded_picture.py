@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.predictions import Guess, Predicted, predicted_class
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.errors import LookalikeError
-from search_api.results import Garment, Prediction
+from search_api.results import Garment
 
 if TYPE_CHECKING:
     from indexer.sources.web.addresses import Address
@@ -39,11 +40,12 @@ see.
 """
 
 
-def predictions_of(picture: EmbeddedPicture, classes: Sequence[str]) -> tuple[Prediction, ...]:
-    """Return what a picture is taken for: every class, best first."""
+def predicted_of(picture: EmbeddedPicture, classes: Sequence[str]) -> Predicted:
+    """Return what a picture is taken for, with all other classes as guesses."""
     probabilities = picture.probabilities.tolist()
     best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
-    return tuple(Prediction(classes[at], probabilities[at]) for at in best_first)
+    best, *others = (Guess(classes[at], probabilities[at]) for at in best_first)
+    return predicted_class(best.value, best.probability, tuple(others))
 
 
 def colours_seen(view: "View") -> tuple[GarmentColour, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.predictions import predicted_class
 from models.embedder import Embedder, View
 from models.errors import LookalikeError
 from models.garments.finding import find_garments, is_ruled_by_largest, outline_box
@@ -147,7 +148,8 @@ class PictureReader:
 
     def _garment(self, box: "Box", probabilities: NDArray[np.float32], *, searched: bool) -> Garment:
         best = int(probabilities.argmax())
-        return Garment(box, self._embedder.card.classes[best], float(probabilities[best]), searched)
+        predicted = predicted_class(self._embedder.card.classes[best], float(probabilities[best]))
+        return Garment(box, predicted, searched)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

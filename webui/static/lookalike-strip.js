@@ -116,8 +116,8 @@ a:hover .title{text-decoration:underline}`;
     }
 
     card(hit) {
-      const { id, attributes, picture, images, label } = hit.item;
-      const name = String(attributes.title || attributes.name || label);
+      const { id, attributes, picture, images, predicted } = hit.item;
+      const name = String(attributes.title || attributes.name || predicted.class.value);
       const card = document.createElement("li");
       const link = card.appendChild(document.createElement("a"));
       link.part = "card";

@@ -32,7 +32,7 @@ Texts have formats of their own: filter (conditions like price<40;brand!=Acme, o
 characters, the latter without quotes and backslashes, too."""
 
 
-def document(labels: Sequence[str], gate: "Gate | None" = None) -> Json:
+def document(classes: Sequence[str], gate: "Gate | None" = None) -> Json:
     """Return the whole description of a server whose model knows these classes, and whose gate says who may ask."""
     paths: Json = {}
     for operations in (
@@ -58,7 +58,7 @@ def document(labels: Sequence[str], gate: "Gate | None" = None) -> Json:
         "paths": paths,
         "components": {
             "schemas": schemas.SCHEMAS
-            | {"Label": {"type": "string", "enum": list(labels), "description": "A class of the model"}}
+            | {"Class": {"type": "string", "enum": list(classes), "description": "A class of the model"}}
             | option_values.OPTION_SCHEMAS
             | asking.SEARCH_SCHEMAS
             | recommending.SCHEMAS

@@ -1,16 +1,8 @@
 """The operations on what a catalogue holds."""
 
 from search_api.http.openapi.operations import answer, reading
-from search_api.http.openapi.parts import BYTES, ITEM_ID, TEXT, Json, in_address, ref
-from search_api.parameters import FACETS, LABEL, PAGE
-
-
-def _page_parameters() -> list[Json]:
-    parameters = in_address(*PAGE)
-    for parameter in parameters:
-        if parameter["name"] == LABEL.name:
-            parameter["schema"] = ref("Label")
-    return parameters
+from search_api.http.openapi.parts import BYTES, ITEM_ID, TEXT, Json, in_address
+from search_api.parameters import FACETS, PAGE
 
 
 def _sized_image() -> Json:
@@ -46,7 +38,7 @@ PATHS: Json = {
             "One page of the items that a filter allows",
             answer("Page"),
             (409, 422),
-            parameters=_page_parameters(),
+            parameters=in_address(*PAGE),
         )
     },
     "/v1/facets": {
@@ -73,7 +65,4 @@ PATHS: Json = {
         )
     },
     "/v1/items/{item_id}/images/{name}": {"get": _sized_image()},
-    "/v1/classes": {
-        "get": reading("list_classes", "browse", "The classes and how many items each has", answer("Classes"), (409,))
-    },
 }

@@ -18,6 +18,7 @@ from search_api.http.openapi.parts import (
     only,
     ref,
 )
+from search_api.http.openapi.schemas import PREDICTED
 from search_api.parameters import ATTRIBUTES
 from search_api.results import DECISIONS
 
@@ -42,9 +43,7 @@ MODERATION_SCHEMAS: Json = {
     "Verdict": object_of(
         verdict={**_DECISION, "description": "The strongest of its reasons; allow where there are none"},
         reasons={**array(ref("Reason")), "description": "The strongest first"},
-        label={"type": ["string", "null"], "description": "The best class; null for a picture with nothing to see"},
-        probability={"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        predictions={**array(ref("Prediction")), "description": "Every class, best first"},
+        predicted={**PREDICTED, "required": [], "description": "Empty for a picture with nothing to see"},
         familiar={"type": "boolean", "description": "As in the answer to a search"},
         familiarity=SHARE,
         garments={**array(ref("Garment")), "description": "The garments of the picture, the largest first"},

@@ -1,6 +1,6 @@
 """The schemas of what options hold: filters and weights."""
 
-from indexer.fields import LONGEST_NAME
+from indexer.fields import LONGEST_NAME, PREDICTED_CLASS
 from indexer.filters import LARGEST_INTEGER, MOST_CONDITIONS, MOST_DEPTH
 from models.colours.matching import WITHIN
 from models.colours.names import NAMES
@@ -39,7 +39,7 @@ OPTION_SCHEMAS: Json = {
         "attributes. before it makes one of a listed name, too. "
         f"At most {MOST_CONDITIONS} conditions, {MOST_DEPTH} levels deep.",
         "properties": {
-            "label": {"anyOf": [ref("Label"), array(ref("Label"))], "description": "The predicted class"},
+            PREDICTED_CLASS: {"anyOf": [ref("Class"), array(ref("Class"))], "description": "The predicted class"},
             "id": {"anyOf": [TEXT, array(TEXT)], "description": "Ids of items"},
             "colour~": {
                 "anyOf": [*_COLOURS, ref("NearColour")],
@@ -55,7 +55,7 @@ OPTION_SCHEMAS: Json = {
             "anyOf": [*_VALUES, ref("ComparedNumber"), ref("ComparedText")],
             "description": "What an attribute is to be: a value, one of several, or compared",
         },
-        "examples": [{"label": "Bag", "price": {"lt": 40}, "not": {"brand": "Acme"}}],
+        "examples": [{PREDICTED_CLASS: "Bag", "price": {"lt": 40}, "not": {"brand": "Acme"}}],
     },
     "Weights": {
         "type": "object",

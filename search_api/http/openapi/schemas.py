@@ -1,5 +1,6 @@
 """The schemas of what is answered, by their names in the document."""
 
+from indexer.predictions import CLASS
 from search_api.http.openapi.parts import NUMBER, SHARE, TEXT, WHOLE, Json, array, object_of, ref
 from search_api.picture_sizes import SIZES
 
@@ -22,10 +23,17 @@ WEIGHTS_USED: Json = {
     "additionalProperties": SHARE,
     "description": "What each part of the vector counts in the scores, adding up to 1; null for a model without parts",
 }
+BEST: Json = {
+    **object_of(**{CLASS: ref("Guess")}),
+    "description": "What the model says, by target: the most probable value",
+}
+PREDICTED: Json = {
+    **object_of(**{CLASS: ref("Prediction")}),
+    "description": "What the model says, by target: the most probable value and all others; of an item, that alone",
+}
 ITEM: Json = {
     "id": TEXT,
-    "label": TEXT,
-    "probability": SHARE,
+    "predicted": BEST,
     "attributes": {"type": "object"},
     "colours": COLOURS,
     "picture": ref("Picture"),
@@ -89,7 +97,12 @@ SCHEMAS: Json = {
             },
         },
     ),
-    "Prediction": object_of(label=TEXT, probability=SHARE),
+    "Guess": object_of(value=TEXT, probability=SHARE),
+    "Prediction": object_of(
+        value=TEXT,
+        probability=SHARE,
+        others={**array(ref("Guess")), "description": "What else it might be, the most probable first"},
+    ),
     "Garment": object_of(
         box={
             "type": "array",
@@ -99,18 +112,12 @@ SCHEMAS: Json = {
             "description": "Left, top, width and height as shares of the upright picture: to be sent as box, joined by "
             "commas, to search with this garment",
         },
-        label=TEXT,
-        probability=SHARE,
+        predicted=BEST,
         searched={"type": "boolean", "description": "Whether this is the garment that was searched with"},
     ),
     "Search": object_of(
         query={"type": "object"},
-        label=TEXT,
-        probability=SHARE,
-        predictions={
-            **array(ref("Prediction")),
-            "description": "Every class, best first; of an item, only what is stored: the best class",
-        },
+        predicted=PREDICTED,
         notes=array(TEXT),
         colours=COLOURS,
         familiar={
@@ -161,7 +168,7 @@ SCHEMAS: Json = {
     "Facets": object_of(facets=array(ref("Facet")), total=WHOLE, notes=NOTES, **SIGNATURE),
     "FacetValue": object_of(value={"type": ["string", "number", "boolean"]}, items=WHOLE),
     "Facet": object_of(
-        field={**TEXT, "description": "label, colour~ or an attribute, as a filter names it"},
+        field={**TEXT, "description": "predicted.class, colour~ or an attribute, as a filter names it"},
         items={**WHOLE, "description": "How many items have a value"},
         values={
             **array(ref("FacetValue")),
@@ -182,7 +189,5 @@ SCHEMAS: Json = {
         weights=WEIGHTS_USED,
         **SIGNATURE,
     ),
-    "ClassCount": object_of(label=TEXT, items=WHOLE),
-    "Classes": object_of(classes=array(ref("ClassCount")), **SIGNATURE),
     "Problem": object_of(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, optional={"instance": TEXT}),
 }

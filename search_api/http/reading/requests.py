@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import MultiDict
 
-from indexer.fields import ALL
 from indexer.sorting import RELEVANCE
 from indexer.validation import attribute_error
 from search_api.errors import (
@@ -36,7 +35,6 @@ from search_api.parameters import (
     FACET_FIELDS,
     FACET_VALUES,
     FACETS,
-    LABEL,
     LIMIT,
     OFFSET,
     PAGE,
@@ -180,11 +178,7 @@ def read_similar(request: "Request") -> "Query":
 def read_browse(request: "Request") -> Browse:
     """Read what a listing is asked for from its address."""
     fields = _once(request.args, names_of(*PAGE), "query parameter")
-    where = read(fields, WHERE)
-    if LABEL.name in fields:
-        by_label = {LABEL.name: fields[LABEL.name]}
-        where = {ALL: [by_label, where]} if where else by_label
-    words = read(fields, Q)
+    where, words = read(fields, WHERE), read(fields, Q)
     sort = RELEVANCE if has_words(words) and SORT.name not in fields else read(fields, SORT)
     if CURSOR.name in fields and OFFSET.name in fields:
         raise OptionsConflict("A cursor says itself where the page begins. Give a cursor or an offset, not both.")

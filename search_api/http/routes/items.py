@@ -1,4 +1,4 @@
-"""Routes of what a catalogue holds: its items, their pictures, its classes."""
+"""Routes of what a catalogue holds: its items, their pictures, what they have in common."""
 
 import hashlib
 from typing import TYPE_CHECKING, cast
@@ -87,10 +87,3 @@ def sized_image(item_id: str, name: str) -> Response:
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = FOR_GOOD
     return response
-
-
-@holdings.get("/v1/classes")
-def classes() -> Response:
-    """Answer the classes of the model and how many items each has."""
-    requests.no_parameters(request)
-    return unless_known(lambda state: {"classes": answers.counts_answer(state.counts())})
