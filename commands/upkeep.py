@@ -109,6 +109,7 @@ def _answer(before: "Verification", after: "Verification", is_repaired: bool) ->
         "sound": after.is_sound,
         "repaired": is_repaired and not before.is_sound and after.is_sound,
         "items": after.items,
+        "lost_items": before.lost_items,
         "files": dict(after.files),
         "others": [str(place) for place in after.others],
         "findings": [asdict(finding) for finding in before.findings],
@@ -121,18 +122,20 @@ def _print(before: "Verification", after: "Verification", is_repaired: bool) -> 
     print_others(after.directory, after.others)
     for finding in before.findings:
         click.echo(_line(finding, is_repaired and after.is_sound))
-    lost = len(before.lost)
+    lost = before.lost_items
+    what = "what was written last" if lost is None else f"{lost} item{'s' * (lost != 1)}"
+    told = "Items that were written last were" if lost is None else f"{lost} were"
     if before.is_sound:
         click.echo(f"{before.directory}: sound. {before.items} items, each with its vector and picture.")
     elif not is_repaired:
         click.echo(
-            f"{before.directory}: damaged. {before.items} items are whole; {lost} findings can't be rebuilt. "
+            f"{before.directory}: damaged. {before.items} items are whole; {what} can't be rebuilt. "
             "Repair it with: lookalike verify --repair"
         )
     elif after.is_sound:
         click.echo(
             f"{before.directory}: repaired, with {after.items} items. "
-            + (f"{lost} were lost: index their source again, and they are added." if lost else "Nothing was lost.")
+            + (f"{told} lost: index their source again, and they are added." if lost != 0 else "Nothing was lost.")
         )
     else:
         click.echo(f"{before.directory}: still damaged: {after.findings[0].problem}. Is the disk failing?")

@@ -37,6 +37,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "typed_filters validation",
         "sources",
         "database",
+        "columns",
         "words",
         "vectors",
         "catalogue",

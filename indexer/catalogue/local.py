@@ -11,6 +11,7 @@ import apsw
 
 from indexer.catalogue import Catalogue
 from indexer.catalogue.local_state import LocalState
+from indexer.columns.columns import Columns
 from indexer.database import rows
 from indexer.database.store import BUSY_SECONDS, Store
 from indexer.errors import (
@@ -44,6 +45,7 @@ class LocalCatalogue(Catalogue):
         self._refreshing = threading.Lock()
         self._items: dict[int, Item] = {}
         self._words = WordIndex()
+        self._columns = Columns()
         self._healed: Pointer | None = None
         store.check()
         self.fingerprint, self.dim, self.classes = store.described()
@@ -113,7 +115,7 @@ class LocalCatalogue(Catalogue):
             vectors = self._snapshot
             if vectors is None or vectors.revision != snapshot.revision_of(connection):
                 vectors = self._refreshed(connection)
-            yield LocalState(connection, vectors, self.dim, self.classes, self._items, self._words)
+            yield LocalState(connection, vectors, self.dim, self.classes, self._items, self._words, self._columns)
         if not vectors.is_whole:
             self._heal(vectors)
 

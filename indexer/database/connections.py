@@ -13,7 +13,8 @@ from weakref import WeakSet
 
 import apsw
 
-from indexer.database import wal
+from indexer.database import commit_note, wal
+from indexer.database.commit_note import Lost
 from indexer.errors import CatalogueInUse
 from models.files import AlreadyLocked, range_locked
 
@@ -57,20 +58,24 @@ def alone(database: Path) -> Iterator[None]:
         yield
 
 
-def log_problem(database: Path) -> str | None:
+def log_problem(database: Path) -> tuple[str, Lost | None] | None:
     """Return why SQLite would drop what is committed in the log of a database that is about to be opened.
 
-    None when it drops nothing, or but a last transaction that a power failure may have left half-written; also while
-    others have the database open, as it was they who read the log then. Raises OSError.
+    With it goes what is lost, where that is known. None when it drops nothing, or but a last transaction that a power
+    failure may have left half-written; also while others have the database open, as it was they who read the log then:
+    unless it has been taken from under them. Raises OSError.
     """
     with _turn:
-        if _open_here[database.resolve()] or wal.is_empty(database):
+        if _open_here[database.resolve()] or wal.is_at_rest(database):
             return None
-        if not wal.inspect(database).loses_commits:
+        log = wal.inspect(database)
+        if not log.loses_commits:
             return None
+        if not log.content:
+            return str(log.problem), commit_note.lost_without_log(database)
         try:
             with alone(database):
                 log = wal.inspect(database)  # now that nobody writes to it
         except CatalogueInUse:
             return None
-    return log.problem if log.loses_commits else None
+    return (str(log.problem), None) if log.loses_commits else None

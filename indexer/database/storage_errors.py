@@ -8,8 +8,9 @@ from pathlib import Path
 
 import apsw
 
+from indexer.database.commit_note import Lost
 from indexer.database.locations import DATABASE_FILE
-from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueNotWritable
+from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueNotWritable, CommitsLost
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WRITE_FAILURES = {
@@ -45,11 +46,14 @@ def damaged(directory: Path, reason: str) -> CatalogueDamaged:
     )
 
 
-def damaged_log(root: Path, reason: str) -> CatalogueDamaged:
-    """Return the error for a log of which SQLite would drop what was committed."""
-    return CatalogueDamaged(
-        f"The log of {root} is damaged ({reason}), and to open it would lose what was committed last. Repair it with: "
-        f"lookalike verify --repair --catalogue {root}"
+def commits_lost(root: Path, reason: str, lost: Lost | None) -> CommitsLost:
+    """Return the error for a catalogue of whose log SQLite would drop what was committed, or has it no more."""
+    what = "what was committed last" if lost is None else str(lost)
+    return CommitsLost(
+        f"The log of {root} is damaged ({reason}), and to open it would lose {what}. If its file "
+        f"{DATABASE_FILE}-wal can be had, put it back; else keep what is left, with: "
+        f"lookalike verify --repair --catalogue {root}",
+        None if lost is None else lost.items,
     )
 
 

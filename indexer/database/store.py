@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 import apsw
 
-from indexer.database import connections
+from indexer.database import commit_note, connections
 from indexer.database.locations import DATABASE_FILE, located
 from indexer.database.row_checksums import SEAL, row_checksum
 from indexer.database.sql_filters import has_colour
-from indexer.database.storage_errors import damaged, damaged_log, storage_errors
+from indexer.database.storage_errors import commits_lost, damaged, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
 from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
-FORMAT = 3
+FORMAT = 4
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
@@ -70,6 +70,7 @@ class Store:
         self._local = threading.local()
         self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._closed = False
+        self._is_whole = False  # as far as anything tells
 
     def create(self, fingerprint: str, dim: int, classes: str) -> None:
         """Lay an empty catalogue in one transaction unless the database has something in it already.
@@ -105,7 +106,7 @@ class Store:
             if not self._path.is_file():
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
             if problem := connections.log_problem(self._path):
-                raise damaged_log(self.root, problem)
+                raise commits_lost(self.root, *problem)
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):
@@ -122,6 +123,10 @@ class Store:
                 raise CatalogueTooNew(
                     f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
                 )
+            if lost := commit_note.lost(self._path, connection):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # the rest may be found and put back
+                raise commits_lost(self.root, "it is missing or cut short", lost)
+            self._is_whole = True
         if version < FORMAT:
             with self.write() as connection:
                 upgrade(connection, FORMAT)
@@ -168,7 +173,9 @@ class Store:
                     yield connection
                     connection.execute("UPDATE catalogue SET revision = revision + 1")
                     connection.execute(_SEALED)
+                    reached = commit_note.state_of(connection)
                     connection.execute("COMMIT")
+                    commit_note.note(self._path, reached)
                 finally:
                     _roll_back(connection)
         finally:
@@ -197,6 +204,8 @@ class Store:
         self._closed = True
         for connection in list(self._connections):
             connections.close(self._path, connection)
+        if self._is_whole:
+            commit_note.forget_at_rest(self._path)
 
     def _connection(self) -> apsw.Connection:
         if self._closed:

@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import item_checksum, values_of_item
+from indexer.database.row_checksums import blob_checksum, item_checksum, own_checksum, values_of_item
 from indexer.database.rows import ROW_COLUMNS, check_change
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
@@ -18,14 +18,16 @@ from indexer.vectors.faiss_index import Index
 from models.colours.garment_colours import read_colours
 
 ROWS_AT_ONCE = 256
+_NOTHING = (None, None, None)
 UNREADABLE = (apsw.Error, UnicodeDecodeError)
 
 _TEXTS = ("id", "label", "attributes", "content", "media_type", "colours", "fingerprint")
+_TEXT_PLACES = frozenset(ROW_COLUMNS.split(", ").index(name) for name in _TEXTS[:-1])
 # As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
 _SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in ROW_COLUMNS.split(", "))
-_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
-_VECTORS = "SELECT row, CAST(vector AS BLOB) FROM vectors WHERE row BETWEEN ? AND ?"
-_DISPLAYS = "SELECT row, CAST(data AS BLOB) FROM displays WHERE row BETWEEN ? AND ?"
+_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB), row_digest FROM items WHERE row BETWEEN ? AND ?"
+_VECTORS = "SELECT row, CAST(vector AS BLOB), digest FROM vectors WHERE row BETWEEN ? AND ?"
+_DISPLAYS = "SELECT row, CAST(data AS BLOB), digest FROM displays WHERE row BETWEEN ? AND ?"
 
 # Wherever a row's number is written: what one tree of pages has lost, another may still have.
 _NAMES = (
@@ -95,16 +97,32 @@ def _examined(
         some = numbers[start : start + ROWS_AT_ONCE].tolist()
         items, vectors, displays = (_found(connection, sql, some) for sql in (_ITEMS, _VECTORS, _DISPLAYS))
         for row in some:
-            vector = vectors.get(row, (None, None))[1]
-            data = displays.get(row, (None, None))[1]
+            _, vector, of_vector = vectors.get(row, _NOTHING)
+            _, data, of_data = displays.get(row, _NOTHING)
             place = indexed.get(row)
             spare = None if index is None or place is None else index.vectors[place].astype("<f4").tobytes()
-            item = _judged(row, items.get(row), vector, data, spare, dim, classes, bit_repair)
-            if item.record is None:
+            kept = items.get(row)
+            item = _judged(row, kept and kept[:-1], vector, data, spare, dim, classes, bit_repair)
+            record = item.record
+            if record is None:
                 names = _names(connection) if names is None else names
                 yield CheckedRow(row, names.get(row, item.id), None, item.problem)
-            else:
-                yield replace(item, is_indexed_rightly=spare is None or spare == item.record.vector.tobytes())
+                continue
+            if item.problem is None and not _are_own(row, kept or (), (vector, of_vector), (data, of_data)):
+                item = replace(item, problem="a digest of its parts is damaged")
+            yield item if spare in {None, record.vector.tobytes()} else replace(item, is_indexed_rightly=False)
+
+
+def _are_own(row: int, kept: Sequence[Any], *parts: tuple[bytes | None, bytes | None]) -> bool:
+    """Tell whether the digests of a proven item's row, vector and picture alone are theirs, where it has them."""
+    *columns, digest, own = kept
+    values = [
+        bytes(value).decode() if place in _TEXT_PLACES and value is not None else value
+        for place, value in enumerate(columns)
+    ]
+    return (own is None or own == own_checksum(values, digest)) and all(
+        known is None or known == blob_checksum(row, part or b"") for part, known in parts
+    )
 
 
 def _found(connection: apsw.Connection, sql: str, rows: Sequence[int]) -> dict[int, tuple[Any, ...]]:

@@ -9,11 +9,11 @@ from typing import TypeAlias
 import apsw
 import numpy as np
 
-from indexer.database import rows, wal
+from indexer.database import commit_note, rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
 from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
-from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
+from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew, CommitsLost
 from indexer.records import Record
 from indexer.upkeep import metadata_checks
 from indexer.upkeep.findings import LOG_FILE, Finding, Verification
@@ -142,9 +142,7 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
         repaired = repaired_pages(directory, noted) if noted is not None and not log.content else []
     if repaired:
         _note(found, f"a bit is flipped in {_pages(number for number, _ in repaired)}")
-    elif log.problem is not None:
-        found.append(Finding(LOG_FILE, log.problem, is_derived=not log.missing))
-    else:
+    elif log.problem is None:
         with closing(Store(directory, directory=directory)) as store:
             if _opens(store, bool(log.frames), found):
                 with store.read() as connection:
@@ -152,7 +150,21 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
                     yield connection
                 return
     with readable_copy(directory, repaired or log.pages()) as connection:
+        if log.problem is not None:
+            found.append(_of_log(directory, connection, log))
         yield connection
+
+
+def _of_log(directory: Path, connection: apsw.Connection, log: wal.Log) -> Finding:
+    """Return what is wrong with a log, and what is lost by it: what is in the copy was to be had."""
+    if not log.missing:
+        return Finding(LOG_FILE, str(log.problem), is_derived=True)
+    try:
+        lost = commit_note.lost(directory / DATABASE_FILE, connection)
+    except (*UNREADABLE, TypeError, ValueError):
+        lost = None
+    told = str(log.problem) if lost is None else f"{log.problem}: {lost}"
+    return Finding(LOG_FILE, told, is_derived=False, items=None if lost is None else lost.items)
 
 
 def _pages(numbers: Iterable[int]) -> str:
@@ -164,6 +176,9 @@ def _opens(store: Store, has_log: bool, found: list[Finding]) -> bool:
     """Tell whether SQLite opens a database; note why it doesn't when it is a catalogue's."""
     try:
         store.check()
+    except CommitsLost as error:
+        found.append(Finding(LOG_FILE, str(error), is_derived=False, items=error.items))
+        return False
     except CatalogueDamaged as error:
         _note(found, str(error.__cause__ or error))
         return False

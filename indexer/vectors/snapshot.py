@@ -9,6 +9,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.columns.segment import among
 from indexer.conditions import Condition
 from indexer.database import rows
 from indexer.database.rows import Rows
@@ -53,6 +54,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.index.rows) if self.alive is None else int(np.count_nonzero(self.alive))
 
+    def among(self, found: Rows) -> Mask:
+        """Return which rows live and are among those found, bool (len(index.rows),)."""
+        mask = among(self.index.rows, found)
+        return mask if self.alive is None else mask & self.alive
+
     def without(self, removed: Rows) -> "Part":
         """Return the part as it is after these rows are removed."""
         alive = ~np.isin(self.index.rows, removed)
@@ -88,11 +94,14 @@ class Snapshot:
         return len(self.recent) + len(self.published.index.rows) - len(self.published)
 
     def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
-        """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change."""
+        """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change.
+
+        Some of what `find` returns may have been removed.
+        """
         masks = self._filtered.get(condition)
         if masks is None:
             found = find(condition)
-            masks = np.isin(self.published.index.rows, found), np.isin(self.recent.index.rows, found)
+            masks = self.published.among(found), self.recent.among(found)
             if len(self._filtered) >= _FILTERS_KEPT:
                 self._filtered.clear()
             self._filtered[condition] = masks
