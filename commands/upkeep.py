@@ -1,7 +1,6 @@
 """`lookalike verify`, `backup` and `restore`."""
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,13 +64,13 @@ def backup(catalogue: Path, to: Path) -> None:
 
     The file is verified before it gets its name, so that an interrupted backup leaves none.
     """
-    from indexer.upkeep.backup import back_up
+    from indexer.upkeep.backup import back_up, back_up_into
 
-    if to.is_dir() or not to.suffix:
-        name = catalogue.resolve().name
-        to = to / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}.lookalike"
     with progress_bar("step") as progress:
-        items = back_up(catalogue, to, progress)
+        if to.is_dir() or not to.suffix:
+            to, items = back_up_into(catalogue, to, progress)
+        else:
+            items = back_up(catalogue, to, progress)
     click.echo(f"{to}: {items} items, {to.stat().st_size / 2**20:.1f} MiB, verified.")
 
 

@@ -58,6 +58,15 @@ def alone(database: Path) -> Iterator[None]:
         yield
 
 
+def any_log_problem(database: Path) -> str | None:
+    """Return what is wrong with the log of a database; None where nothing is, or where this process has it open.
+
+    Raises OSError.
+    """
+    with _turn:
+        return None if _open_here[database.resolve()] else wal.inspect(database).problem
+
+
 def log_problem(database: Path) -> tuple[str, Lost | None] | None:
     """Return why SQLite would drop what is committed in the log of a database that is about to be opened.
 
