@@ -25,6 +25,8 @@ from indexer.upkeep.metadata_checks import Identity
 from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
 from indexer.upkeep.repair import KEPT_FILE, repair
 from indexer.upkeep.verification import Verification, verify
+from indexer.vectors import index_file
+from indexer.vectors.faiss_index import Index
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
@@ -441,6 +443,44 @@ def test_what_an_earlier_version_wrote_is_proven_when_it_is_read(resting: Path, 
                 with pytest.raises(CatalogueDamaged, match=id_):
                     ask()
         assert len(catalogue.get([f"test-{number:05}" for number in range(10, 300)])) == 290
+
+
+def published_meanwhile(directory: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Let another program publish, and sweep the file, just before each of the first few index files is read."""
+    load, swept = index_file.load, list[str]()
+
+    def loaded(place: Path, pointer: index_file.Pointer, dim: int) -> Index:
+        if len(swept) < times:
+            swept.append(pointer.file)
+            with monkeypatch.context() as undisturbed:
+                undisturbed.setattr(index_file, "load", load)
+                with LocalCatalogue.open(directory) as other:
+                    other.delete(other.ids()[:1])
+                    other.publish()
+            assert not (directory / pointer.file).exists()
+        return load(place, pointer, dim)
+
+    monkeypatch.setattr(index_file, "load", loaded)
+    return swept
+
+
+def test_an_index_file_that_was_replaced_meanwhile_is_no_damage(
+    resting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = copied(resting, tmp_path / "catalogue")
+    swept = published_meanwhile(directory, monkeypatch, times=3)
+    found = verify(directory)
+    assert (len(swept), found.findings, found.items) == (3, (), 297)
+    swept = published_meanwhile(directory, monkeypatch, times=3)
+    with LocalCatalogue.open(directory) as server:
+        with server.reading() as state:
+            assert (len(swept), len(state), state.generation) == (3, 294, 7)
+            assert state._snapshot.is_whole
+        assert server.generation == 7, "nothing was published for being damaged"
+    next(directory.glob("*.faiss")).unlink()
+    assert [finding.problem for finding in verify(directory).findings] == [
+        "generation-000007.faiss: No such file or directory"
+    ]
 
 
 def test_pages_are_noted_anew_after_a_write_only(resting: Path, tmp_path: Path) -> None:

@@ -84,13 +84,10 @@ def noted(database: Path) -> Committed | None:
     return Committed(*_NUMBERS.unpack(numbers)) if digest and _digest(numbers) == digest else None
 
 
-def lost(database: Path, connection: apsw.Connection) -> Lost | None:
-    """Return what is noted and that a transaction does not see; None where it sees all."""
-    later = noted(database)  # first: what is noted is committed
-    if later is None:
-        return None
-    state = state_of(connection)
-    if not state.lacks(later):
+def lost(later: Committed | None, connection: apsw.Connection) -> Lost | None:
+    """Return what was noted before a transaction began and that it does not see; None where it sees all."""
+    state = None if later is None else state_of(connection)
+    if later is None or state is None or not state.lacks(later):
         return None
     return Lost(max(later.last_row - state.last_row, 0), max(later.last_tombstone - state.last_tombstone, 0))
 
@@ -103,7 +100,7 @@ def lost_without_log(database: Path) -> Lost | None:
     uri = f"{database.absolute().as_uri()}?immutable=1"
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     with suppress(apsw.Error), closing(apsw.Connection(uri, flags=flags)) as connection:
-        return lost(database, connection)
+        return lost(noted(database), connection)
     return None
 
 

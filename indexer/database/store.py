@@ -107,6 +107,7 @@ class Store:
                 raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
             if problem := connections.log_problem(self._path):
                 raise commits_lost(self.root, *problem)
+        reached = commit_note.noted(self._path)  # before the transaction begins, which is to see it
         with self.read() as connection:
             size, _, log_size = self._signature()
             if not log_size and size % connection.pragma("page_size"):
@@ -123,7 +124,7 @@ class Store:
                 raise CatalogueTooNew(
                     f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
                 )
-            if lost := commit_note.lost(self._path, connection):
+            if lost := commit_note.lost(reached, connection):
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # the rest may be found and put back
                 raise commits_lost(self.root, "it is missing or cut short", lost)
             self._is_whole = True

@@ -24,7 +24,7 @@ from indexer.upkeep.row_checks import UNREADABLE, checked_rows
 from indexer.upkeep.scratch import sweep_scratch
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
-from indexer.vectors.index_file import IndexFileDamaged
+from indexer.vectors.index_file import MOST_PUBLISHED_MEANWHILE, IndexFileDamaged, Pointer
 from indexer.vectors.snapshot import revision_of
 from models.progress import Progress
 
@@ -160,7 +160,7 @@ def _of_log(directory: Path, connection: apsw.Connection, log: wal.Log) -> Findi
     if not log.missing:
         return Finding(LOG_FILE, str(log.problem), is_derived=True)
     try:
-        lost = commit_note.lost(directory / DATABASE_FILE, connection)
+        lost = commit_note.lost(commit_note.noted(directory / DATABASE_FILE), connection)
     except (*UNREADABLE, TypeError, ValueError):
         lost = None
     told = str(log.problem) if lost is None else f"{log.problem}: {lost}"
@@ -217,12 +217,7 @@ def _examined(
     keep: Keep | None,
 ) -> int:
     """Check rows and vectors, with the index file and against it; return how many items are as they were."""
-    pointer, index = metadata_checks.sound_pointer(connection), None
-    if pointer is not None:
-        try:
-            index = index_file.load(directory, pointer, identity.dim)
-        except IndexFileDamaged as error:
-            found.append(Finding(pointer.file, str(error), is_derived=True))
+    pointer, index = _index(directory, connection, identity.dim, found)
     items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
     removed = None if pointer is None else metadata_checks.removed_since(connection, pointer)
     if pointer is not None and index is not None and removed is not None:
@@ -234,6 +229,28 @@ def _examined(
         if not is_index_right:
             found.append(Finding(pointer.file, "its vectors are not those of the items", is_derived=True))
     return items
+
+
+def _index(
+    directory: Path, connection: apsw.Connection, dim: int, found: list[Finding]
+) -> tuple[Pointer | None, Index | None]:
+    """Return what is said of the published index file, and what is in it where it is sound.
+
+    Where another process has published one in its place meanwhile, a new transaction sees that, and all that is checked
+    is of the state that it sees.
+    """
+    for _ in range(MOST_PUBLISHED_MEANWHILE):
+        pointer = metadata_checks.sound_pointer(connection)
+        if pointer is None:
+            return None, None
+        try:
+            return pointer, index_file.load(directory, pointer, dim)
+        except IndexFileDamaged as error:
+            problem = str(error)
+        if not connection.in_transaction or not index_file.has_been_replaced(connection, pointer):
+            break
+    found.append(Finding(pointer.file, problem, is_derived=True))
+    return pointer, None
 
 
 def _rows(

@@ -24,6 +24,9 @@ _SUFFIX = ".faiss"
 _TEMPORARY = ".faiss.tmp"
 _BLOCK = 1 << 20  # bytes that are read or written at once
 _KIND = re.compile(r"(?P<method>flat|hnsw)( breadth=\d+)?( recall=(?P<recall>\d\.\d+))?")
+MOST_PUBLISHED_MEANWHILE = 20
+"""Index files that others may publish, each in place of the one before, while a reader is about to read one."""
+
 _PROBES = 8
 _NORM_TOLERANCE = 1e-3
 
@@ -146,6 +149,13 @@ def published(connection: apsw.Connection) -> Pointer | None:
         "SELECT number, kind, file, size, sha256, count, last_row, last_tombstone FROM generations"
     ).fetchone()
     return Pointer(*row) if row else None
+
+
+def has_been_replaced(connection: apsw.Connection, pointer: Pointer) -> bool:
+    """Begin a read transaction anew, and tell whether it sees another published generation, or none."""
+    connection.execute("ROLLBACK")
+    connection.execute("BEGIN")
+    return published(connection) != pointer
 
 
 def record_published(connection: apsw.Connection, pointer: Pointer) -> None:

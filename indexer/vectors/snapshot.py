@@ -16,7 +16,7 @@ from indexer.database.rows import Rows
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.hnsw import MEASURED_AT
-from indexer.vectors.index_file import IndexFileDamaged, Pointer
+from indexer.vectors.index_file import MOST_PUBLISHED_MEANWHILE, IndexFileDamaged, Pointer
 from models.arrays import Vectors
 
 _T = TypeVar("_T", bound=np.generic)
@@ -226,15 +226,27 @@ def revision_of(connection: apsw.Connection) -> int:
 
 
 def current(previous: Snapshot | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
-    """Return the snapshot of what a read transaction sees, building on an earlier one where it can."""
+    """Return the snapshot of what a read transaction sees, building on an earlier one where it can.
+
+    The transaction may be begun anew.
+    """
     pointer = index_file.published(connection)
     if previous is None or previous.pointer != pointer:
         previous = _start(pointer, directory, connection, dim)
     return _advanced(previous, connection, dim)
 
 
-def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
-    """Return the state that a published file holds; if it is damaged, the present one, from the database."""
+def _start(
+    pointer: Pointer | None,
+    directory: Path,
+    connection: apsw.Connection,
+    dim: int,
+    tries: int = MOST_PUBLISHED_MEANWHILE,
+) -> Snapshot:
+    """Return the state that a published file holds; if it is damaged, the present one, from the database.
+
+    Where it is gone because another has been published in its place, the transaction is begun anew.
+    """
     nothing = Part(Index.build(np.empty(0, np.int64), np.empty((0, dim), np.float32)))
     if pointer is None:
         return Snapshot(-1, None, True, nothing, nothing, 0, 0)
@@ -242,6 +254,8 @@ def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection
         index = index_file.load(directory, pointer, dim)
         return Snapshot(-1, pointer, True, Part(index), nothing, pointer.last_row, pointer.last_tombstone)
     except IndexFileDamaged:
+        if tries and index_file.has_been_replaced(connection, pointer):
+            return _start(index_file.published(connection), directory, connection, dim, tries - 1)
         live, vectors = rows.vectors_after(connection, 0, dim)
         _, last_tombstone = rows.tombstones_after(connection, pointer.last_tombstone)
         last_row = int(live.max(initial=0))
