@@ -239,18 +239,18 @@ def _index(
     Where another process has published one in its place meanwhile, a new transaction sees that, and all that is checked
     is of the state that it sees.
     """
-    for _ in range(MOST_PUBLISHED_MEANWHILE):
+    for tries in range(MOST_PUBLISHED_MEANWHILE, -1, -1):
         pointer = metadata_checks.sound_pointer(connection)
         if pointer is None:
-            return None, None
+            break
         try:
             return pointer, index_file.load(directory, pointer, dim)
         except IndexFileDamaged as error:
-            problem = str(error)
-        if not connection.in_transaction or not index_file.has_been_replaced(connection, pointer):
-            break
-    found.append(Finding(pointer.file, problem, is_derived=True))
-    return pointer, None
+            if tries and connection.in_transaction and index_file.has_been_replaced(connection, pointer):
+                continue
+            found.append(Finding(pointer.file, str(error), is_derived=True))
+            return pointer, None
+    return None, None
 
 
 def _rows(
@@ -270,19 +270,19 @@ def _rows(
     names: set[str] = set()
     present: list[int] = []
     is_index_right = True
-    count, kept = checked_rows(connection, identity.dim, identity.classes, index)
+    count, kept = checked_rows(connection, identity.dim, identity.classes, index, with_records=keep is not None)
     if progress is not None:
         progress(0, count)
     for done, item in enumerate(kept, 1):
         present.append(item.row)
         if item.problem is not None:
-            _note(found, item.problem, item.record is not None, item.id or f"row {item.row}")
-        if item.record is not None:
+            _note(found, item.problem, item.is_proven, item.id or f"row {item.row}")
+        if item.is_proven:
             items += 1
-            names.update(item.record.attributes)
+            names.update(item.attributes)
             is_index_right &= item.is_indexed_rightly
-            if keep is not None:
-                keep(item.record)
+        if item.record is not None and keep is not None:
+            keep(item.record)
         if progress is not None:
             progress(done, count)
     for problem in metadata_checks.problems(connection, frozenset(names)):
