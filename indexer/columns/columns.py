@@ -38,6 +38,8 @@ class Columns:
 
         Some of them may have been removed before. Raises apsw.CorruptError where an item is not as it was written.
         """
+        if not self._states and self._turn.locked():  # somebody reads them at this moment, which takes a while
+            return rows.rows_where(connection, condition)
         by_id = {one: rows.rows_of(connection, one.ids) for one in _ids_in(condition)}
         segments = self.segments(connection, revision)
         found = [segment.rows[segment.meeting(condition, by_id)] for segment in segments]
