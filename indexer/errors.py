@@ -36,6 +36,12 @@ class CatalogueNotWritable(LookalikeError):
     code = "catalogue-not-writable"
 
 
+class MemoryExhausted(LookalikeError):
+    """There is less memory than it takes."""
+
+    code = "memory-exhausted"
+
+
 class CatalogueReplaced(CatalogueNotWritable):
     """The catalogue has been reindexed since it was opened: it can be read on, and is written to no more."""
 

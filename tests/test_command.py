@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -352,3 +353,18 @@ def test_a_reader_that_goes_away_early_is_no_error(project: Path, small_catalogu
     )
     assert done.stdout == "{\n"
     assert "Traceback" not in done.stderr
+
+
+def test_too_little_memory_is_said(project: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+
+    done = subprocess.run(
+        [sys.executable, project / "lookalike.py", "info"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"Error: This process may have 400 MiB of memory, and Lookalike needs .*\n", done.stderr)

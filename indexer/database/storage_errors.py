@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,12 @@ import apsw
 
 from indexer.database.commit_note import Lost
 from indexer.database.locations import DATABASE_FILE
-from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueNotWritable, CommitsLost
+from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueNotWritable, CommitsLost, MemoryExhausted
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LEAST_ROOM = 64 * 1024
+"""Bytes with which SQLite can't even begin: its log's index takes half of them."""
+
 _WRITE_FAILURES = {
     apsw.SQLITE_IOERR_WRITE,
     apsw.SQLITE_IOERR_FSYNC,
@@ -34,8 +38,7 @@ def storage_errors(directory: Path) -> Iterator[None]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise damaged(directory, str(error)) from error
     except OSError as error:
-        reason = "the disk is full" if error.errno in _NO_SPACE else error.strerror or str(error)
-        raise _not_writable(directory, reason) from error
+        raise not_writable(directory, error) from error
 
 
 def damaged(directory: Path, reason: str) -> CatalogueDamaged:
@@ -60,21 +63,49 @@ def commits_lost(root: Path, reason: str, lost: Lost | None) -> CommitsLost:
 def _explain(error: apsw.Error, directory: Path) -> Exception:
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return CatalogueBusy(f"Another process is writing to {directory} and has not finished. Try again in a moment.")
-    if isinstance(error, apsw.FullError):
-        return _not_writable(directory, "the disk is full")
-    if isinstance(error, apsw.ReadOnlyError):
-        return _not_writable(directory, "the directory or its files are read-only")
-    if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.AuthError):
-        return _not_writable(directory, "the permissions of the directory or its files forbid it")
+    if isinstance(error, apsw.NoMemError):
+        return MemoryExhausted(
+            "There was not enough memory to read the catalogue. Give the process more, and try again."
+        )
+    if isinstance(error, apsw.FullError | apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
+        return not_writable(directory, error)
     if isinstance(error, apsw.IOError) and getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
-        return _not_writable(directory, "writing failed: is the disk full?")
+        return not_writable(directory, error)
     if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.FormatError | apsw.IOError | apsw.SQLError):
         return damaged(directory, str(error))
     return error
 
 
-def _not_writable(directory: Path, reason: str) -> CatalogueNotWritable:
+def not_writable(directory: Path, error: BaseException) -> CatalogueNotWritable:
+    """Return the error for what can't be opened or written, with why that is and what to do."""
+    reason, remedy = why(directory, error)
     return CatalogueNotWritable(
-        f"{directory} can't be opened or written: {reason}. What was indexed before is safe; make room or choose "
+        f"{directory} can't be opened or written: {reason}. What was indexed before is safe; {remedy} or choose "
         "another directory, and run the same command again."
+    )
+
+
+def why(path: Path, error: BaseException) -> tuple[str, str]:
+    """Return why a path can't be written, as its file system tells, and what to do.
+
+    SQLite tells little: a full disk may keep it from making a file, which it takes for one that it may but read.
+    """
+    place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    try:
+        disk = os.statvfs(place)
+    except OSError:
+        disk = None
+    number = getattr(error, "errno", None)
+    is_full = disk is not None and (disk.f_bavail * disk.f_frsize < _LEAST_ROOM or (disk.f_files and not disk.f_ffree))
+    if disk is not None and disk.f_flag & os.ST_RDONLY:
+        return "its file system is mounted read-only", "mount it so that it can be written"
+    if isinstance(error, apsw.FullError) or number in _NO_SPACE or (number is None and is_full):
+        return "the disk is full", "make room"
+    if number is not None:
+        return str(getattr(error, "strerror", None) or error), "see to that"
+    if isinstance(error, apsw.IOError):
+        return "writing failed: is the disk full, or failing?", "make room"
+    return (
+        "the directory or its files are read-only for this user (permission denied)",
+        "let this user write there",
     )

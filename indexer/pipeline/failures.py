@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from indexer.database.storage_errors import not_writable
 from indexer.errors import ReportNotWritable
 from indexer.sources.items import Failure
 
@@ -51,8 +52,9 @@ class FailureReport:
         self.count += 1
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. Each line was written at once, so what can't be written now has been told of before."""
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> "FailureReport":
         return self
@@ -85,12 +87,15 @@ class ReportOfRun:
         return None if self._report is None else self._report.path
 
     def add(self, failure: Failure) -> None:
-        """Write one failure. Raises ReportNotWritable."""
-        if self._report is None:
-            self._report = self._new()
-            self._link(self._report.path)
-            self._drop_oldest()
-        self._report.add(failure)
+        """Write one failure. Raises CatalogueNotWritable: where a report can't be written, nor can the catalogue be."""
+        try:
+            if self._report is None:
+                self._report = self._new()
+                self._link(self._report.path)
+                self._drop_oldest()
+            self._report.add(failure)
+        except ReportNotWritable as error:
+            raise not_writable(self._directory, error.__cause__ or error) from error
 
     def __enter__(self) -> "ReportOfRun":
         return self
@@ -108,8 +113,10 @@ class ReportOfRun:
     def _new(self) -> FailureReport:
         for number in count(1):
             ending = "" if number == 1 else f"-{number}"
-            with suppress(FileExistsError):
+            try:
                 return FailureReport(self._directory / f"failures-{self._began}{ending}.jsonl", "x")
+            except FileExistsError:
+                continue
         raise AssertionError  # numbers don't end
 
     def _drop_oldest(self) -> None:

@@ -13,7 +13,7 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.database.connections import alone, any_log_problem
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
 from indexer.database.row_checksums import row_checksum
-from indexer.database.storage_errors import storage_errors
+from indexer.database.storage_errors import storage_errors, why
 from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.database.upgrade import upgrade
 from indexer.errors import BackupUnusable, CatalogueExists
@@ -179,5 +179,7 @@ def _told(to: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BackupUnusable(f"{to} can't be written: {reason}. Make room, or choose another place.") from error
+        reason, remedy = why(to.parent, error)
+        raise BackupUnusable(
+            f"{to} can't be written: {reason}. {remedy.capitalize()}, or choose another place."
+        ) from error
