@@ -40,6 +40,12 @@ def close(database: Path, connection: apsw.Connection) -> None:
         _open_here[database.resolve()].discard(connection)
 
 
+def forget(database: Path) -> None:
+    """Let a file of a database that is no more not count as open, whoever has it open still."""
+    with _turn:
+        _open_here[database.resolve()].clear()
+
+
 @contextmanager
 def alone(database: Path) -> Iterator[None]:
     """Hold the lock that every process that has a database open holds in part; raise CatalogueInUse when one has.
