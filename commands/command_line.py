@@ -93,5 +93,6 @@ for command in (
     upkeep.verify,
     upkeep.backup,
     upkeep.restore,
+    upkeep.compact,
 ):
     main.add_command(command)

@@ -94,6 +94,21 @@ def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
     click.echo(f"{catalogue}: {items} items restored.")
 
 
+@click.command(epilog="Example: lookalike compact --catalogue catalogues/shop")
+@catalogue_option
+def compact(catalogue: Path) -> None:
+    """Give back the room of what was deleted.
+
+    The catalogue's database is written anew, and its index without what is gone. Servers go on answering meanwhile, and
+    writing waits. It takes as much room again as the catalogue has, for as long as it lasts.
+    """
+    from indexer.upkeep import compacting
+
+    with progress_bar("item") as progress:
+        done = compacting.compact(catalogue, progress)
+    click.echo(f"{catalogue}: {done.items} items, {done.before / 2**20:.1f} MiB before, {done.after / 2**20:.1f} now.")
+
+
 def _identity(model: Path | None) -> "Identity":
     import models
     from indexer.upkeep.metadata_checks import Identity

@@ -27,6 +27,9 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
 
+MOST_LOG = 16 * 2**20
+"""Bytes of a log that is kept to be written over; what one write has made longer is cut again after it."""
+
 FIRST_REVISION_BITS = 48
 """A catalogue's revisions begin at a random number, so that no two catalogues have one in common: a reader who has an
 answer of one must never take it for one of another that was made, or restored, in its place."""
@@ -169,33 +172,39 @@ class Store:
         directory is read-only or the disk full, CatalogueReplaced when another catalogue has taken its place; then
         nothing of the block is kept.
         """
-        if not self._writer.acquire(timeout=self.busy_seconds):
-            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
-        try:
-            with storage_errors(self.directory):
-                connection = self._connection()
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    if not self.is_current:
-                        raise CatalogueReplaced(
-                            f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
-                            "with that model: --model DIR."
-                        )
-                    yield connection
-                    connection.execute("UPDATE catalogue SET revision = revision + 1")
-                    connection.execute(_SEALED)
-                    reached = commit_note.state_of(connection)
-                    connection.execute("COMMIT")
-                    if not self._is_there_still():
-                        raise CatalogueNotWritable(
-                            f"{self._path} was removed while it was written to, so that what was written is lost. Put "
-                            "the catalogue back, and run the same command again."
-                        )
-                    commit_note.note(self._path, reached)
-                finally:
-                    _roll_back(connection)
-        finally:
-            self._writer.release()
+        with self._writer_turn(), storage_errors(self.directory):
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if not self.is_current:
+                    raise CatalogueReplaced(
+                        f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
+                        "with that model: --model DIR."
+                    )
+                yield connection
+                connection.execute("UPDATE catalogue SET revision = revision + 1")
+                connection.execute(_SEALED)
+                reached = commit_note.state_of(connection)
+                connection.execute("COMMIT")
+                if not self._is_there_still():
+                    raise CatalogueNotWritable(
+                        f"{self._path} was removed while it was written to, so that what was written is lost. Put "
+                        "the catalogue back, and run the same command again."
+                    )
+                commit_note.note(self._path, reached)
+            finally:
+                _roll_back(connection)
+            self._keep_log_short(connection)
+
+    def vacuum(self) -> None:
+        """Write the database anew without what is free in it, in one step that is durable when this returns.
+
+        Others read meanwhile, and wait to write. It takes as much room again while it lasts. Raises as `write` does.
+        """
+        with self._writer_turn(), storage_errors(self.directory):
+            connection = self._connection()
+            connection.execute("VACUUM")
+            self._keep_log_short(connection)
 
     def renumber(self) -> None:
         """Let the revisions go on from another random number: for a copy that may become another catalogue."""
@@ -251,6 +260,30 @@ class Store:
         self._local.files = self._files
         return connection
 
+    @contextmanager
+    def _writer_turn(self) -> Iterator[None]:
+        if not self._writer.acquire(timeout=self.busy_seconds):
+            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _keep_log_short(self, connection: apsw.Connection) -> None:
+        """Give back the room of a log that one write has made long; where somebody reads from it, the next one does.
+
+        The log is begun anew, never emptied: one that is empty beside an index that says otherwise is taken for lost.
+        """
+        if self._signature().log_size <= MOST_LOG:
+            return
+        connection.set_busy_timeout(0)
+        try:
+            with suppress(apsw.Error):  # it is committed whatever comes of this
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+                connection.pragma("user_version", FORMAT)  # one page, with which SQLite cuts it
+        finally:
+            connection.set_busy_timeout(int(self.busy_seconds * 1000))
+
     def _present_file(self) -> "_File":
         try:
             present = self._path.stat()
@@ -262,7 +295,7 @@ class Store:
 
     def _is_there_still(self) -> bool:
         try:
-            return self._present_file() == self._local.file
+            return bool(self._present_file() == self._local.file)
         except CatalogueMissing:
             return False
 
@@ -316,7 +349,9 @@ class Store:
             connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
             connection.create_scalar_function("has_colour", has_colour, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
-            connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(
+                f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA journal_size_limit = {MOST_LOG}"
+            )
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except BaseException:
             connections.close(self._path, connection)
