@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakSet
 
 import apsw
@@ -20,6 +21,15 @@ from models.files import AlreadyLocked, range_locked
 
 _FIRST_SHARED_LOCK, _SHARED_LOCKS = 0x40000002, 510
 """Where SQLite holds a lock for as long as a database is open (https://www.sqlite.org/fileformat2.html)."""
+
+
+class Signature(NamedTuple):
+    """What changes when somebody writes to a database."""
+
+    size: int
+    modified_ns: int
+    log_size: int
+
 
 _open_here: defaultdict[Path, WeakSet[apsw.Connection]] = defaultdict(WeakSet)
 _turn = threading.Lock()
@@ -44,6 +54,22 @@ def forget(database: Path) -> None:
     """Let a file of a database that is no more not count as open, whoever has it open still."""
     with _turn:
         _open_here[database.resolve()].clear()
+
+
+def signature_of(database: Path) -> Signature:
+    """Return the signature of a database. Raises OSError."""
+    present, log = database.stat(), database.with_name(database.name + wal.LOG_SUFFIX)
+    return Signature(present.st_size, present.st_mtime_ns, log.stat().st_size if log.exists() else 0)
+
+
+def begin_log_anew(connection: apsw.Connection) -> None:
+    """Take a log over into its database and cut it to the size that is kept, unless somebody reads from it.
+
+    It is never emptied: one that is empty beside an index that says otherwise is taken for lost.
+    """
+    with suppress(apsw.Error):  # what is in it is committed whatever comes of this
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        connection.pragma("user_version", connection.pragma("user_version"))  # one page, with which SQLite cuts it
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import apsw
 
 from indexer.database import commit_note, connections
+from indexer.database.connections import Signature, begin_log_anew, signature_of
 from indexer.database.locations import DATABASE_FILE, located
 from indexer.database.row_checksums import SEAL, row_checksum
 from indexer.database.sql_filters import has_colour
@@ -49,14 +50,6 @@ class Described(NamedTuple):
 
 _File: TypeAlias = tuple[int, int]
 """What tells one file from another: its device, and its number there."""
-
-
-class _Signature(NamedTuple):
-    """What changes when somebody writes to a database."""
-
-    size: int
-    modified_ns: int
-    log_size: int
 
 
 class Store:
@@ -122,7 +115,7 @@ class Store:
                 raise commits_lost(self.root, *problem)
         reached = commit_note.noted(self._path)  # before the transaction begins, which is to see it
         with self.read() as connection:
-            size, _, log_size = self._signature()
+            size, _, log_size = signature_of(self._path)
             if not log_size and size % connection.pragma("page_size"):
                 raise damaged(self.directory, "its end is missing")  # SQLite would read zeros there
             application = connection.pragma("application_id")
@@ -204,7 +197,7 @@ class Store:
         with self._writer_turn(), storage_errors(self.directory):
             connection = self._connection()
             connection.execute("VACUUM")
-            self._keep_log_short(connection)
+            self._begin_log_anew(connection)
 
     def renumber(self) -> None:
         """Let the revisions go on from another random number: for a copy that may become another catalogue."""
@@ -248,11 +241,11 @@ class Store:
         if file != self._file:
             self._adopt(file)
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        frozen_as: _Signature | None = getattr(self._local, "frozen_as", None)
+        frozen_as: Signature | None = getattr(self._local, "frozen_as", None)
         if connection is not None and self._local.file != file:
             connections.close(self._path, connection)
             connection = None
-        if connection is None or (frozen_as is not None and frozen_as != self._signature()):
+        if connection is None or (frozen_as is not None and frozen_as != signature_of(self._path)):
             connection, self._local.frozen_as = self._connect()
             self._local.connection, self._local.file = connection, file
             self._connections.add(connection)
@@ -270,17 +263,14 @@ class Store:
             self._writer.release()
 
     def _keep_log_short(self, connection: apsw.Connection) -> None:
-        """Give back the room of a log that one write has made long; where somebody reads from it, the next one does.
+        """Give back the room of a log that one write has made long; where somebody reads from it, the next one does."""
+        if signature_of(self._path).log_size > MOST_LOG:
+            self._begin_log_anew(connection)
 
-        The log is begun anew, never emptied: one that is empty beside an index that says otherwise is taken for lost.
-        """
-        if self._signature().log_size <= MOST_LOG:
-            return
+    def _begin_log_anew(self, connection: apsw.Connection) -> None:
         connection.set_busy_timeout(0)
         try:
-            with suppress(apsw.Error):  # it is committed whatever comes of this
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-                connection.pragma("user_version", FORMAT)  # one page, with which SQLite cuts it
+            begin_log_anew(connection)
         finally:
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
 
@@ -330,11 +320,11 @@ class Store:
         finally:
             _roll_back(connection)
 
-    def _connect(self) -> tuple[apsw.Connection, _Signature | None]:
+    def _connect(self) -> tuple[apsw.Connection, Signature | None]:
         """Open the database. Where SQLite can't keep its shared memory (a read-only directory, a full disk), read the
         file as one that nobody writes: then return also what tells whether somebody has written after all.
         """
-        signature = self._signature()
+        signature = signature_of(self._path)
         try:
             return self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE), None
         except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, apsw.IOError):
@@ -357,10 +347,6 @@ class Store:
             connections.close(self._path, connection)
             raise
         return connection
-
-    def _signature(self) -> _Signature:
-        database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
-        return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
 
 
 def described_in(connection: apsw.Connection) -> Described:
