@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 
 from indexer.columns import facet_counts
-from indexer.columns.columns import Columns
+from indexer.columns.columns import Columns, lacks
 from indexer.conditions import Condition, InRows
 from indexer.database import bulk_reads, rows
 from indexer.database.filter_notes import notes_on
@@ -129,7 +129,9 @@ class LocalState:
     def filter_notes(self, where: Where | None = None, fields: Collection[str] = ()) -> tuple[str, ...]:
         """Return what is to be said of a filter and of other fields, as the protocol says."""
         attributes = tuple(attribute_in(field) or field for field in fields)
-        return self._snapshot.notes(self._condition(where), attributes, partial(notes_on, self._connection))
+        return self._snapshot.notes(
+            self._condition(where), attributes, partial(notes_on, self._connection, lacks=self._lacks)
+        )
 
     def words(self, text: str, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> Hits:
         """Return the items that say the words of a text, as the protocol says."""
@@ -193,6 +195,9 @@ class LocalState:
     def _allowed(self, where: Where | None) -> tuple[Mask, Mask] | None:
         condition = self._condition(where)
         return None if condition is None else self._snapshot.allowed(condition, self._rows_where)
+
+    def _lacks(self, name: str, of_text: bool) -> bool:
+        return lacks(self._columns.segments(self._connection, self._snapshot.revision), name, of_text=of_text)
 
     def _rows_where(self, condition: Condition) -> Rows:
         return self._columns.rows_where(self._connection, self._snapshot.revision, condition)

@@ -58,6 +58,12 @@ class Columns:
             return segments
 
 
+def lacks(segments: Segments, name: str, *, of_text: bool) -> bool:
+    """Tell whether no row has text, or a number, as an attribute."""
+    columns = [column for segment in segments if (column := segment.attributes.get(name)) is not None]
+    return not any(column.texts if of_text else column.numbers for column in columns)
+
+
 def _advanced(before: Segments, connection: apsw.Connection) -> Segments:
     segments = list(before)
     last = rows.last_row_ever(connection)
