@@ -31,6 +31,9 @@ BUSY_SECONDS = 10.0
 MOST_LOG = 16 * 2**20
 """Bytes of a log that is kept to be written over; what one write has made longer is cut again after it."""
 
+SYNCHRONOUS = "FULL"
+"""A commit is on the disk when it returns: https://www.sqlite.org/pragma.html#pragma_synchronous."""
+
 FIRST_REVISION_BITS = 48
 """A catalogue's revisions begin at a random number, so that no two catalogues have one in common: a reader who has an
 answer of one must never take it for one of another that was made, or restored, in its place."""
@@ -340,7 +343,8 @@ class Store:
             connection.create_scalar_function("has_colour", has_colour, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
             connection.execute(
-                f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA journal_size_limit = {MOST_LOG}"
+                f"PRAGMA synchronous = {SYNCHRONOUS}; PRAGMA cache_size = -{_CACHE_KIB};"
+                f"PRAGMA journal_size_limit = {MOST_LOG}"
             )
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except BaseException:
