@@ -11,7 +11,15 @@ import apsw
 
 from indexer.database.commit_note import Lost
 from indexer.database.locations import DATABASE_FILE
-from indexer.errors import CatalogueBusy, CatalogueDamaged, CatalogueNotWritable, CommitsLost, MemoryExhausted
+from indexer.errors import (
+    CatalogueBusy,
+    CatalogueDamaged,
+    CatalogueMissing,
+    CatalogueNotWritable,
+    CommitsLost,
+    MemoryExhausted,
+)
+from models.errors import LookalikeError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LEAST_ROOM = 64 * 1024
@@ -47,6 +55,16 @@ def damaged(directory: Path, reason: str) -> CatalogueDamaged:
         f"{directory / DATABASE_FILE} is damaged or no catalogue ({reason}). See what can be saved with `lookalike "
         "verify`, and save it with --repair; or restore a backup, or index again into a new directory."
     )
+
+
+def missing(directory: Path) -> LookalikeError:
+    """Return the error for a directory without a database: one that has index files has lost it."""
+    if any(directory.glob("generation-*.faiss")):
+        return CatalogueDamaged(
+            f"{directory / DATABASE_FILE} is gone, and with it the catalogue: what lies beside it can't give it back. "
+            "Put it back from a copy, restore a backup, or index again into a new directory."
+        )
+    return CatalogueMissing(f"There is no catalogue in {directory}. Make one with: lookalike index")
 
 
 def commits_lost(root: Path, reason: str, lost: Lost | None) -> CommitsLost:

@@ -16,7 +16,7 @@ from indexer.database.connections import Signature, begin_log_anew, signature_of
 from indexer.database.locations import DATABASE_FILE, located
 from indexer.database.row_checksums import SEAL, row_checksum
 from indexer.database.sql_filters import has_colour
-from indexer.database.storage_errors import commits_lost, damaged, storage_errors
+from indexer.database.storage_errors import commits_lost, damaged, missing, storage_errors
 from indexer.database.upgrade import upgrade
 from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, CatalogueReplaced, CatalogueTooNew
 from models.files import sync
@@ -113,7 +113,7 @@ class Store:
         """
         with storage_errors(self.directory):
             if not self._path.is_file():
-                raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+                raise missing(self.directory)
             if problem := connections.log_problem(self._path):
                 raise commits_lost(self.root, *problem)
         reached = commit_note.noted(self._path)  # before the transaction begins, which is to see it

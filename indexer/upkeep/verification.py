@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.database import commit_note, rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
-from indexer.database.storage_errors import storage_errors
+from indexer.database.storage_errors import missing, storage_errors
 from indexer.database.store import Store
 from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew, CommitsLost
 from indexer.records import Record
@@ -136,7 +136,7 @@ def _note(found: list[Finding], problem: str, is_derived: bool = True, id_: str 
 def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> Iterator[apsw.Connection]:
     """Give a connection that sees one state of the database: to itself, or where it is damaged to a readable copy."""
     if not (directory / DATABASE_FILE).is_file():
-        raise CatalogueMissing(f"There is no catalogue in {directory}. Make one with: lookalike index")
+        raise missing(directory)
     with storage_errors(directory):
         log = wal.inspect(directory / DATABASE_FILE)
         repaired = repaired_pages(directory, noted) if noted is not None and not log.content else []
