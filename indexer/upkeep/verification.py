@@ -44,8 +44,9 @@ def verify(
 ) -> Verification:
     """Compare all that a catalogue's directory holds with what was written, and change nothing.
 
-    Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256;
-    pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
+    Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256; of
+    pictures, which their digests prove, the heads are read; the log is checked frame by frame, and missed where it is
+    gone; pages are checked by SQLite itself, and by their digests when nothing
     was written since these were noted: else a bit that is flipped where nothing is kept (the unused rest of a page, a
     free page) is not noticed, as nothing ever reads it. What a single flipped bit was is found by trying each.
     Catalogues beside the current one, unfinished or earlier ones, are not looked at; what killed runs left is removed.
