@@ -12,7 +12,8 @@ import apsw
 
 from indexer.catalogue import Catalogue
 from indexer.catalogue.local_state import LocalState
-from indexer.columns.columns import Columns
+from indexer.columns.column_files import LEAST_KEPT
+from indexer.columns.columns import Columns, Segments
 from indexer.database import rows
 from indexer.database.store import BUSY_SECONDS, Store, described_in
 from indexer.errors import (
@@ -55,7 +56,7 @@ class LocalCatalogue(Catalogue):
     def __init__(self, store: Store) -> None:
         """Use `LocalCatalogue.create` or `LocalCatalogue.open`."""
         self._store = store
-        self._memory = _Memory()
+        self._memory = _Memory(columns=Columns(store.directory))
         self._turn = threading.Lock()
         store.check()
         self.fingerprint, self.dim, self.classes = store.described()
@@ -174,7 +175,11 @@ class LocalCatalogue(Catalogue):
         takes minutes for a million items, so it waits until a tenth of them has changed; `progress` counts its vectors.
         """
         return self._publish(
-            self._store.busy_seconds, lambda state: publishing.is_needed(state, exact_up_to), exact_up_to, progress
+            self._store.busy_seconds,
+            lambda state: publishing.is_needed(state, exact_up_to),
+            exact_up_to,
+            progress,
+            with_columns=True,
         )
 
     def keep_up(self) -> None:
@@ -190,15 +195,25 @@ class LocalCatalogue(Catalogue):
         is_needed: Callable[[Snapshot], bool],
         exact_up_to: int | None,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        with_columns: bool = False,
     ) -> int:
-        """Publish the latest state where that is needed, waiting so long for others that do."""
+        """Publish the latest state where that is needed, waiting so long for others that do.
+
+        Columns are kept beside it where they have been read already, and otherwise if they are asked for.
+        """
         with index_file.publisher_lock(self.directory, seconds):
             with self._store.read() as connection:
-                state = self._refreshed(connection, self._memory_of(connection))
+                memory = self._memory_of(connection)
+                state = self._refreshed(connection, memory)
                 if state.pointer is not None and not is_needed(state):
                     return state.pointer.number
                 live = rows.vectors_after(connection, 0, self.dim)
-            return publishing.publish(self._store, state, *live, exact_up_to, progress)
+                segments: Segments = ()
+                if (with_columns and len(state) >= LEAST_KEPT) or memory.columns.are_read:
+                    with suppress(apsw.CorruptError, json.JSONDecodeError):  # whoever asks for them is told
+                        segments = memory.columns.segments(connection, state.revision, state.generation)
+            return publishing.publish(self._store, state, *live, exact_up_to, progress, segments)
 
     def close(self) -> None:
         """Close the database. No other thread may be using the catalogue."""
@@ -218,7 +233,7 @@ class LocalCatalogue(Catalogue):
                         f"{self._store.root} has been replaced by a catalogue of another model. A server goes on with "
                         "that once it is told to reload (SIGHUP)."
                     )
-                self._memory = _Memory(files)
+                self._memory = _Memory(files, columns=Columns(self.directory))
             return self._memory if files == self._memory.files else _Memory(files)
 
     def _refreshed(self, connection: apsw.Connection, memory: "_Memory") -> Snapshot:

@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 
 from indexer.columns import facet_counts
-from indexer.columns.columns import Columns, lacks
+from indexer.columns.columns import Columns, Segments, lacks
 from indexer.conditions import Condition, InRows
 from indexer.database import bulk_reads, rows
 from indexer.database.filter_notes import notes_on
@@ -123,7 +123,7 @@ class LocalState:
         if most < 0:
             raise ValueError("most is 0 or more.")
         allowed = self._snapshot.live_rows(self._allowed(where))
-        segments = self._columns.segments(self._connection, self._snapshot.revision)
+        segments = self._segments()
         return facet_counts.facets(segments, allowed, partial(rows.attribute_names, self._connection), fields, most)
 
     def filter_notes(self, where: Where | None = None, fields: Collection[str] = ()) -> tuple[str, ...]:
@@ -197,10 +197,15 @@ class LocalState:
         return None if condition is None else self._snapshot.allowed(condition, self._rows_where)
 
     def _lacks(self, name: str, of_text: bool) -> bool:
-        return lacks(self._columns.segments(self._connection, self._snapshot.revision), name, of_text=of_text)
+        return lacks(self._segments(), name, of_text=of_text)
 
     def _rows_where(self, condition: Condition) -> Rows:
-        return self._columns.rows_where(self._connection, self._snapshot.revision, condition)
+        state = self._snapshot
+        return self._columns.rows_where(self._connection, state.revision, state.generation, condition)
+
+    def _segments(self) -> Segments:
+        state = self._snapshot
+        return self._columns.segments(self._connection, state.revision, state.generation)
 
     def _few(self, condition: Condition | None, total: int) -> Condition | None:
         """Return the rows that a filter allows, where they are so few that it is quicker to name them; else None."""

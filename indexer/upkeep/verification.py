@@ -9,6 +9,7 @@ from typing import TypeAlias
 import apsw
 import numpy as np
 
+from indexer.columns import column_files
 from indexer.database import commit_note, rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
 from indexer.database.storage_errors import missing, storage_errors
@@ -107,8 +108,12 @@ def _verified(directory: Path, ask: AskIdentity | None, progress: Progress | Non
         if noted is not None and noted.differing and not is_explained and noted.revision == revision_of(connection):
             _note(found, f"bits are flipped in the unused parts of {len(noted.differing)} of its pages")
         pointer = metadata_checks.sound_pointer(connection)
-    checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *([pointer.file] if pointer else [])}
+    checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *_of_generation(directory, pointer)}
     return Verification(directory, identity, items, tuple(found), _states(directory, checked, found))
+
+
+def _of_generation(directory: Path, pointer: Pointer | None) -> list[str]:
+    return [] if pointer is None else [pointer.file, pointer.generation.path(directory).name]
 
 
 def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dict[str, str]:
@@ -245,7 +250,10 @@ def _index(
         if pointer is None:
             break
         try:
-            return pointer, index_file.load(directory, pointer, dim)
+            index = index_file.load(directory, pointer, dim)
+            if not column_files.is_sound(directory, pointer.generation):
+                found.append(Finding(pointer.generation.path(directory).name, "damaged", is_derived=True))
+            return pointer, index
         except IndexFileDamaged as error:
             if tries and connection.in_transaction and index_file.has_been_replaced(connection, pointer):
                 continue

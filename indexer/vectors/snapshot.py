@@ -9,6 +9,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.columns.column_files import Generation
 from indexer.columns.segment import among
 from indexer.conditions import Condition
 from indexer.database import rows
@@ -87,6 +88,11 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self.published) + len(self.recent)
+
+    @property
+    def generation(self) -> Generation | None:
+        """The published index file; None where there is none."""
+        return None if self.pointer is None else self.pointer.generation
 
     @property
     def changed(self) -> int:
