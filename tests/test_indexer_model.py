@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from numpy.typing import NDArray
 
+from indexer.catalogue import local
 from indexer.catalogue.item_list import Items
 from indexer.catalogue.local import LocalCatalogue
+from indexer.columns import column_files
 from indexer.database import commit_note, store
 from indexer.errors import UnknownItem, VersionConflict
 from indexer.records import AttributeUpdate, DisplayCopy, Record
@@ -76,6 +78,8 @@ class Shop(RuleBasedStateMachine):
         self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.stack.enter_context(patch.object(publishing, "MOST_UNPUBLISHED", 3))
         self.stack.enter_context(patch.object(store, "MOST_LOG", 60_000))
+        for module in (local, column_files):
+            self.stack.enter_context(patch.object(module, "LEAST_KEPT", 3))
         self.model: Model = {}
         self.places = 0
         self.open(self.new_place())
