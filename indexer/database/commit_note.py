@@ -107,7 +107,7 @@ def lost_without_log(database: Path) -> Lost | None:
 def forget_at_rest(database: Path) -> None:
     """Remove the note where the log has been taken over into the database, and is no more."""
     with suppress(OSError):
-        if is_empty(database):
+        if _file(database).exists() and is_empty(database):
             _file(database).unlink(missing_ok=True)
 
 
