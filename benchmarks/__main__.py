@@ -18,11 +18,12 @@ NAMES = ("serving", "startup", "memory", "indexing", "runtime", "quantization", 
 SERVER = ("throughput", "slow_clients", "restarts", "footprint")
 """The server against the one of an earlier commit, which is installed first."""
 
-LARGE = ("scale", "photo_indexing", "moderation", "writing", *SERVER)
+LARGE = ("scale", "filtering", "photo_indexing", "moderation", "writing", *SERVER)
 """Run only when they are named: they take long, or need what is not everywhere."""
 
 OPTIONS = {
     "scale": ("sizes",),
+    "filtering": ("sizes",),
     "photo_indexing": ("photos",),
     "writing": ("photos",),
     "moderation": ("photos", "others"),
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"any of {', '.join(NAMES)} (default: all of these), {', '.join(LARGE)}",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a measurement")
-    parser.add_argument("--sizes", type=int, nargs="+", metavar="ITEMS", help="scale: numbers of items")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="ITEMS", help="scale, filtering: numbers of items")
     parser.add_argument(
         "--photos", type=Path, metavar="DIR", help="photo_indexing, writing, moderation: a folder of JPEG files"
     )

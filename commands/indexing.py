@@ -54,8 +54,8 @@ def index_command(ctx: click.Context, /, **choices: Any) -> None:
     that --allow-host names), every other column being an attribute; or - for JSON Lines on standard input.
 
     What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
-    given again. A picture that fails stops nothing: it goes into a report, CATALOGUE/failures.jsonl, and the exit code
-    is 3.
+    given again. A picture that fails stops nothing: it goes into a report of this run, to which
+    CATALOGUE/failures.jsonl links, and the exit code is 3.
     """
     chosen = ctx.get_parameter_source("catalogue")
     if choices["source"] != "fashion-mnist" and chosen is click.core.ParameterSource.DEFAULT:

@@ -1,7 +1,6 @@
 """`lookalike verify`, `backup` and `restore`."""
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,13 +64,13 @@ def backup(catalogue: Path, to: Path) -> None:
 
     The file is verified before it gets its name, so that an interrupted backup leaves none.
     """
-    from indexer.upkeep.backup import back_up
+    from indexer.upkeep.backup import back_up, back_up_into
 
-    if to.is_dir() or not to.suffix:
-        name = catalogue.resolve().name
-        to = to / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}.lookalike"
     with progress_bar("step") as progress:
-        items = back_up(catalogue, to, progress)
+        if to.is_dir() or not to.suffix:
+            to, items = back_up_into(catalogue, to, progress)
+        else:
+            items = back_up(catalogue, to, progress)
     click.echo(f"{to}: {items} items, {to.stat().st_size / 2**20:.1f} MiB, verified.")
 
 
@@ -95,6 +94,21 @@ def restore(backup_file: Path, catalogue: Path, force: bool) -> None:
     click.echo(f"{catalogue}: {items} items restored.")
 
 
+@click.command(epilog="Example: lookalike compact --catalogue catalogues/shop")
+@catalogue_option
+def compact(catalogue: Path) -> None:
+    """Give back the room of what was deleted.
+
+    The catalogue's database is written anew, and its index without what is gone. Servers go on answering meanwhile, and
+    writing waits. It takes as much room again as the catalogue has, for as long as it lasts.
+    """
+    from indexer.upkeep import compacting
+
+    with progress_bar("item") as progress:
+        done = compacting.compact(catalogue, progress)
+    click.echo(f"{catalogue}: {done.items} items, {done.before / 2**20:.1f} MiB before, {done.after / 2**20:.1f} now.")
+
+
 def _identity(model: Path | None) -> "Identity":
     import models
     from indexer.upkeep.metadata_checks import Identity
@@ -109,6 +123,7 @@ def _answer(before: "Verification", after: "Verification", is_repaired: bool) ->
         "sound": after.is_sound,
         "repaired": is_repaired and not before.is_sound and after.is_sound,
         "items": after.items,
+        "lost_items": before.lost_items,
         "files": dict(after.files),
         "others": [str(place) for place in after.others],
         "findings": [asdict(finding) for finding in before.findings],
@@ -121,18 +136,20 @@ def _print(before: "Verification", after: "Verification", is_repaired: bool) -> 
     print_others(after.directory, after.others)
     for finding in before.findings:
         click.echo(_line(finding, is_repaired and after.is_sound))
-    lost = len(before.lost)
+    lost = before.lost_items
+    what = "what was written last" if lost is None else f"{lost} item{'s' * (lost != 1)}"
+    told = "Items that were written last were" if lost is None else f"{lost} were"
     if before.is_sound:
         click.echo(f"{before.directory}: sound. {before.items} items, each with its vector and picture.")
     elif not is_repaired:
         click.echo(
-            f"{before.directory}: damaged. {before.items} items are whole; {lost} findings can't be rebuilt. "
+            f"{before.directory}: damaged. {before.items} items are whole; {what} can't be rebuilt. "
             "Repair it with: lookalike verify --repair"
         )
     elif after.is_sound:
         click.echo(
             f"{before.directory}: repaired, with {after.items} items. "
-            + (f"{lost} were lost: index their source again, and they are added." if lost else "Nothing was lost.")
+            + (f"{told} lost: index their source again, and they are added." if lost != 0 else "Nothing was lost.")
         )
     else:
         click.echo(f"{before.directory}: still damaged: {after.findings[0].problem}. Is the disk failing?")

@@ -10,7 +10,7 @@ import models
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.store import Store
 from indexer.pipeline import indexing
-from indexer.pipeline.failures import REPORT_FILE, FailureReport
+from indexer.pipeline.failures import FailureReport, ReportOfRun
 from indexer.pipeline.run_report import IndexReport, OnFailure
 from indexer.sources.named_sources import FASHION_MNIST, open_source
 from indexer.sources.web.access import WebAccess
@@ -76,9 +76,9 @@ def index(
     bundle's directory or a shipped one's name, by default what `bundle_for` says; `data_dir` where Fashion-MNIST
     lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped run goes on
     where it was when it is called again. A picture that fails stops nothing unless `strict`: `report` tells of it, by
-    default failures.jsonl in `catalogue`, and so does `on_failure`. With `prune`, items that the source does not have
-    are deleted. `progress(done, total)` counts rows; `workers` processes decode (default: one a core), which are
-    spawned: a script calls this below `if __name__ == "__main__"`.
+    default a file of this run's own in `catalogue`, to which failures.jsonl links, and so does `on_failure`. With
+    `prune`, items that the source does not have are deleted. `progress(done, total)` counts rows; `workers` processes
+    decode (default: one a core), which are spawned: a script calls this below `if __name__ == "__main__"`.
 
     Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
@@ -115,7 +115,7 @@ def index_into(
     card = embedder.card
     with (
         LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue,
-        FailureReport(report or directory / REPORT_FILE) as failures,
+        ReportOfRun(directory) if report is None else FailureReport(report) as failures,
     ):
 
         def tell(failure: "Failure") -> None:
@@ -125,21 +125,17 @@ def index_into(
 
         if progress is not None:
             progress(0, len(source) if isinstance(source, Sized) else 0)
-        try:
-            done = indexing.index(
-                source,
-                embedder,
-                catalogue,
-                progress,
-                tell,
-                strict=strict,
-                prune=prune,
-                workers=workers,
-                publishing=publishing,
-            )
-        finally:
-            if report is None and not failures.count:
-                failures.path.unlink(missing_ok=True)
+        done = indexing.index(
+            source,
+            embedder,
+            catalogue,
+            progress,
+            tell,
+            strict=strict,
+            prune=prune,
+            workers=workers,
+            publishing=publishing,
+        )
         items = len(catalogue)
     note_pages(directory)
-    return Indexed(done, items, failures.path if failures.count else None)
+    return Indexed(done, items, failures.path if done.failed else None)

@@ -15,6 +15,15 @@ class CatalogueDamaged(LookalikeError):
     code = "catalogue-damaged"
 
 
+class CommitsLost(CatalogueDamaged):
+    """What was committed last is gone: the database is older than what was noted beside it."""
+
+    def __init__(self, message: str, items: int | None = None) -> None:
+        super().__init__(message)
+        self.items = items
+        """How many items were written by then and are not there; None where nothing tells."""
+
+
 class CatalogueTooNew(LookalikeError):
     """The catalogue was written in a format that this version does not know."""
 
@@ -25,6 +34,12 @@ class CatalogueNotWritable(LookalikeError):
     """The directory is read-only, or the disk is full. What was acknowledged before is safe."""
 
     code = "catalogue-not-writable"
+
+
+class MemoryExhausted(LookalikeError):
+    """There is less memory than it takes."""
+
+    code = "memory-exhausted"
 
 
 class CatalogueReplaced(CatalogueNotWritable):

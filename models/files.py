@@ -1,14 +1,19 @@
 """Files that are written whole or not at all, and locks that a kill frees."""
 
+import errno
 import fcntl
+import glob
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LOCK_POLL_SECONDS = 0.02
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What a file system says that has no hard links."""
 
 
 class AlreadyLocked(Exception):
@@ -33,6 +38,62 @@ def written_whole(path: Path, draft: Path | None = None) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
         else:
             draft.unlink(missing_ok=True)
+
+
+class UnnamedFile:
+    """A file that has no lasting name yet: see `unnamed`."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    def take_name(self, name: Path) -> bool:
+        """Give the file a name, durably, unless that is taken: return whether it has it. Raises OSError."""
+        os.fsync(self._descriptor)
+        if not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):
+            raise OSError(errno.ESTALE, "another file has taken its place")
+        try:
+            os.link(self.path, name)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # where there are no links: it is ours
+            except FileExistsError:
+                return False
+            self.path.replace(name)
+        sync(name.parent)
+        return True
+
+
+@contextmanager
+def unnamed(beside: Path) -> Iterator[UnnamedFile]:
+    """Give a new file in the folder of a path, which is made where there is none, under a name that nobody else has.
+
+    It goes when the block ends, unless it has taken another name by then. What a kill leaves is removed by the next
+    who wants a file beside the same path. Raises OSError.
+    """
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    begin, end = f".{beside.name}.", ".partial"
+    with directory_locked(beside.parent):  # so that no one sweeps it before it is locked
+        for left in beside.parent.glob(f"{glob.escape(begin)}*{end}"):
+            with suppress(OSError, AlreadyLocked), _opened(left, os.O_RDWR) as descriptor:
+                lock(descriptor, 0)
+                left.unlink()
+        path = beside.with_name(f"{begin}{secrets.token_hex(8)}{end}")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            lock(descriptor, 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    try:
+        yield UnnamedFile(path, descriptor)
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def put_in_place(draft: Path, path: Path) -> None:

@@ -38,6 +38,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "typed_filters validation",
         "sources",
         "database",
+        "columns",
         "words",
         "vectors",
         "catalogue",

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import recommending
+from benchmarks import filtering, recommending
 from benchmarks.harness import baseline, load, variations
 from benchmarks.harness.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
 from benchmarks.harness.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
@@ -310,6 +310,17 @@ def test_a_large_catalogue_is_measured_at_any_size(
     assert all(0.98 <= figure["measured"] <= 1 for figure in section["figures"])
     assert "bytes an item" in section["notes"][0]
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".npy"]
+
+
+def test_new_filters_are_measured_against_sql() -> None:
+    section = filtering.run(lambda text: None, quick=True, sizes=[2000])
+    assert [comparison.name for comparison in section.comparisons][:2] == [
+        "2,000 items: one item (1)",
+        "2,000 items: a sixth (336)",
+    ]
+    assert section.comparisons[-1].name.startswith("2,000 items: several")
+    assert len(section.notes) == 2
+    assert section.figures == ()
 
 
 def test_variations_are_pictures_of_their_own_and_the_same_again(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -227,7 +228,9 @@ def test_pictures_that_fail_go_into_a_report_and_the_exit_code_is_3(run: Run, sh
     summary = "2 added, 0 updated, 0 unchanged, 2 failed, 2 items."
     report = catalogue / "failures.jsonl"
     assert done.returncode == 3
-    assert done.stdout.splitlines()[-1] == f"{catalogue}: {summary} What failed, and what to do: {report}"
+    (of_run,) = catalogue.glob("failures-*.jsonl")
+    assert done.stdout.splitlines()[-1] == f"{catalogue}: {summary} What failed, and what to do: {of_run}"
+    assert report.resolve() == of_run.resolve()
     assert "2 failed" in done.stderr
     assert "Numbers: price." in done.stderr
     failures = [json.loads(line) for line in report.read_text().splitlines()]
@@ -238,7 +241,7 @@ def test_pictures_that_fail_go_into_a_report_and_the_exit_code_is_3(run: Run, sh
     for name in ("text.png", "none.png"):
         shutil.copy(tmp_path / "0.png", tmp_path / name)
     again = run("index", shop, "--catalogue", catalogue, "--workers", "1")
-    assert (again.returncode, report.exists()) == (0, False)
+    assert (again.returncode, report.exists(), of_run.exists()) == (0, False, True)
     assert again.stdout == f"{catalogue}: 2 added, 0 updated, 2 unchanged, 0 failed, 4 items.\n"
     hits = json.loads(run("similar", "a", "--catalogue", catalogue, "--where", "price>=6", "--json").stdout)["hits"]
     assert {hit["item"]["id"] for hit in hits} == {"b", "c", "d"}
@@ -351,3 +354,18 @@ def test_a_reader_that_goes_away_early_is_no_error(project: Path, small_catalogu
     )
     assert done.stdout == "{\n"
     assert "Traceback" not in done.stderr
+
+
+def test_too_little_memory_is_said(project: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+
+    done = subprocess.run(
+        [sys.executable, project / "lookalike.py", "info"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"Error: This process may have 400 MiB of memory, and Lookalike needs .*\n", done.stderr)

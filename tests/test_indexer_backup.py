@@ -1,11 +1,15 @@
 """Backups: of one moment while others write, whole or not there at all, and restored in one step."""
 
+import errno
+import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,9 @@ import pytest
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.store import DATABASE_FILE
 from indexer.errors import BackupUnusable, CatalogueExists, CatalogueInUse, CatalogueMissing
-from indexer.upkeep.backup import back_up, restore
+from indexer.upkeep.backup import back_up, back_up_into, restore
 from indexer.upkeep.verification import verify
+from models.progress import Progress
 
 
 @pytest.fixture
@@ -121,6 +126,72 @@ def test_a_backup_is_never_written_over(catalogue: Path, tmp_path: Path) -> None
     with pytest.raises(BackupUnusable, match="Name another"):
         back_up(catalogue, tmp_path / "backup")
     assert (tmp_path / "backup").read_text() == "mine"
+
+
+def meanwhile(do: Callable[[], Any]) -> tuple[Progress, list[Any]]:
+    """Return a progress that does something once, when rows begin to be verified, and what that returned."""
+    returned: list[Any] = []
+
+    def progress(done: int, total: int) -> None:
+        if (done, total) == (0, 300) and not returned:
+            returned.append(None)
+            returned[0] = do()
+
+    return progress, returned
+
+
+def test_of_two_backups_to_one_name_one_has_it_and_is_whole(catalogue: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to" / "backup"
+    progress, other = meanwhile(lambda: back_up(catalogue, to))
+    with pytest.raises(BackupUnusable, match="there already"):
+        back_up(catalogue, to, progress)
+    assert other == [300]
+    assert [path.name for path in to.parent.iterdir()] == ["backup"]
+    assert restore(to, tmp_path / "restored") == 300
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.submit(back_up, catalogue, tmp_path / "to" / "another") for _ in range(4)]
+        failed = [one.exception() for one in done if one.exception() is not None]
+    assert [type(error) for error in failed] == [BackupUnusable] * 3
+    assert all("there already" in str(error) for error in failed)
+    assert restore(tmp_path / "to" / "another", tmp_path / "restored-2") == 300
+
+
+def test_backups_of_one_second_have_names_of_their_own(catalogue: Path, tmp_path: Path) -> None:
+    progress, other = meanwhile(lambda: back_up_into(catalogue, tmp_path / "to"))
+    first = back_up_into(catalogue, tmp_path / "to", progress)
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(lambda _: back_up_into(catalogue, tmp_path / "to"), range(4)))
+    written = [first, *other, *done]
+    assert {path for path, _ in written} == set((tmp_path / "to").iterdir())
+    assert [count for _, count in written] == [300] * 6
+
+
+def test_what_was_verified_is_what_gets_the_name(catalogue: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to" / "backup"
+
+    def exchange() -> None:
+        (draft,) = to.parent.iterdir()
+        draft.unlink()
+        draft.write_bytes(b"another")
+
+    with pytest.raises(BackupUnusable, match="another file"):
+        back_up(catalogue, to, meanwhile(exchange)[0])
+    assert not to.exists()
+
+
+def test_a_backup_is_named_where_there_are_no_links(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert back_up(catalogue, tmp_path / "to" / "backup") == 300
+    with pytest.raises(BackupUnusable):
+        back_up(catalogue, tmp_path / "to" / "backup")
+    assert back_up_into(catalogue, tmp_path / "to")[1] == 300
+    assert len(list((tmp_path / "to").iterdir())) == 2
+    assert restore(tmp_path / "to" / "backup", tmp_path / "restored") == 300
 
 
 def test_a_full_disk_is_said_and_leaves_no_backup(catalogue: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.pipeline import indexing, plan, pool, worker_main
-from indexer.pipeline.failures import FailureReport
+from indexer.pipeline.failures import MOST_REPORTS, REPORT_FILE, FailureReport, ReportOfRun
 from indexer.pipeline.pool import Workers
 from indexer.pipeline.run_report import IndexReport
 from indexer.pipeline.worker_main import Prepared, ReadPicture
@@ -296,6 +296,39 @@ def test_what_fails_is_told_in_order_and_stops_nothing(
     assert all(line["message"].endswith(".") for line in told)
     np.testing.assert_array_equal(catalogue.vectors(["item-1"]), kept)
     assert len(catalogue) == 7
+
+
+def test_every_run_has_a_report_of_its_own(tmp_path: Path) -> None:
+    failure = Failure(3, "a", "picture-missing", "It is not there.")
+    link = tmp_path / REPORT_FILE
+
+    def lines(report: ReportOfRun) -> int:
+        assert report.path is not None
+        return len(report.path.read_text().splitlines())
+
+    with ReportOfRun(tmp_path) as first:
+        assert first.path is None
+        assert list(tmp_path.iterdir()) == []
+        first.add(failure)
+        with ReportOfRun(tmp_path) as second:
+            second.add(failure)
+            second.add(failure)
+            assert second.path is not None
+            assert link.samefile(second.path)
+        with ReportOfRun(tmp_path):
+            pass  # nothing fails
+        assert not link.exists()
+        first.add(failure)
+        first.add(failure)
+    assert (lines(first), lines(second)) == (3, 2)
+    assert first.path is not None
+    assert link.samefile(first.path)
+    for _ in range(MOST_REPORTS):
+        with ReportOfRun(tmp_path) as latest:
+            latest.add(failure)
+    assert len(list(tmp_path.glob("failures-*.jsonl"))) == MOST_REPORTS
+    assert latest.path is not None
+    assert link.samefile(latest.path)
 
 
 def test_strict_stops_at_the_first_failure_and_keeps_what_was_committed(

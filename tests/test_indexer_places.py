@@ -18,9 +18,11 @@ from click.testing import CliRunner
 
 import lookalike
 from indexer.catalogue.local import LocalCatalogue
-from indexer.database import wal
+from indexer.database import rows, wal
+from indexer.database.commit_note import SUFFIX
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, place_for, traced
 from indexer.errors import CatalogueDamaged, CatalogueExists, CatalogueInUse, NotRepairable
+from indexer.records import Record
 from indexer.upkeep.backup import back_up, restore
 from indexer.upkeep.page_checksums import note_pages
 from indexer.upkeep.reindexing import reindex
@@ -31,7 +33,7 @@ from indexer.upkeep.verification import verify
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 
-LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
+LOG, MEMORY, NOTE = (f"{DATABASE_FILE}{suffix}" for suffix in ("-wal", "-shm", SUFFIX))
 
 KILLED_REINDEX = """
     import os, sys
@@ -364,8 +366,15 @@ def test_rows_of_an_unfinished_reindexing_are_never_taken_for_those_of_a_restore
     shutil.copytree(unfinished, tmp_path / "unfinished")
     restore(tmp_path / "all", plain, force=True)
     assert not unfinished.exists()
-    execute(plain, "UPDATE items SET id = 'other-' || row WHERE row BETWEEN 20 AND 30")
-    execute(plain, "UPDATE displays SET data = (SELECT data FROM displays WHERE row = 200) WHERE row BETWEEN 20 AND 30")
+    with LocalCatalogue.open(plain) as catalogue:
+        item, display = catalogue.get(["test-00199"])[0], catalogue.display("test-00199")
+        others = [
+            Record(f"other-{row}", item.predicted, catalogue.vectors([item.id])[0], display) for row in range(20, 31)
+        ]
+        with catalogue._store.write() as connection:
+            for table in ("items", "vectors", "displays"):
+                connection.execute(f"DELETE FROM {table} WHERE row BETWEEN 20 AND 30")
+            rows.insert(connection, others, range(20, 31))
     shutil.copytree(tmp_path / "unfinished", unfinished)
     assert reindex(plain, other).embedded == 300
     with LocalCatalogue.open(plain, other.card.fingerprint) as catalogue:
@@ -414,6 +423,7 @@ def test_what_a_power_failure_leaves_half_written_at_the_end_of_a_log_is_opened(
     directory = Path(shutil.copytree(interrupted, tmp_path / "catalogue"))
     log, memory = (located(directory) / name for name in (LOG, MEMORY))
     memory.unlink()
+    (located(directory) / NOTE).unlink()
     last = wal.inspect(located(directory) / DATABASE_FILE).frames
     flip(log, 32 + last * 4120 - 1000, 2)
     left = contents(directory).keys()

@@ -107,7 +107,7 @@ def test_search_equals_brute_force_whatever_happened_before(
                 answers = catalogue.search(queries, k, where, exclude)
                 for query, hits in zip(queries, answers, strict=True):
                     assert_equal(hits, brute_force(live, query, k, allows, exclude), live)
-            state = reader._snapshot
+            state = reader._memory.snapshot
             assert state is not None
             index, alive = state.published.index, state.published.alive
             searched.add((len(index.rows) > 0, len(state.recent) > 0, alive is not None))

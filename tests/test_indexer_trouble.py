@@ -18,9 +18,12 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.errors import CatalogueNotWritable
+from indexer.errors import BackupUnusable, CatalogueNotWritable
+from indexer.pipeline.failures import ReportOfRun
 from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
+from indexer.sources.items import Failure
+from indexer.upkeep.backup import back_up
 from models.datasets.fashion_mnist import CLASSES
 
 DIM = 49
@@ -48,6 +51,8 @@ import apsw, faiss, numpy as np
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import (CatalogueNotWritable)
 from indexer.records import DisplayCopy, Record
+from indexer.sources.items import Failure
+from indexer.upkeep.backup import back_up
 from models.datasets.fashion_mnist import CLASSES
 
 directory, vectors = Path(sys.argv[1]), np.load(sys.argv[2])
@@ -163,14 +168,34 @@ def test_a_catalogue_on_a_disk_without_one_free_byte_is_searched(
     fill_up(small_disk / "filler")
     with LocalCatalogue.open(directory) as opened:
         assert [hit.item.attributes["image"] for hit in opened.search(vectors[7:8], 1)[0]] == [7]
-        with pytest.raises(CatalogueNotWritable):
+        with pytest.raises(CatalogueNotWritable, match=r"the disk is full\. .*make room"):
             opened.upsert([record("one more", 0, vectors)])
+        with pytest.raises(BackupUnusable, match=r"the disk is full\. Make room"):
+            back_up(directory, small_disk / "backup")
+        with pytest.raises(CatalogueNotWritable, match="the disk is full"), ReportOfRun(directory) as report:
+            report.add(Failure(1, "a", "picture-missing", "It is not there."))
         (small_disk / "filler").unlink()
         with LocalCatalogue.open(directory) as another:
             another.upsert([record("one more", 0, vectors)])
             assert len(opened) == len(another) == 201
         opened.upsert([record("and one", 0, vectors)])
         assert len(opened) == 202
+
+
+def test_a_file_system_that_is_mounted_read_only_is_said(small_disk: Path, vectors: NDArray[np.float32]) -> None:
+    directory = small_disk / "catalogue"
+    with LocalCatalogue.create(directory, "f", DIM, CLASSES) as catalogue:
+        fill(catalogue, vectors, range(1), [])
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    said = "mounted read-only.*mount it so that it can be written"
+    with LocalCatalogue.open(directory) as opened:
+        assert len(opened) == 100
+        with pytest.raises(CatalogueNotWritable, match=said):
+            opened.delete(["000-00"])
+        with pytest.raises(BackupUnusable, match="(?i)" + said):
+            back_up(directory, small_disk / "backup")
+        with pytest.raises(CatalogueNotWritable, match=said), ReportOfRun(directory) as report:
+            report.add(Failure(1, "a", "picture-missing", "It is not there."))
 
 
 def test_a_place_that_can_not_be_written_is_said(tmp_path: Path) -> None:

@@ -18,13 +18,15 @@ import pytest
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database.row_checksums import row_checksum
 from indexer.database.store import DATABASE_FILE
-from indexer.errors import CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
+from indexer.errors import CatalogueDamaged, CatalogueInUse, CatalogueMissing, CatalogueTooNew, NotRepairable
 from indexer.upkeep.backup import restore
 from indexer.upkeep.bit_repair import BitRepair
 from indexer.upkeep.metadata_checks import Identity
 from indexer.upkeep.page_checksums import PAGES_FILE, note_pages
 from indexer.upkeep.repair import KEPT_FILE, repair
 from indexer.upkeep.verification import Verification, verify
+from indexer.vectors import index_file
+from indexer.vectors.faiss_index import Index
 from models.runtime import LiteRTEmbedder
 
 LOG, MEMORY = f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm"
@@ -364,16 +366,24 @@ def test_no_catalogue_and_one_of_a_later_version_are_said(resting: Path, tmp_pat
     with pytest.raises(CatalogueMissing):
         verify(tmp_path / "nothing")
     directory = copied(resting, tmp_path / "catalogue")
-    execute(directory, "PRAGMA user_version = 4")
+    execute(directory, "PRAGMA user_version = 5")
     assert [finding.problem for finding in verify(directory).findings] == ["the number of its format is damaged"]
     execute(directory, "UPDATE catalogue SET digest = x'00'")
     with pytest.raises(CatalogueTooNew):
         verify(directory)
 
 
-def made_of_format_2(directory: Path) -> None:
-    """Make a catalogue what it would be if an earlier version had written it: no colours, no fingerprints."""
+def made_of_format_3(directory: Path) -> None:
+    """Make a catalogue what it would be if an earlier version had written it: one digest for all of an item."""
     (directory / PAGES_FILE).unlink(missing_ok=True)
+    for table, column in (("items", "row_digest"), ("vectors", "digest"), ("displays", "digest")):
+        execute(directory, f"ALTER TABLE {table} DROP COLUMN {column}")
+    execute(directory, "PRAGMA user_version = 3")
+
+
+def made_of_format_2(directory: Path) -> None:
+    """The same of a version before that: neither colours nor fingerprints."""
+    made_of_format_3(directory)
     with closing(apsw.Connection(str(directory / DATABASE_FILE))) as connection:
         connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
         for column in ("colours", "fingerprint"):
@@ -417,6 +427,60 @@ def test_a_catalogue_of_the_second_format_keeps_all_and_gets_colours_when_indexe
     place = (directory / DATABASE_FILE).read_bytes().index(b"test-00008")
     flip(directory / DATABASE_FILE, place, 1)
     assert verify(directory).lost == ()  # one flipped bit is found, as ever
+
+
+def test_what_an_earlier_version_wrote_is_proven_when_it_is_read(resting: Path, tmp_path: Path) -> None:
+    directory = copied(resting, tmp_path / "catalogue")
+    expected = contents(directory)
+    made_of_format_3(directory)
+    assert contents(directory) == expected
+    assert verify(directory).is_sound
+    execute(directory, "UPDATE items SET attributes = '{}' WHERE row = 9")
+    execute(directory, "UPDATE displays SET data = x'00' WHERE row = 10")
+    with LocalCatalogue.open(directory) as catalogue:
+        for id_ in ("test-00008", "test-00009"):
+            for ask in (lambda id_=id_: catalogue.get([id_]), lambda id_=id_: catalogue.display(id_)):
+                with pytest.raises(CatalogueDamaged, match=id_):
+                    ask()
+        assert len(catalogue.get([f"test-{number:05}" for number in range(10, 300)])) == 290
+
+
+def published_meanwhile(directory: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Let another program publish, and sweep the file, just before each of the first few index files is read."""
+    load, swept = index_file.load, list[str]()
+
+    def loaded(place: Path, pointer: index_file.Pointer, dim: int) -> Index:
+        if len(swept) < times:
+            swept.append(pointer.file)
+            with monkeypatch.context() as undisturbed:
+                undisturbed.setattr(index_file, "load", load)
+                with LocalCatalogue.open(directory) as other:
+                    other.delete(other.ids()[:1])
+                    other.publish()
+            assert not (directory / pointer.file).exists()
+        return load(place, pointer, dim)
+
+    monkeypatch.setattr(index_file, "load", loaded)
+    return swept
+
+
+def test_an_index_file_that_was_replaced_meanwhile_is_no_damage(
+    resting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = copied(resting, tmp_path / "catalogue")
+    swept = published_meanwhile(directory, monkeypatch, times=3)
+    found = verify(directory)
+    assert (len(swept), found.findings, found.items) == (3, (), 297)
+    swept = published_meanwhile(directory, monkeypatch, times=3)
+    with LocalCatalogue.open(directory) as server:
+        with server.reading() as state:
+            assert (len(swept), len(state), state.generation) == (3, 294, 7)
+            assert state._snapshot.is_whole
+        assert server.generation == 7, "nothing was published for being damaged"
+    next(directory.glob("*.faiss")).unlink()
+    assert [finding.problem for finding in verify(directory).findings] == [
+        "generation-000007.faiss: No such file or directory"
+    ]
 
 
 def test_pages_are_noted_anew_after_a_write_only(resting: Path, tmp_path: Path) -> None:

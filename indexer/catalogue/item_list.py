@@ -6,6 +6,7 @@ from types import TracebackType
 
 import apsw
 
+from indexer.columns.columns import Columns
 from indexer.conditions import Condition
 from indexer.database import bulk_reads, rows
 from indexer.database.filter_notes import notes_on, unknown_names
@@ -102,7 +103,10 @@ class Items:
         """
         with self._store.write() as connection:
             condition = self._known_condition(connection, where)
-            return rows.delete_rows(connection, rows.rows_where(connection, condition))
+            if condition is None:
+                return rows.delete_rows(connection, rows.rows_where(connection, None))
+            # By columns, since what these are read from is proven: nothing goes for a flipped bit.
+            return rows.delete_rows(connection, Columns().rows_where(connection, 0, None, condition))
 
     def close(self) -> None:
         """Close the database."""

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ import apsw
 
 from indexer.catalogue import Catalogue
 from indexer.catalogue.local_state import LocalState
+from indexer.columns.column_files import LEAST_KEPT
+from indexer.columns.columns import Columns, Segments
 from indexer.database import rows
-from indexer.database.store import BUSY_SECONDS, Store
+from indexer.database.store import BUSY_SECONDS, Store, described_in
 from indexer.errors import (
     CatalogueBusy,
     CatalogueDamaged,
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from indexer.vectors.index_file import Pointer
 
 
+@dataclass(slots=True, eq=False)
+class _Memory:
+    """What is remembered of one database file, the `files`-th that was opened: caches that readers bring up to date."""
+
+    files: int = 0
+    snapshot: Snapshot | None = None
+    items: dict[int, Item] = field(default_factory=dict)
+    words: WordIndex = field(default_factory=WordIndex)
+    columns: Columns = field(default_factory=Columns)
+    healed: "Pointer | None" = None
+    refreshing: threading.Lock = field(default_factory=threading.Lock)
+
+
 class LocalCatalogue(Catalogue):
     """Items and their vectors in one directory.
 
@@ -40,11 +56,8 @@ class LocalCatalogue(Catalogue):
     def __init__(self, store: Store) -> None:
         """Use `LocalCatalogue.create` or `LocalCatalogue.open`."""
         self._store = store
-        self._snapshot: Snapshot | None = None
-        self._refreshing = threading.Lock()
-        self._items: dict[int, Item] = {}
-        self._words = WordIndex()
-        self._healed: Pointer | None = None
+        self._memory = _Memory(columns=Columns(store.directory))
+        self._turn = threading.Lock()
         store.check()
         self.fingerprint, self.dim, self.classes = store.described()
         with self.reading():
@@ -110,12 +123,13 @@ class LocalCatalogue(Catalogue):
     def reading(self) -> Iterator[LocalState]:
         """Give a read transaction and the vectors of exactly the state that it sees."""
         with self._store.read() as connection:
-            vectors = self._snapshot
+            memory = self._memory_of(connection)
+            vectors = memory.snapshot
             if vectors is None or vectors.revision != snapshot.revision_of(connection):
-                vectors = self._refreshed(connection)
-            yield LocalState(connection, vectors, self.dim, self.classes, self._items, self._words)
+                vectors = self._refreshed(connection, memory)
+            yield LocalState(connection, vectors, self.dim, self.classes, memory.items, memory.words, memory.columns)
         if not vectors.is_whole:
-            self._heal(vectors)
+            self._heal(vectors, memory)
 
     def upsert(
         self, changes: Sequence[Record | AttributeUpdate], expected: Mapping[str, str | None] | None = None
@@ -161,12 +175,16 @@ class LocalCatalogue(Catalogue):
         takes minutes for a million items, so it waits until a tenth of them has changed; `progress` counts its vectors.
         """
         return self._publish(
-            self._store.busy_seconds, lambda state: publishing.is_needed(state, exact_up_to), exact_up_to, progress
+            self._store.busy_seconds,
+            lambda state: publishing.is_needed(state, exact_up_to),
+            exact_up_to,
+            progress,
+            with_columns=True,
         )
 
     def keep_up(self) -> None:
         """Publish where that pays for readers, as the protocol says."""
-        state = self._snapshot
+        state = self._memory.snapshot
         if state is not None and publishing.is_overdue(state):
             with suppress(CatalogueNotWritable, CatalogueBusy, CatalogueDamaged):  # whoever reads next is told
                 self._publish(0, publishing.is_overdue, exact_up_to=None)
@@ -177,36 +195,62 @@ class LocalCatalogue(Catalogue):
         is_needed: Callable[[Snapshot], bool],
         exact_up_to: int | None,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        with_columns: bool = False,
     ) -> int:
-        """Publish the latest state where that is needed, waiting so long for others that do."""
+        """Publish the latest state where that is needed, waiting so long for others that do.
+
+        Columns are kept beside it where they have been read already, and otherwise if they are asked for.
+        """
         with index_file.publisher_lock(self.directory, seconds):
             with self._store.read() as connection:
-                state = self._refreshed(connection)
+                memory = self._memory_of(connection)
+                state = self._refreshed(connection, memory)
                 if state.pointer is not None and not is_needed(state):
                     return state.pointer.number
                 live = rows.vectors_after(connection, 0, self.dim)
-            return publishing.publish(self._store, state, *live, exact_up_to, progress)
+                segments: Segments = ()
+                if (with_columns and len(state) >= LEAST_KEPT) or memory.columns.are_read:
+                    with suppress(apsw.CorruptError, json.JSONDecodeError):  # whoever asks for them is told
+                        segments = memory.columns.segments(connection, state.revision, state.generation)
+            return publishing.publish(self._store, state, *live, exact_up_to, progress, segments)
 
     def close(self) -> None:
         """Close the database. No other thread may be using the catalogue."""
         self._store.close()
-        self._snapshot = None
+        self._memory = _Memory()
 
-    def _refreshed(self, connection: apsw.Connection) -> Snapshot:
-        with self._refreshing:
+    def _memory_of(self, connection: apsw.Connection) -> "_Memory":
+        """Return what is remembered of the file that a connection reads; of one that was put in its place, nothing yet.
+
+        Raises CatalogueReplaced where that is of another model.
+        """
+        files = self._store.files
+        with self._turn:
+            if files > self._memory.files:
+                if described_in(connection) != (self.fingerprint, self.dim, self.classes):
+                    raise CatalogueReplaced(
+                        f"{self._store.root} has been replaced by a catalogue of another model. A server goes on with "
+                        "that once it is told to reload (SIGHUP)."
+                    )
+                self._memory = _Memory(files, columns=Columns(self.directory))
+            return self._memory if files == self._memory.files else _Memory(files)
+
+    def _refreshed(self, connection: apsw.Connection, memory: "_Memory") -> Snapshot:
+        with memory.refreshing:
             # The transaction may be older by now than what another thread has put in place: begin it again.
             connection.execute("ROLLBACK")
             connection.execute("BEGIN")
-            state = self._snapshot
+            state = memory.snapshot
             if state is None or state.revision != snapshot.revision_of(connection):
                 state = snapshot.current(state, self.directory, connection, self.dim)
-                self._snapshot = state
+                memory.snapshot = state
             return state
 
-    def _heal(self, state: Snapshot) -> None:
+    def _heal(self, state: Snapshot, memory: "_Memory") -> None:
         """Publish anew because the index file was damaged; where that can't be, searches go on from the database."""
-        with self._refreshing:
-            is_first, self._healed = self._healed != state.pointer, state.pointer
+        with memory.refreshing:
+            is_first, memory.healed = memory.healed != state.pointer, state.pointer
         if is_first:
             with suppress(CatalogueNotWritable, CatalogueBusy):
                 self.publish(exact_up_to=None)  # somebody is waiting, and a graph takes minutes

@@ -1,5 +1,6 @@
 """One state of a local catalogue: a read transaction, and the vectors in memory that belong to it."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,8 +8,10 @@ from functools import partial
 import apsw
 import numpy as np
 
-from indexer.conditions import Condition
-from indexer.database import bulk_reads, facet_counts, rows
+from indexer.columns import facet_counts
+from indexer.columns.columns import Columns, Segments, lacks
+from indexer.conditions import Condition, InRows
+from indexer.database import bulk_reads, rows
 from indexer.database.filter_notes import notes_on
 from indexer.database.rows import Rows
 from indexer.fields import ALL, ID, WORDS, attribute_in
@@ -22,6 +25,9 @@ from models.arrays import Vectors
 
 SHORTEST_QUERY, LONGEST_QUERY = 1e-3, 1e3
 """Lengths that a query may have: beyond them float32 would round too much away."""
+
+_MOST_NAMED = 2000
+"""Rows up to which a page is taken from those that a filter allows, and not looked for among all."""
 
 MOST_ITEMS_KEPT = 8192
 """Items that a catalogue keeps in memory; past that it lets them go and begins anew."""
@@ -38,6 +44,7 @@ class LocalState:
     _items: dict[int, Item]
     """Items by row, kept from one state to the next: what lies in a row never changes, and no row is used again."""
     _words: WordIndex
+    _columns: Columns
     _rows: dict[str, int] = field(default_factory=dict)
     """The rows of those items that were looked up in this state."""
 
@@ -87,6 +94,8 @@ class LocalState:
     def counts(self) -> Mapping[str, int]:
         """Return the number of items of each class, 0 included, in the model's order of classes."""
         counts = rows.count_by_class(self._connection)
+        if sum(counts.values()) != len(self) or not counts.keys() <= set(self._classes):
+            raise apsw.CorruptError("the index of classes is not that of the items")
         return {name: counts.get(name, 0) for name in self._classes}
 
     def browse(
@@ -102,22 +111,27 @@ class LocalState:
             raise ValueError("offset and limit are 0 or more.")
         order = Order.read(sort)
         condition = self._condition(where)
-        total = self._snapshot.count(condition, partial(rows.rows_where, self._connection))
+        total = self._snapshot.count(condition, self._rows_where)
         if not total or not limit:
             return Page((), total)
-        items, last = self._finder.page(condition_of(where, self._classes), order, limit, offset, after)
+        few = self._few(condition, total)
+        items, last = self._finder.page(condition_of(where, self._classes), order, limit, offset, after, few)
         return Page(items, total, last)
 
     def facets(self, where: Where | None = None, fields: Sequence[str] | None = None, most: int = 20) -> list[Facet]:
         """Return what fields hold among the items that a filter allows, as the protocol says."""
         if most < 0:
             raise ValueError("most is 0 or more.")
-        return facet_counts.facets(self._connection, self._condition(where), fields, most)
+        allowed = self._snapshot.live_rows(self._allowed(where))
+        segments = self._segments()
+        return facet_counts.facets(segments, allowed, partial(rows.attribute_names, self._connection), fields, most)
 
     def filter_notes(self, where: Where | None = None, fields: Collection[str] = ()) -> tuple[str, ...]:
         """Return what is to be said of a filter and of other fields, as the protocol says."""
         attributes = tuple(attribute_in(field) or field for field in fields)
-        return self._snapshot.notes(self._condition(where), attributes, partial(notes_on, self._connection))
+        return self._snapshot.notes(
+            self._condition(where), attributes, partial(notes_on, self._connection, lacks=self._lacks)
+        )
 
     def words(self, text: str, limit: int, where: Where | None = None, exclude: Collection[str] = ()) -> Hits:
         """Return the items that say the words of a text, as the protocol says."""
@@ -164,7 +178,9 @@ class LocalState:
 
     def vector_table(self, where: Where | None = None) -> VectorTable:
         """Return every id and vector, and which items a filter allows. Raises InvalidFilter."""
-        return bulk_reads.vector_table(self._connection, self._dim, self._condition(where))
+        condition = self._condition(where)
+        allowed = None if condition is None else self._rows_where(condition)
+        return bulk_reads.vector_table(self._connection, self._dim, allowed)
 
     def _written(self, where: Where | None, exclude: Collection[str]) -> Rows:
         """Return the rows that a filter allows and that are not excluded, in the order in which they were written."""
@@ -178,8 +194,25 @@ class LocalState:
 
     def _allowed(self, where: Where | None) -> tuple[Mask, Mask] | None:
         condition = self._condition(where)
-        find = partial(rows.rows_where, self._connection)
-        return None if condition is None else self._snapshot.allowed(condition, find)
+        return None if condition is None else self._snapshot.allowed(condition, self._rows_where)
+
+    def _lacks(self, name: str, of_text: bool) -> bool:
+        return lacks(self._segments(), name, of_text=of_text)
+
+    def _rows_where(self, condition: Condition) -> Rows:
+        state = self._snapshot
+        return self._columns.rows_where(self._connection, state.revision, state.generation, condition)
+
+    def _segments(self) -> Segments:
+        state = self._snapshot
+        return self._columns.segments(self._connection, state.revision, state.generation)
+
+    def _few(self, condition: Condition | None, total: int) -> Condition | None:
+        """Return the rows that a filter allows, where they are so few that it is quicker to name them; else None."""
+        if condition is None or total > _MOST_NAMED:
+            return None
+        allowed = self._snapshot.allowed(condition, self._rows_where)
+        return InRows(json.dumps(self._snapshot.live_rows(allowed).tolist()))
 
     def _excluded(self, ids: Collection[str]) -> Rows:
         known = self._known_rows(ids)

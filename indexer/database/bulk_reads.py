@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer.conditions import Condition
 from indexer.database import rows
+from indexer.database.proofs import prove_part
 from indexer.database.rows import Rows
 from indexer.database.sql_filters import where_clause
 from indexer.records import AttributeValue, DisplayCopy, VectorTable
@@ -34,31 +35,36 @@ def count(connection: apsw.Connection, condition: Condition | None) -> int:
     return int(connection.execute(f"SELECT count(*) FROM items {where}", parameters).get)
 
 
-def vector_table(connection: apsw.Connection, dim: int, condition: Condition | None) -> VectorTable:
-    """Return all ids and vectors, and which a filter allows. Takes the memory of the vectors, and little more."""
+def vector_table(connection: apsw.Connection, dim: int, among: Rows | None) -> VectorTable:
+    """Return all ids and vectors, and which are among some rows. Takes the memory of the vectors, and little more."""
     ids: list[str] = []
     vectors = np.empty((count(connection, None), dim), np.float32)
     numbers = np.empty(len(vectors), np.int64)
-    found = connection.execute("SELECT row, id, vector FROM items JOIN vectors USING (row) ORDER BY id")
+    found = connection.execute("SELECT row, id, vector, vectors.digest FROM items JOIN vectors USING (row) ORDER BY id")
     while block := list(islice(found, _VECTORS_AT_ONCE)):
         here = slice(len(ids), len(ids) + len(block))
-        numbers[here] = [row for row, _, _ in block]
-        vectors[here] = rows.as_vectors([vector for _, _, vector in block], dim)
-        ids += [id_ for _, id_, _ in block]
+        numbers[here] = [row for row, *_ in block]
+        vectors[here] = rows.proven_vectors([(row, *vector) for row, _, *vector in block], dim)
+        ids += [id_ for _, id_, *_ in block]
     if len(ids) != len(vectors):
         raise apsw.CorruptError("an item has no vector")
-    allowed = None if condition is None else np.flatnonzero(np.isin(numbers, rows.rows_where(connection, condition)))
+    allowed = None if among is None else np.flatnonzero(np.isin(numbers, among))
     return VectorTable(ids, vectors, allowed)
 
 
 def stored_items(connection: apsw.Connection, numbers: Rows) -> list[StoredItem]:
     """Return what is kept of those rows that live, in order."""
+    kept = ", ".join(f"items.{name}" for name in rows.ITEM_COLUMNS.split(", "))
     found = connection.execute(
-        "SELECT row, id, attributes, content, data, media_type, width, height FROM items JOIN displays USING (row)"
+        f"SELECT {kept}, data, displays.digest FROM items JOIN displays USING (row)"
         " WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row",
         (json.dumps(numbers.tolist()),),
     )
-    return [
-        StoredItem(row, id_, json.loads(attributes), content_key, DisplayCopy(*display))
-        for row, id_, attributes, content_key, *display in found
-    ]
+    items = []
+    for *columns, data, digest in found:
+        item = rows.item_of(connection, columns)
+        if digest is not None:
+            prove_part(connection, columns[0], data, digest)
+        display = DisplayCopy(data, item.picture.media_type, item.picture.width, item.picture.height)
+        items.append(StoredItem(columns[0], item.id, item.attributes, columns[5], display))
+    return items

@@ -1,6 +1,7 @@
 """What is to be said of a filter that asks for what no item has, though it is sound."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
 
 import apsw
 
@@ -21,7 +22,16 @@ _TEXTS = "('text')"
 _SHOWN = 40
 
 
-def notes_on(connection: apsw.Connection, condition: Condition | None, names: Collection[str] = ()) -> tuple[str, ...]:
+Lacks: TypeAlias = Callable[[str, bool], bool]
+"""Tells of an attribute whether no item has text (True), or a number, as it, where that is known without looking."""
+
+
+def notes_on(
+    connection: apsw.Connection,
+    condition: Condition | None,
+    names: Collection[str] = (),
+    lacks: Lacks = lambda name, of_text: False,
+) -> tuple[str, ...]:
     """Return a sentence for each attribute that can't do what is asked of it.
 
     That is one that no item ever had, be it in the filter or among `names`; and one that no item has in the kind that
@@ -32,7 +42,7 @@ def notes_on(connection: apsw.Connection, condition: Condition | None, names: Co
     notes = [_unknown(name, known) for name in (*(leaf.name for leaf in leaves), *names) if name not in known]
     for leaf in leaves:
         if leaf.name in known:
-            notes += _kind_notes(connection, leaf)
+            notes += _kind_notes(connection, leaf, lacks)
     return tuple(dict.fromkeys([*notes, *notes_of_words(condition)]))
 
 
@@ -50,7 +60,7 @@ def _unknown(name: str, known: Collection[str]) -> str:
     return f"No item ever had an attribute {name!r}.{hint} There are: {there_are}{more}."
 
 
-def _kind_notes(connection: apsw.Connection, condition: AttributeCondition) -> Iterator[str]:
+def _kind_notes(connection: apsw.Connection, condition: AttributeCondition, lacks: Lacks) -> Iterator[str]:
     match condition:
         case OneOf(_, values):
             of_text, of_number = (any(isinstance(one, str) is is_text for one in values) for is_text in (True, False))
@@ -60,11 +70,15 @@ def _kind_notes(connection: apsw.Connection, condition: AttributeCondition) -> I
             of_text = condition.of_strings
         case _:
             of_text = True
-    kind, other = (_TEXTS, _NUMBERS) if of_text else (_NUMBERS, _TEXTS)
-    if _example(connection, condition.name, kind) is not None:
+
+    def example_of(text: bool) -> str | None:
+        kinds = _TEXTS if text else _NUMBERS
+        return None if lacks(condition.name, text) else _example(connection, condition.name, kinds)
+
+    if example_of(of_text) is not None:
         return
     wanted = "text" if of_text else "numbers"
-    example = _example(connection, condition.name, other)
+    example = example_of(not of_text)
     if example is None:
         yield f"No item has a value for {condition.name!r} at present."
     else:

@@ -41,7 +41,7 @@ def items_in_order(
         f" ORDER BY {ordered} LIMIT ? OFFSET ?",
         tuple(chain(key_parameters, parameters, behind_parameters, (limit + 1, offset))),
     ).fetchall()
-    items = tuple(rows.item_of(row[:-1]) for row in found[:limit])
+    items = tuple(rows.item_of(connection, row[:-1]) for row in found[:limit])
     return items, PageEnd(found[limit - 1][-1], items[-1].id) if items and len(found) > limit else None
 
 

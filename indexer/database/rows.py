@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from indexer.conditions import Condition
 from indexer.content_key import picture_digest
-from indexer.database.row_checksums import Value, item_checksum
+from indexer.database.proofs import damaged_item, is_proven, prove_part, prove_row
+from indexer.database.row_checksums import Value, blob_checksum, item_checksum, own_checksum
 from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem, VersionConflict
 from indexer.predictions import CLASS, predicted_class
@@ -23,13 +24,11 @@ from models.colours.garment_colours import colours_text, read_colours
 Rows = NDArray[np.int64]
 """(n,) row numbers, ascending."""
 
-ITEM_COLUMNS = (
-    "row, id, label, probability, attributes, media_type, width, height, colours, fingerprint, digest, content"
-)
-"""The columns that `item_of` reads."""
-
 ROW_COLUMNS = "row, id, label, probability, attributes, content, media_type, width, height, colours, fingerprint"
 """What the table `items` holds of an item; its digest is of these, then of its vector and its picture."""
+
+ITEM_COLUMNS = f"{ROW_COLUMNS}, digest, row_digest"
+"""The columns that `item_of` reads."""
 
 Vector = NDArray[np.float32]
 
@@ -52,15 +51,17 @@ def insert(
     kept = [_columns(row, record) for row, record in zip(numbers, records, strict=True)]
     digests = [item_checksum(columns, *blobs) for columns, blobs in kept]
     connection.executemany(
-        f"INSERT INTO items ({ROW_COLUMNS}, digest) VALUES ({', '.join('?' * len(ROW_COLUMNS.split()))}, ?)",
-        [(*columns, digest) for (columns, _), digest in zip(kept, digests, strict=True)],
+        f"INSERT INTO items ({ITEM_COLUMNS}) VALUES ({', '.join('?' * len(ITEM_COLUMNS.split()))})",
+        [(*columns, digest, own_checksum(columns, digest)) for (columns, _), digest in zip(kept, digests, strict=True)],
     )
-    connection.executemany(
-        "INSERT INTO vectors (row, vector) VALUES (?, ?)", [(columns[0], vector) for columns, (vector, _) in kept]
-    )
-    connection.executemany(
-        "INSERT INTO displays (row, data) VALUES (?, ?)", [(columns[0], data) for columns, (_, data) in kept]
-    )
+    for place, part in enumerate(("vectors (row, vector, digest)", "displays (row, data, digest)")):
+        connection.executemany(
+            f"INSERT INTO {part} VALUES (?, ?, ?)",
+            [
+                (row, blobs[place], blob_checksum(row, blobs[place]))
+                for row, (_, blobs) in zip(numbers, kept, strict=True)
+            ],
+        )
     names = sorted({name for record in records for name in record.attributes})
     connection.executemany(
         "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
@@ -154,7 +155,7 @@ def items_by_row(connection: apsw.Connection, rows: Iterable[int]) -> dict[int, 
     found = connection.execute(
         f"SELECT {ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
     )
-    return {row[0]: item_of(row) for row in found}
+    return {row[0]: item_of(connection, row) for row in found}
 
 
 def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tuple[int, Item]]:
@@ -162,7 +163,7 @@ def rows_by_id(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, tup
     found = connection.execute(
         f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return {row[1]: (row[0], item_of(row)) for row in found}
+    return {row[1]: (row[0], item_of(connection, row)) for row in found}
 
 
 def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
@@ -173,23 +174,30 @@ def items_by_id(connection: apsw.Connection, ids: Sequence[str]) -> list[Item]:
 def vectors_by_id(connection: apsw.Connection, ids: Sequence[str], dim: int) -> Vectors:
     """Return the vectors of these ids in their order: float32 (n, dim). Raises UnknownItem."""
     found = connection.execute(
-        "SELECT id, vector FROM items JOIN vectors USING (row) WHERE id IN (SELECT value FROM json_each(?))",
+        "SELECT id, row, vector, vectors.digest FROM items JOIN vectors USING (row)"
+        " WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return as_vectors(in_order(ids, dict(found)), dim)
+    known = {}
+    for id_, row, vector, digest in found:
+        prove_part(connection, row, vector, digest)
+        known[id_] = vector
+    return as_vectors(in_order(ids, known), dim)
 
 
 def vectors_after(connection: apsw.Connection, row: int, dim: int) -> tuple[Rows, Vectors]:
     """Return the live rows newer than one, and their vectors: float32 (n, dim)."""
     count = int(connection.execute("SELECT count(*) FROM vectors WHERE row > ?", (row,)).get)
     rows, vectors = np.empty(count, np.int64), np.empty((count, dim), np.float32)
-    found = connection.execute("SELECT row, vector FROM vectors WHERE row > ? ORDER BY row LIMIT ?", (row, count))
+    found = connection.execute(
+        "SELECT row, vector, digest FROM vectors WHERE row > ? ORDER BY row LIMIT ?", (row, count)
+    )
     done = 0
     # In blocks, since a million vectors should not be in memory several times over.
     while block := list(islice(found, _VECTORS_AT_ONCE)):
         here = slice(done, done := done + len(block))
-        rows[here] = [number for number, _ in block]
-        vectors[here] = as_vectors([blob for _, blob in block], dim)
+        rows[here] = [number for number, _, _ in block]
+        vectors[here] = proven_vectors(block, dim)
     if done != count:
         raise apsw.CorruptError("some vectors can't be read")
     return rows, vectors
@@ -206,13 +214,17 @@ def tombstones_after(connection: apsw.Connection, number: int) -> tuple[Rows, in
 def display_of(connection: apsw.Connection, id_: str) -> DisplayCopy:
     """Return an item's display copy. Raises UnknownItem."""
     found = connection.execute(
-        "SELECT data, media_type, width, height FROM items JOIN displays USING (row)"
-        " WHERE id IN (SELECT value FROM json_each(?))",
+        f"SELECT {', '.join(f'items.{name}' for name in ITEM_COLUMNS.split(', '))}, data, displays.digest"
+        " FROM items JOIN displays USING (row) WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps([id_]),),
     ).fetchone()
     if found is None:
         raise unknown(id_)
-    return DisplayCopy(*found)
+    *kept, data, digest = found
+    picture = item_of(connection, kept).picture
+    if digest is not None:
+        prove_part(connection, kept[0], data, digest)
+    return DisplayCopy(data, picture.media_type, picture.width, picture.height)
 
 
 def content_keys_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -225,7 +237,8 @@ def content_keys_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str
 
 def all_ids(connection: apsw.Connection) -> list[str]:
     """Return the ids of all live items, in order."""
-    return [id_ for (id_,) in connection.execute("SELECT id FROM items ORDER BY id")]
+    found = connection.execute(f"SELECT {ITEM_COLUMNS} FROM items NOT INDEXED")
+    return sorted(row[1] for row in found if is_proven(connection, row))
 
 
 def count_by_class(connection: apsw.Connection) -> dict[str, int]:
@@ -292,10 +305,11 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
     return columns, (record.vector.astype(_VECTOR_TYPE, copy=False).tobytes(), display.data)
 
 
-def item_of(row: tuple[Any, ...]) -> Item:
-    """Return the item of a row of the columns ITEM_COLUMNS."""
-    number, id_, label, probability, attributes, media_type, width, height, colours, fingerprint, digest, content = row
-    version = version_of(number, digest)
+def item_of(connection: apsw.Connection, row: Sequence[Any]) -> Item:
+    """Return the item of a row of the columns ITEM_COLUMNS. Raises apsw.CorruptError unless it is as it was written."""
+    prove_row(connection, row)
+    number, id_, label, probability, attributes, content, media_type, width, height, colours, fingerprint, *_ = row
+    version = version_of(number, row[-2])
     picture = PictureInfo(media_type, width, height, picture_digest(content, version))
     seen = None if colours is None else read_colours(colours)
     predicted = predicted_class(label, probability)
@@ -304,6 +318,14 @@ def item_of(row: tuple[Any, ...]) -> Item:
 
 def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:
     return np.fromiter((row[0] for row in found), dtype=np.int64)
+
+
+def proven_vectors(found: Sequence[tuple[Any, ...]], dim: int) -> Vectors:
+    """Return vectors, float32 (n, dim), of (row, vector, digest): those with a digest are held against it."""
+    for row, blob, digest in found:
+        if digest is not None and blob_checksum(row, blob) != digest:
+            raise damaged_item(row)
+    return as_vectors([blob for _, blob, _ in found], dim)
 
 
 def as_vectors(blobs: list[bytes], dim: int) -> Vectors:

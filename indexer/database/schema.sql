@@ -24,13 +24,15 @@ CREATE TABLE items (
     height      INTEGER NOT NULL,
     digest      BLOB    NOT NULL DEFAULT x'',
     colours     TEXT,                        -- as `models.colours` writes them; null where nobody looked
-    fingerprint BLOB                         -- of the picture, by which copies are known; null where nobody looked
+    fingerprint BLOB,                        -- of the picture, by which copies are known; null where nobody looked
+    row_digest  BLOB                         -- of all before it, so that an item can be proven without its picture
 ) STRICT;
 CREATE INDEX items_by_label ON items (label, id);
 
 -- Apart from the items, so that reading a page of items touches neither vectors nor pictures.
-CREATE TABLE vectors  (row INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;   -- float32, little endian
-CREATE TABLE displays (row INTEGER PRIMARY KEY, data   BLOB NOT NULL) STRICT;
+-- Each has a digest of its own, null in rows that were written before there was one.
+CREATE TABLE vectors  (row INTEGER PRIMARY KEY, vector BLOB NOT NULL, digest BLOB) STRICT;   -- float32, little endian
+CREATE TABLE displays (row INTEGER PRIMARY KEY, data   BLOB NOT NULL, digest BLOB) STRICT;
 
 -- Rows that have died since the published generation was built.
 CREATE TABLE tombstones (

@@ -5,32 +5,40 @@ import secrets
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import apsw
 
-from indexer.database import connections
+from indexer.database import commit_note, connections
+from indexer.database.connections import Signature, begin_log_anew, signature_of
 from indexer.database.locations import DATABASE_FILE, located
 from indexer.database.row_checksums import SEAL, row_checksum
 from indexer.database.sql_filters import has_colour
-from indexer.database.storage_errors import damaged, damaged_log, storage_errors
+from indexer.database.storage_errors import commits_lost, damaged, missing, storage_errors
 from indexer.database.upgrade import upgrade
-from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueReplaced, CatalogueTooNew
+from indexer.errors import CatalogueBusy, CatalogueMissing, CatalogueNotWritable, CatalogueReplaced, CatalogueTooNew
 from models.files import sync
 
 APPLICATION_ID = 0x4C6F6F6B  # "Look"
-FORMAT = 3
+FORMAT = 4
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for others before it raises CatalogueBusy."""
 
+MOST_LOG = 16 * 2**20
+"""Bytes of a log that is kept to be written over; what one write has made longer is cut again after it."""
+
+SYNCHRONOUS = "FULL"
+"""A commit is on the disk when it returns: https://www.sqlite.org/pragma.html#pragma_synchronous."""
+
 FIRST_REVISION_BITS = 48
 """A catalogue's revisions begin at a random number, so that no two catalogues have one in common: a reader who has an
 answer of one must never take it for one of another that was made, or restored, in its place."""
 
+_FAR = 2**32  # more writes than there will ever be to one file
 _SEALED = f"UPDATE catalogue SET digest = {SEAL}"
 _CACHE_KIB = 1024  # of pages, per connection: a server has one connection for every thread
 
@@ -43,12 +51,8 @@ class Described(NamedTuple):
     classes: tuple[str, ...]
 
 
-class _Signature(NamedTuple):
-    """What changes when somebody writes to a database."""
-
-    size: int
-    modified_ns: int
-    log_size: int
+_File: TypeAlias = tuple[int, int]
+"""What tells one file from another: its device, and its number there."""
 
 
 class Store:
@@ -56,7 +60,8 @@ class Store:
 
     A commit is durable when `write` returns (write-ahead log, synchronous=FULL). `root` is the catalogue's directory as
     a person names it, `directory` where its files are: where the root says, or, to work on one that it does not (yet)
-    point at, as given. Once opened it stays the same database, whatever the root points at later.
+    point at, as given. Once opened it stays the same database, whatever the root points at later. Where its file has
+    been deleted and another is there, as when a copy is put back, that is used, once it is checked.
     """
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, directory: Path | None = None) -> None:
@@ -70,6 +75,11 @@ class Store:
         self._local = threading.local()
         self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._closed = False
+        self._is_whole = False  # as far as anything tells
+        self._file: _File | None = None
+        self._files = 0
+        self._anchor: apsw.Connection | None = None  # as long as it is open, no other file gets the same number
+        self._adopting = threading.RLock()
 
     def create(self, fingerprint: str, dim: int, classes: str) -> None:
         """Lay an empty catalogue in one transaction unless the database has something in it already.
@@ -103,11 +113,12 @@ class Store:
         """
         with storage_errors(self.directory):
             if not self._path.is_file():
-                raise CatalogueMissing(f"There is no catalogue in {self.directory}. Make one with: lookalike index")
+                raise missing(self.directory)
             if problem := connections.log_problem(self._path):
-                raise damaged_log(self.root, problem)
+                raise commits_lost(self.root, *problem)
+        reached = commit_note.noted(self._path)  # before the transaction begins, which is to see it
         with self.read() as connection:
-            size, _, log_size = self._signature()
+            size, _, log_size = signature_of(self._path)
             if not log_size and size % connection.pragma("page_size"):
                 raise damaged(self.directory, "its end is missing")  # SQLite would read zeros there
             application = connection.pragma("application_id")
@@ -122,6 +133,10 @@ class Store:
                 raise CatalogueTooNew(
                     f"{self.directory} has format {version}; this version reads up to {FORMAT}. Upgrade lookalike."
                 )
+            if lost := commit_note.lost(reached, connection):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # the rest may be found and put back
+                raise commits_lost(self.root, "it is missing or cut short", lost)
+            self._is_whole = True
         if version < FORMAT:
             with self.write() as connection:
                 upgrade(connection, FORMAT)
@@ -129,19 +144,19 @@ class Store:
     def described(self) -> Described:
         """Return the model's facts. Raises CatalogueDamaged."""
         with self.read() as connection:
-            row = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
-            if row is None:
-                raise damaged(self.directory, "it does not say which model it belongs to")
-            return Described(row[0], row[1], tuple(json.loads(row[2])))
+            return described_in(connection)
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """Give this thread's connection inside a read transaction: one state of the catalogue, whoever writes."""
         with storage_errors(self.directory):
             connection = self._connection()
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 yield connection
+            except (apsw.CorruptError, apsw.NotADBError):
+                self._local.connection = None  # a file that is being put back may be whole the next time
+                raise
             finally:
                 _roll_back(connection)
 
@@ -153,26 +168,39 @@ class Store:
         directory is read-only or the disk full, CatalogueReplaced when another catalogue has taken its place; then
         nothing of the block is kept.
         """
-        if not self._writer.acquire(timeout=self.busy_seconds):
-            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
-        try:
-            with storage_errors(self.directory):
-                connection = self._connection()
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    if not self.is_current:
-                        raise CatalogueReplaced(
-                            f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
-                            "with that model: --model DIR."
-                        )
-                    yield connection
-                    connection.execute("UPDATE catalogue SET revision = revision + 1")
-                    connection.execute(_SEALED)
-                    connection.execute("COMMIT")
-                finally:
-                    _roll_back(connection)
-        finally:
-            self._writer.release()
+        with self._writer_turn(), storage_errors(self.directory):
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if not self.is_current:
+                    raise CatalogueReplaced(
+                        f"{self.root} has been reindexed with another model meanwhile. Run the same command again "
+                        "with that model: --model DIR."
+                    )
+                yield connection
+                connection.execute("UPDATE catalogue SET revision = revision + 1")
+                connection.execute(_SEALED)
+                reached = commit_note.state_of(connection)
+                connection.execute("COMMIT")
+                if not self._is_there_still():
+                    raise CatalogueNotWritable(
+                        f"{self._path} was removed while it was written to, so that what was written is lost. Put "
+                        "the catalogue back, and run the same command again."
+                    )
+                commit_note.note(self._path, reached)
+            finally:
+                _roll_back(connection)
+            self._keep_log_short(connection)
+
+    def vacuum(self) -> None:
+        """Write the database anew without what is free in it, in one step that is durable when this returns.
+
+        Others read meanwhile, and wait to write. It takes as much room again while it lasts. Raises as `write` does.
+        """
+        with self._writer_turn(), storage_errors(self.directory):
+            connection = self._connection()
+            connection.execute("VACUUM")
+            self._begin_log_anew(connection)
 
     def renumber(self) -> None:
         """Let the revisions go on from another random number: for a copy that may become another catalogue."""
@@ -197,23 +225,109 @@ class Store:
         self._closed = True
         for connection in list(self._connections):
             connections.close(self._path, connection)
+        self._anchor = None
+        if self._is_whole:
+            commit_note.forget_at_rest(self._path)
+
+    @property
+    def files(self) -> int:
+        """How many files had been opened as this database when this thread began to read or write: one, mostly.
+
+        What was learned from one does not hold of the next.
+        """
+        return int(self._local.files)
 
     def _connection(self) -> apsw.Connection:
         if self._closed:
             raise ValueError(f"The catalogue in {self.directory} has been closed.")
+        file = self._present_file()
+        if file != self._file:
+            self._adopt(file)
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        frozen_as: _Signature | None = getattr(self._local, "frozen_as", None)
-        if connection is None or (frozen_as is not None and frozen_as != self._signature()):
+        frozen_as: Signature | None = getattr(self._local, "frozen_as", None)
+        if connection is not None and self._local.file != file:
+            connections.close(self._path, connection)
+            connection = None
+        if connection is None or (frozen_as is not None and frozen_as != signature_of(self._path)):
             connection, self._local.frozen_as = self._connect()
-            self._local.connection = connection
+            self._local.connection, self._local.file = connection, file
             self._connections.add(connection)
+            self._anchor = self._anchor or connection
+        self._local.files = self._files
         return connection
 
-    def _connect(self) -> tuple[apsw.Connection, _Signature | None]:
+    @contextmanager
+    def _writer_turn(self) -> Iterator[None]:
+        if not self._writer.acquire(timeout=self.busy_seconds):
+            raise CatalogueBusy(f"Another thread is writing to {self.directory}. Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _keep_log_short(self, connection: apsw.Connection) -> None:
+        """Give back the room of a log that one write has made long; where somebody reads from it, the next one does."""
+        if signature_of(self._path).log_size > MOST_LOG:
+            self._begin_log_anew(connection)
+
+    def _begin_log_anew(self, connection: apsw.Connection) -> None:
+        connection.set_busy_timeout(0)
+        try:
+            begin_log_anew(connection)
+        finally:
+            connection.set_busy_timeout(int(self.busy_seconds * 1000))
+
+    def _present_file(self) -> "_File":
+        try:
+            present = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise CatalogueMissing(
+                f"There is no catalogue in {self.directory}. Make one with: lookalike index"
+            ) from error
+        return present.st_dev, present.st_ino
+
+    def _is_there_still(self) -> bool:
+        try:
+            return bool(self._present_file() == self._local.file)
+        except CatalogueMissing:
+            return False
+
+    def _adopt(self, file: "_File") -> None:
+        """Use a file from now on; one that is there in place of another is checked before."""
+        with self._adopting:
+            before = self._file
+            if file == before:
+                return
+            self._file = file
+            self._files += 1
+            if before is None:
+                return
+            self._anchor = None
+            connections.forget(self._path)
+            try:
+                self.check()
+            except BaseException:
+                self._file = before  # so that the next who asks checks it again
+                raise
+            with suppress(apsw.Error):
+                self._move_on(self._connection())
+
+    def _move_on(self, connection: apsw.Connection) -> None:
+        """Let revisions go on further up: a copy that was put back would come to those that the lost one had."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            ahead = _FAR + secrets.randbits(FIRST_REVISION_BITS - 8)
+            connection.execute("UPDATE catalogue SET revision = revision + ?", (ahead,))
+            connection.execute(_SEALED)
+            connection.execute("COMMIT")
+        finally:
+            _roll_back(connection)
+
+    def _connect(self) -> tuple[apsw.Connection, Signature | None]:
         """Open the database. Where SQLite can't keep its shared memory (a read-only directory, a full disk), read the
         file as one that nobody writes: then return also what tells whether somebody has written after all.
         """
-        signature = self._signature()
+        signature = signature_of(self._path)
         try:
             return self._opened(str(self._path), apsw.SQLITE_OPEN_READWRITE), None
         except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, apsw.IOError):
@@ -228,16 +342,23 @@ class Store:
             connection.create_scalar_function("digest", lambda *values: row_checksum(values), deterministic=True)
             connection.create_scalar_function("has_colour", has_colour, deterministic=True)
             connection.set_busy_timeout(int(self.busy_seconds * 1000))
-            connection.execute(f"PRAGMA synchronous = FULL; PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(
+                f"PRAGMA synchronous = {SYNCHRONOUS}; PRAGMA cache_size = -{_CACHE_KIB};"
+                f"PRAGMA journal_size_limit = {MOST_LOG}"
+            )
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except BaseException:
             connections.close(self._path, connection)
             raise
         return connection
 
-    def _signature(self) -> _Signature:
-        database, log = self._path.stat(), self._path.with_name(f"{DATABASE_FILE}-wal")
-        return _Signature(database.st_size, database.st_mtime_ns, log.stat().st_size if log.exists() else 0)
+
+def described_in(connection: apsw.Connection) -> Described:
+    """Return what a catalogue says of its model. Raises apsw.CorruptError where it says nothing."""
+    row = connection.execute("SELECT fingerprint, dim, classes FROM catalogue").fetchone()
+    if row is None:
+        raise apsw.CorruptError("it does not say which model it belongs to")
+    return Described(row[0], row[1], tuple(json.loads(row[2])))
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

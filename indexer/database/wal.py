@@ -5,6 +5,7 @@ so that each can be checked given what the one before it says.
 """
 
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _HEADER, _FRAME_HEADER = 32, 24
 _MAGIC = {0x377F0682: "<u4", 0x377F0683: ">u4"}  # and the byte order in which checksums read the pages
 _VERSION = 3007000
 _INDEX_HEADER = 48
+_BACKFILL = slice(96, 100)  # of the index: how many frames the database has by now
 _PAGE = 4096  # of every catalogue
 _FRAMES_AT_ONCE = 1024
 _MORE_LOOKS, _PAUSE_SECONDS = 2, 0.02
@@ -60,8 +62,13 @@ class Log:
         return page, commit
 
 
+def is_at_rest(database: Path) -> bool:
+    """Tell whether a database has neither a log nor an index of one, as its last user leaves it. Raises OSError."""
+    return is_empty(database) and not database.with_name(database.name + SHARED_MEMORY_SUFFIX).exists()
+
+
 def is_empty(database: Path) -> bool:
-    """Tell whether a database has no log, as when the last who had it open closed it. Raises OSError."""
+    """Tell whether a database has no log, or nothing in it. Raises OSError."""
     try:
         return database.with_name(database.name + LOG_SUFFIX).stat().st_size == 0
     except FileNotFoundError:
@@ -88,6 +95,7 @@ class _Committed:
 
     frames: int
     salts: bytes
+    backfilled: int
 
 
 def _look_at(database: Path) -> Log:
@@ -112,13 +120,13 @@ def _committed(memory: bytes) -> _Committed | None:
     first, second = _sums(words[np.newaxis, :10], np.zeros((1, 2), np.uint32))[0]
     if words[0] != _VERSION or (first, second) != (words[10], words[11]):
         return None
-    return _Committed(int(words[4]), header[32:40])
+    return _Committed(int(words[4]), header[32:40], int.from_bytes(memory[_BACKFILL], sys.byteorder))
 
 
 def _examined(content: bytes, committed: _Committed | None) -> Log:
     if not content:
-        if committed is not None and committed.frames:
-            return Log(b"", _PAGE, 0, _told_missing(committed.frames, committed.frames), committed.frames)
+        if committed is not None and (missing := committed.frames - committed.backfilled) > 0:
+            return Log(b"", _PAGE, 0, _told_missing(missing, committed.frames), missing)
         return Log(b"", _PAGE, 0)
     magic, version, page_size = struct.unpack(">III", content[:12].ljust(12, b"\0"))
     order, is_sound = _MAGIC.get(magic, "<u4"), False

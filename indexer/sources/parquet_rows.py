@@ -29,6 +29,8 @@ class ParquetRows:
             ) from error
         self.path = path
         self._arrow: Any = pyarrow
+        # To Arrow, much that is damaged is an OSError; names and texts are decoded by Python.
+        self._damages = (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError)
         with open_table(path) as file:
             schema = self._file(file).schema_arrow
         self.columns = tuple(schema.names)
@@ -47,7 +49,7 @@ class ParquetRows:
     def _file(self, file: Any) -> Any:
         try:
             return self._arrow.parquet.ParquetFile(file)
-        except (self._arrow.ArrowException, OSError) as error:  # to Arrow, much that is damaged is an OSError
+        except self._damages as error:
             raise self._damaged(error) from error
 
     def _values(self, table: Any) -> Iterator[tuple[Any, ...]]:
@@ -55,7 +57,7 @@ class ParquetRows:
             for batch in table.iter_batches(_ROWS_AT_ONCE, use_threads=False):
                 plain = [column.cast(self._plain_type(column.type)).to_pylist() for column in batch.columns]
                 yield from zip(*plain, strict=True)
-        except (self._arrow.ArrowException, OSError) as error:
+        except self._damages as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> TableDamaged:

@@ -1,18 +1,19 @@
 """Backups: a catalogue's database in one file, as it was at one moment, whoever wrote to it meanwhile."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import apsw
 
 from indexer.catalogue.local import LocalCatalogue
-from indexer.database import wal
-from indexer.database.connections import alone
+from indexer.database.connections import alone, any_log_problem
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, located, places
 from indexer.database.row_checksums import row_checksum
-from indexer.database.storage_errors import storage_errors
+from indexer.database.storage_errors import storage_errors, why
 from indexer.database.store import APPLICATION_ID, FORMAT, Store
 from indexer.database.upgrade import upgrade
 from indexer.errors import BackupUnusable, CatalogueExists
@@ -20,38 +21,61 @@ from indexer.upkeep.page_checksums import note_pages
 from indexer.upkeep.scratch import scratch, sweep_scratch
 from indexer.upkeep.swap import discard, switch
 from indexer.upkeep.verification import check_database
-from models.files import sync, written_whole
+from models.files import sync, unnamed
 from models.progress import Progress
 
-_PAGES_AT_ONCE = 256
+_PAGES_AT_ONCE = 1024
+_ENDING = ".lookalike"
 
 
 def back_up(directory: Path | str, to: Path | str, progress: Progress | None = None) -> int:
     """Write a catalogue's items as they are at this moment into one new file; return how many there are.
 
     Others may read and write meanwhile: what they commit after the beginning is not in it. The file is verified, row
-    by row, and durable before it gets its name; an interrupted backup leaves nothing under that. `progress` counts
-    pages, then rows. Index files are not in it: `restore` builds them.
+    by row, and durable before it gets its name, which is never another's; an interrupted backup leaves nothing under
+    that. `progress` counts pages, then rows. Index files are not in it: `restore` builds them.
 
     Raises BackupUnusable when the file is there already or can't be written, or the catalogue is damaged;
     CatalogueMissing, CatalogueDamaged and the like as `LocalCatalogue.open` does.
     """
-    directory, to = Path(directory), Path(to)
-    if to.exists():
-        raise BackupUnusable(f"{to} is there already. Name another file, or delete it first.")
-    temporary = to.with_name(f".{to.name}.partial")
+    return _backed_up(Path(directory), lambda: iter([Path(to)]), progress)[1]
+
+
+def back_up_into(directory: Path | str, folder: Path | str, progress: Progress | None = None) -> tuple[Path, int]:
+    """Write a backup into a folder, as a file named after the catalogue and the time.
+
+    Return the file, whose name was nobody's before, and how many items there are. Raises what `back_up` does.
+    """
+    began = f"{Path(directory).resolve().name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+    def names() -> Iterator[Path]:
+        yield Path(folder) / f"{began}{_ENDING}"
+        yield from (Path(folder) / f"{began}-{number}{_ENDING}" for number in count(2))
+
+    return _backed_up(Path(directory), names, progress)
+
+
+def _backed_up(directory: Path, names: Callable[[], Iterator[Path]], progress: Progress | None) -> tuple[Path, int]:
+    """Write a backup under the first name that is free when it is whole; return that, and how many items there are."""
+    to = _free(names(), lambda name: not name.exists())
     with storage_errors(directory):
-        if problem := wal.inspect(located(directory) / DATABASE_FILE).problem:
+        if problem := any_log_problem(located(directory) / DATABASE_FILE):
             raise BackupUnusable(f"The log of {directory} is damaged: {problem}. Repair it: lookalike verify --repair")
     with closing(Store(directory)) as store:
         store.check()
-        with _told(to):
-            to.parent.mkdir(parents=True, exist_ok=True)
-            temporary.unlink(missing_ok=True)
-        with _told(to), written_whole(to, temporary) as draft:
+        with _told(to), unnamed(to) as draft:
             with store.read() as source, _told(to):
-                _copy(source, draft, progress)
-            return _verified(draft, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress)
+                _copy(source, draft.path, progress)
+            items = _verified(draft.path, f"{directory} is damaged", "Repair it: lookalike verify --repair", progress)
+            return _free(names(), draft.take_name), items
+
+
+def _free(names: Iterator[Path], is_free: Callable[[Path], bool]) -> Path:
+    """Return the first name that is free; raise BackupUnusable where none is."""
+    for name in names:
+        if is_free(name):
+            return name
+    raise BackupUnusable(f"{name} is there already. Name another file, or delete it first.")
 
 
 def restore(backup: Path | str, directory: Path | str, force: bool = False, progress: Progress | None = None) -> int:
@@ -155,5 +179,7 @@ def _told(to: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BackupUnusable(f"{to} can't be written: {reason}. Make room, or choose another place.") from error
+        reason, remedy = why(to.parent, error)
+        raise BackupUnusable(
+            f"{to} can't be written: {reason}. {remedy.capitalize()}, or choose another place."
+        ) from error

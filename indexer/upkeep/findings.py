@@ -17,13 +17,15 @@ _OF_DATABASE = {DATABASE_FILE, LOG_FILE}
 class Finding:
     """Something that is not as it was written: in which file of the directory, of which item where it is of one, what.
 
-    `is_derived` tells that it can be rebuilt from what is sound; what can't is to be indexed again.
+    `is_derived` tells that it can be rebuilt from what is sound; what can't is to be indexed again. `items` is how many
+    items are lost with it, None where nothing tells.
     """
 
     file: str
     problem: str
     is_derived: bool
     id: str | None = None
+    items: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class Verification:
     def lost(self) -> tuple[Finding, ...]:
         """What nothing in the catalogue can give back."""
         return tuple(finding for finding in self.findings if not finding.is_derived)
+
+    @property
+    def lost_items(self) -> int | None:
+        """How many items nothing in the catalogue can give back; None where that can't be told."""
+        counts = [1 if finding.id is not None else finding.items for finding in self.lost]
+        return None if None in counts else sum(count or 0 for count in counts)
 
     @property
     def has_sound_database(self) -> bool:

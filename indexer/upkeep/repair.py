@@ -44,7 +44,7 @@ def repair(
         _write_anew(root, found, ask, progress)
     elif not found.is_sound:
         place = located(root)
-        for file in (*place.glob("generation-*.faiss"), place / PAGES_FILE):
+        for file in (*place.glob("generation-*"), place / PAGES_FILE):
             if file.is_file():
                 file.unlink()
         with LocalCatalogue.open(root) as catalogue:  # which builds what it doesn't find

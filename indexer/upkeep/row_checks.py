@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apsw
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
-from indexer.database.row_checksums import item_checksum, values_of_item
-from indexer.database.rows import ROW_COLUMNS, check_change
+from indexer.database.row_checksums import blob_checksum, item_checksum, own_checksum, values_of_item
+from indexer.database.rows import ITEM_COLUMNS, ROW_COLUMNS, check_change
 from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
@@ -19,14 +20,21 @@ from indexer.vectors.faiss_index import Index
 from models.colours.garment_colours import read_colours
 
 ROWS_AT_ONCE = 256
+_NOTHING = (None, None, None)
 UNREADABLE = (apsw.Error, UnicodeDecodeError)
 
 _TEXTS = ("id", "label", "attributes", "content", "media_type", "colours", "fingerprint")
+_TEXT_PLACES = frozenset(ROW_COLUMNS.split(", ").index(name) for name in _TEXTS[:-1])
 # As bytes: what a flipped bit made of a text, or of anything else, can be of any kind.
 _SELECT = ", ".join(f"CAST({name} AS BLOB)" if name in _TEXTS else name for name in ROW_COLUMNS.split(", "))
-_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB) FROM items WHERE row BETWEEN ? AND ?"
-_VECTORS = "SELECT row, CAST(vector AS BLOB) FROM vectors WHERE row BETWEEN ? AND ?"
-_DISPLAYS = "SELECT row, CAST(data AS BLOB) FROM displays WHERE row BETWEEN ? AND ?"
+_ITEMS = f"SELECT {_SELECT}, CAST(digest AS BLOB), row_digest FROM items WHERE row BETWEEN ? AND ?"
+_VECTORS = "SELECT row, CAST(vector AS BLOB), digest FROM vectors WHERE row BETWEEN ? AND ?"
+_DISPLAYS = "SELECT row, CAST(data AS BLOB), digest FROM displays WHERE row BETWEEN ? AND ?"
+
+_WHOLE = (
+    f"SELECT {', '.join(f'items.{name}' for name in ITEM_COLUMNS.split(', '))}, vector, vectors.digest, data,"
+    " displays.digest FROM items JOIN vectors USING (row) JOIN displays USING (row) WHERE items.row BETWEEN ? AND ?"
+)
 
 # Wherever a row's number is written: what one tree of pages has lost, another may still have.
 _NAMES = (
@@ -45,7 +53,8 @@ _NUMBERS = (
 class CheckedRow:
     """What there is at one row: the record when it can be proven, the problem when something is wrong with it.
 
-    Both, when its vector was to be had from the index file alone. `id` is None where nothing names the item any more.
+    Both, when its vector was to be had from the index file alone; neither, when it is sound and nobody asked for
+    records. `id` is None where nothing names the item any more, `attributes` are those of an item that is proven.
     """
 
     row: int
@@ -53,18 +62,25 @@ class CheckedRow:
     record: Record | None
     problem: str | None
     is_indexed_rightly: bool = True
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the item is as it was written, or can be made so."""
+        return self.record is not None or self.problem is None
 
 
 def checked_rows(
-    connection: apsw.Connection, dim: int, classes: Sequence[str], index: Index | None
+    connection: apsw.Connection, dim: int, classes: Sequence[str], index: Index | None, *, with_records: bool
 ) -> tuple[int, Iterator[CheckedRow]]:
     """Return how many rows there are, and what is at each, in their order.
 
-    `index` is the published one when it is sound; its vectors (float32, (n, dim)) are compared with those of the
-    items, and stand in for them.
+    Without records, which take time to make, what proves itself part by part is looked at no further: who wrote it so
+    had checked it. `index` is the published one when it is sound; its vectors (float32, (n, dim)) are compared with
+    those of the items, and stand in for them.
     """
     numbers = np.unique(np.concatenate([_numbers(connection, sql) for sql in _NUMBERS]))
-    return len(numbers), _examined(connection, numbers, dim, classes, index)
+    return len(numbers), _examined(connection, numbers, dim, classes, index, with_records=with_records)
 
 
 def _numbers(connection: apsw.Connection, sql: str) -> NDArray[np.int64]:
@@ -88,24 +104,65 @@ def _examined(
     dim: int,
     classes: Sequence[str],
     index: Index | None,
+    *,
+    with_records: bool,
 ) -> Iterator[CheckedRow]:
     indexed = {} if index is None else dict(zip(index.rows.tolist(), range(len(index.rows)), strict=True))
     names: Mapping[int, str] | None = None
     bit_repair = BitRepair()
     for start in range(0, len(numbers), ROWS_AT_ONCE):
         some = numbers[start : start + ROWS_AT_ONCE].tolist()
-        items, vectors, displays = (_found(connection, sql, some) for sql in (_ITEMS, _VECTORS, _DISPLAYS))
+        sound = {} if with_records else _sound(connection, some)
+        tables = (_ITEMS, _VECTORS, _DISPLAYS) if len(sound) < len(some) else ()
+        items, vectors, displays = [_found(connection, sql, some) for sql in tables] or ({}, {}, {})
         for row in some:
-            vector = vectors.get(row, (None, None))[1]
-            data = displays.get(row, (None, None))[1]
+            if row in sound:
+                id_, attributes, vector = sound[row]
+                place = indexed.get(row)
+                is_right = index is None or place is None or index.vectors[place].astype("<f4").tobytes() == vector
+                yield CheckedRow(row, id_, None, None, is_right, attributes)
+                continue
+            _, vector, of_vector = vectors.get(row, _NOTHING)
+            _, data, of_data = displays.get(row, _NOTHING)
             place = indexed.get(row)
             spare = None if index is None or place is None else index.vectors[place].astype("<f4").tobytes()
-            item = _judged(row, items.get(row), vector, data, spare, dim, classes, bit_repair)
-            if item.record is None:
+            kept = items.get(row)
+            item = _judged(row, kept and kept[:-1], vector, data, spare, dim, classes, bit_repair)
+            record = item.record
+            if record is None:
                 names = _names(connection) if names is None else names
                 yield CheckedRow(row, names.get(row, item.id), None, item.problem)
-            else:
-                yield replace(item, is_indexed_rightly=spare is None or spare == item.record.vector.tobytes())
+                continue
+            if item.problem is None and not _are_own(row, kept or (), (vector, of_vector), (data, of_data)):
+                item = replace(item, problem="a digest of its parts is damaged")
+            yield item if spare in {None, record.vector.tobytes()} else replace(item, is_indexed_rightly=False)
+
+
+def _sound(connection: apsw.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, Mapping[str, Any], bytes]]:
+    """Return id, attributes and vector of those rows that are as they were written, by the digests of their parts."""
+    sound = {}
+    try:
+        for *kept, vector, of_vector, data, of_data in connection.execute(_WHOLE, (numbers[0], numbers[-1])):
+            *columns, digest, own = kept
+            row, picture = columns[0], DisplayCopy(data, columns[6], columns[7], columns[8])
+            is_own = own == own_checksum(columns, digest) and of_vector == blob_checksum(row, vector)
+            if is_own and of_data == blob_checksum(row, data) and is_shown(picture):
+                sound[row] = columns[1], orjson.loads(columns[4]), vector
+    except (*UNREADABLE, TypeError, AttributeError, ValueError, OverflowError):
+        return {}  # which row that was, those who read one by one find out
+    return sound
+
+
+def _are_own(row: int, kept: Sequence[Any], *parts: tuple[bytes | None, bytes | None]) -> bool:
+    """Tell whether the digests of a proven item's row, vector and picture alone are theirs, where it has them."""
+    *columns, digest, own = kept
+    values = [
+        bytes(value).decode() if place in _TEXT_PLACES and value is not None else value
+        for place, value in enumerate(columns)
+    ]
+    return (own is None or own == own_checksum(values, digest)) and all(
+        known is None or known == blob_checksum(row, part or b"") for part, known in parts
+    )
 
 
 def _found(connection: apsw.Connection, sql: str, rows: Sequence[int]) -> dict[int, tuple[Any, ...]]:
@@ -188,7 +245,7 @@ def _proven(
         return CheckedRow(row, id_, None, str(error))
     if not is_shown(record.display):
         return CheckedRow(row, id_, None, "its picture is none that a page can show")
-    return CheckedRow(row, id_, record, problem)
+    return CheckedRow(row, id_, record, problem, attributes=record.attributes)
 
 
 def _readable(id_: bytes) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apsw
 
+from indexer.database import commit_note
 from indexer.database.connections import alone
 from indexer.database.locations import CURRENT, DATABASE_FILE, beside, files_of, located, pointer_to
 from indexer.database.storage_errors import storage_errors
@@ -56,7 +57,7 @@ def switch(new: Path, directory: Path, keep_as: str | None = None) -> None:
                 Path(f"{kept}{suffix}").unlink(missing_ok=True)
                 with suppress(FileNotFoundError):
                     os.link(f"{database}{suffix}", f"{kept}{suffix}")
-        for suffix in (LOG_SUFFIX, SHARED_MEMORY_SUFFIX):
+        for suffix in (LOG_SUFFIX, SHARED_MEMORY_SUFFIX, commit_note.SUFFIX):
             Path(f"{database}{suffix}").unlink(missing_ok=True)
         put_in_place(new, database)
 

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import apsw
 import numpy as np
 
-from indexer.database import rows, wal
+from indexer.columns import column_files
+from indexer.database import commit_note, rows, wal
 from indexer.database.locations import CURRENT, DATABASE_FILE, PAGES_FILE, beside, traced
-from indexer.database.storage_errors import storage_errors
+from indexer.database.storage_errors import missing, storage_errors
 from indexer.database.store import Store
-from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew
+from indexer.errors import CatalogueDamaged, CatalogueMissing, CatalogueTooNew, CommitsLost
 from indexer.records import Record
 from indexer.upkeep import metadata_checks
 from indexer.upkeep.findings import LOG_FILE, Finding, Verification
@@ -24,7 +25,7 @@ from indexer.upkeep.row_checks import UNREADABLE, checked_rows
 from indexer.upkeep.scratch import sweep_scratch
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
-from indexer.vectors.index_file import IndexFileDamaged
+from indexer.vectors.index_file import MOST_PUBLISHED_MEANWHILE, IndexFileDamaged, Pointer
 from indexer.vectors.snapshot import revision_of
 from models.progress import Progress
 
@@ -44,8 +45,9 @@ def verify(
 ) -> Verification:
     """Compare all that a catalogue's directory holds with what was written, and change nothing.
 
-    Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256;
-    pictures are decoded; the log is checked frame by frame, pages by SQLite itself, and by their digests when nothing
+    Rows are compared with the digests that they carry, vectors also with the index file, which has its SHA-256; of
+    pictures, which their digests prove, the heads are read; the log is checked frame by frame, and missed where it is
+    gone; pages are checked by SQLite itself, and by their digests when nothing
     was written since these were noted: else a bit that is flipped where nothing is kept (the unused rest of a page, a
     free page) is not noticed, as nothing ever reads it. What a single flipped bit was is found by trying each.
     Catalogues beside the current one, unfinished or earlier ones, are not looked at; what killed runs left is removed.
@@ -106,8 +108,12 @@ def _verified(directory: Path, ask: AskIdentity | None, progress: Progress | Non
         if noted is not None and noted.differing and not is_explained and noted.revision == revision_of(connection):
             _note(found, f"bits are flipped in the unused parts of {len(noted.differing)} of its pages")
         pointer = metadata_checks.sound_pointer(connection)
-    checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *([pointer.file] if pointer else [])}
+    checked = {DATABASE_FILE, LOG_FILE, PAGES_FILE, *_of_generation(directory, pointer)}
     return Verification(directory, identity, items, tuple(found), _states(directory, checked, found))
+
+
+def _of_generation(directory: Path, pointer: Pointer | None) -> list[str]:
+    return [] if pointer is None else [pointer.file, pointer.generation.path(directory).name]
 
 
 def _states(directory: Path, checked: set[str], found: Sequence[Finding]) -> dict[str, str]:
@@ -136,15 +142,13 @@ def _note(found: list[Finding], problem: str, is_derived: bool = True, id_: str 
 def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> Iterator[apsw.Connection]:
     """Give a connection that sees one state of the database: to itself, or where it is damaged to a readable copy."""
     if not (directory / DATABASE_FILE).is_file():
-        raise CatalogueMissing(f"There is no catalogue in {directory}. Make one with: lookalike index")
+        raise missing(directory)
     with storage_errors(directory):
         log = wal.inspect(directory / DATABASE_FILE)
         repaired = repaired_pages(directory, noted) if noted is not None and not log.content else []
     if repaired:
         _note(found, f"a bit is flipped in {_pages(number for number, _ in repaired)}")
-    elif log.problem is not None:
-        found.append(Finding(LOG_FILE, log.problem, is_derived=not log.missing))
-    else:
+    elif log.problem is None:
         with closing(Store(directory, directory=directory)) as store:
             if _opens(store, bool(log.frames), found):
                 with store.read() as connection:
@@ -152,7 +156,21 @@ def _read(directory: Path, noted: NotedPages | None, found: list[Finding]) -> It
                     yield connection
                 return
     with readable_copy(directory, repaired or log.pages()) as connection:
+        if log.problem is not None:
+            found.append(_of_log(directory, connection, log))
         yield connection
+
+
+def _of_log(directory: Path, connection: apsw.Connection, log: wal.Log) -> Finding:
+    """Return what is wrong with a log, and what is lost by it: what is in the copy was to be had."""
+    if not log.missing:
+        return Finding(LOG_FILE, str(log.problem), is_derived=True)
+    try:
+        lost = commit_note.lost(commit_note.noted(directory / DATABASE_FILE), connection)
+    except (*UNREADABLE, TypeError, ValueError):
+        lost = None
+    told = str(log.problem) if lost is None else f"{log.problem}: {lost}"
+    return Finding(LOG_FILE, told, is_derived=False, items=None if lost is None else lost.items)
 
 
 def _pages(numbers: Iterable[int]) -> str:
@@ -164,6 +182,9 @@ def _opens(store: Store, has_log: bool, found: list[Finding]) -> bool:
     """Tell whether SQLite opens a database; note why it doesn't when it is a catalogue's."""
     try:
         store.check()
+    except CommitsLost as error:
+        found.append(Finding(LOG_FILE, str(error), is_derived=False, items=error.items))
+        return False
     except CatalogueDamaged as error:
         _note(found, str(error.__cause__ or error))
         return False
@@ -202,12 +223,7 @@ def _examined(
     keep: Keep | None,
 ) -> int:
     """Check rows and vectors, with the index file and against it; return how many items are as they were."""
-    pointer, index = metadata_checks.sound_pointer(connection), None
-    if pointer is not None:
-        try:
-            index = index_file.load(directory, pointer, identity.dim)
-        except IndexFileDamaged as error:
-            found.append(Finding(pointer.file, str(error), is_derived=True))
+    pointer, index = _index(directory, connection, identity.dim, found)
     items, present, is_index_right = _rows(connection, identity, index, found, progress, keep)
     removed = None if pointer is None else metadata_checks.removed_since(connection, pointer)
     if pointer is not None and index is not None and removed is not None:
@@ -219,6 +235,31 @@ def _examined(
         if not is_index_right:
             found.append(Finding(pointer.file, "its vectors are not those of the items", is_derived=True))
     return items
+
+
+def _index(
+    directory: Path, connection: apsw.Connection, dim: int, found: list[Finding]
+) -> tuple[Pointer | None, Index | None]:
+    """Return what is said of the published index file, and what is in it where it is sound.
+
+    Where another process has published one in its place meanwhile, a new transaction sees that, and all that is checked
+    is of the state that it sees.
+    """
+    for tries in range(MOST_PUBLISHED_MEANWHILE, -1, -1):
+        pointer = metadata_checks.sound_pointer(connection)
+        if pointer is None:
+            break
+        try:
+            index = index_file.load(directory, pointer, dim)
+            if not column_files.is_sound(directory, pointer.generation):
+                found.append(Finding(pointer.generation.path(directory).name, "damaged", is_derived=True))
+            return pointer, index
+        except IndexFileDamaged as error:
+            if tries and connection.in_transaction and index_file.has_been_replaced(connection, pointer):
+                continue
+            found.append(Finding(pointer.file, str(error), is_derived=True))
+            return pointer, None
+    return None, None
 
 
 def _rows(
@@ -238,19 +279,19 @@ def _rows(
     names: set[str] = set()
     present: list[int] = []
     is_index_right = True
-    count, kept = checked_rows(connection, identity.dim, identity.classes, index)
+    count, kept = checked_rows(connection, identity.dim, identity.classes, index, with_records=keep is not None)
     if progress is not None:
         progress(0, count)
     for done, item in enumerate(kept, 1):
         present.append(item.row)
         if item.problem is not None:
-            _note(found, item.problem, item.record is not None, item.id or f"row {item.row}")
-        if item.record is not None:
+            _note(found, item.problem, item.is_proven, item.id or f"row {item.row}")
+        if item.is_proven:
             items += 1
-            names.update(item.record.attributes)
+            names.update(item.attributes)
             is_index_right &= item.is_indexed_rightly
-            if keep is not None:
-                keep(item.record)
+        if item.record is not None and keep is not None:
+            keep(item.record)
         if progress is not None:
             progress(done, count)
     for problem in metadata_checks.problems(connection, frozenset(names)):

@@ -13,6 +13,8 @@ import apsw
 import faiss
 import numpy as np
 
+from indexer.columns.column_files import SUFFIX as COLUMNS_SUFFIX
+from indexer.columns.column_files import Generation
 from indexer.database.storage_errors import storage_errors
 from indexer.errors import CatalogueBusy
 from indexer.vectors.faiss_index import Index
@@ -22,8 +24,12 @@ LOCK_FILE = "publish.lock"
 
 _SUFFIX = ".faiss"
 _TEMPORARY = ".faiss.tmp"
+_ENDINGS = (_SUFFIX, _TEMPORARY, COLUMNS_SUFFIX, f"{COLUMNS_SUFFIX}.tmp")
 _BLOCK = 1 << 20  # bytes that are read or written at once
 _KIND = re.compile(r"(?P<method>flat|hnsw)( breadth=\d+)?( recall=(?P<recall>\d\.\d+))?")
+MOST_PUBLISHED_MEANWHILE = 20
+"""Index files that others may publish, each in place of the one before, while a reader is about to read one."""
+
 _PROBES = 8
 _NORM_TOLERANCE = 1e-3
 
@@ -48,6 +54,11 @@ class Pointer:
     count: int
     last_row: int
     last_tombstone: int
+
+    @property
+    def generation(self) -> Generation:
+        """What the columns beside it are known by."""
+        return Generation(self.file, self.sha256)
 
     @property
     def has_graph(self) -> bool:
@@ -148,6 +159,13 @@ def published(connection: apsw.Connection) -> Pointer | None:
     return Pointer(*row) if row else None
 
 
+def has_been_replaced(connection: apsw.Connection, pointer: Pointer) -> bool:
+    """Begin a read transaction anew, and tell whether it sees another published generation, or none."""
+    connection.execute("ROLLBACK")
+    connection.execute("BEGIN")
+    return published(connection) != pointer
+
+
 def record_published(connection: apsw.Connection, pointer: Pointer) -> None:
     """Make a written index file the published one; the removals that it knows of need no tombstone any more."""
     connection.execute("DELETE FROM generations")
@@ -159,9 +177,10 @@ def record_published(connection: apsw.Connection, pointer: Pointer) -> None:
 
 
 def sweep(directory: Path, keep: str) -> None:
-    """Remove all index files but one: those replaced, and what killed publishers left."""
+    """Remove all index files, and columns beside them, but one's: those replaced, and what killed publishers left."""
     for path in directory.glob("generation-*"):
-        if path.name != keep and path.name.endswith((_SUFFIX, _TEMPORARY)) and not path.is_dir():
+        is_kept = path.name in {keep, Path(keep).with_suffix(COLUMNS_SUFFIX).name}
+        if not is_kept and path.name.endswith(_ENDINGS) and not path.is_dir():
             path.unlink(missing_ok=True)
 
 

@@ -1,5 +1,7 @@
 """When a catalogue gets a new index file, and what kind of file: one that compares with all, or one with a graph."""
 
+from indexer.columns import column_files
+from indexer.columns.columns import Segments
 from indexer.database.rows import Rows
 from indexer.database.storage_errors import storage_errors
 from indexer.database.store import Store
@@ -42,8 +44,11 @@ def publish(
     vectors: Vectors,
     exact_up_to: int | None,
     progress: Progress | None = None,
+    segments: Segments = (),
 ) -> int:
     """Make an index file of a state's live rows, and it the published one; return its number.
+
+    `segments` are the columns of that state, which are kept beside it; none where they were not read.
 
     The caller holds the publisher's lock. Raises what `storage_errors` makes of a full disk and the like.
     """
@@ -51,6 +56,7 @@ def publish(
     with storage_errors(store.directory):
         number = 1 + (state.pointer.number if state.pointer else 0)
         pointer = index_file.write(store.directory, number, index, state.last_row, state.last_tombstone, recall)
+    column_files.keep(store.directory, pointer.generation, segments)
     with store.write() as connection:
         index_file.record_published(connection, pointer)
     with storage_errors(store.directory):

@@ -9,13 +9,15 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.columns.column_files import Generation
+from indexer.columns.segment import among
 from indexer.conditions import Condition
 from indexer.database import rows
 from indexer.database.rows import Rows
 from indexer.vectors import index_file
 from indexer.vectors.faiss_index import Index
 from indexer.vectors.hnsw import MEASURED_AT
-from indexer.vectors.index_file import IndexFileDamaged, Pointer
+from indexer.vectors.index_file import MOST_PUBLISHED_MEANWHILE, IndexFileDamaged, Pointer
 from models.arrays import Vectors
 
 _T = TypeVar("_T", bound=np.generic)
@@ -53,6 +55,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.index.rows) if self.alive is None else int(np.count_nonzero(self.alive))
 
+    def among(self, found: Rows) -> Mask:
+        """Return which rows live and are among those found, bool (len(index.rows),)."""
+        mask = among(self.index.rows, found)
+        return mask if self.alive is None else mask & self.alive
+
     def without(self, removed: Rows) -> "Part":
         """Return the part as it is after these rows are removed."""
         alive = ~np.isin(self.index.rows, removed)
@@ -83,16 +90,24 @@ class Snapshot:
         return len(self.published) + len(self.recent)
 
     @property
+    def generation(self) -> Generation | None:
+        """The published index file; None where there is none."""
+        return None if self.pointer is None else self.pointer.generation
+
+    @property
     def changed(self) -> int:
         """How many rows are not in the index file, or in it and removed."""
         return len(self.recent) + len(self.published.index.rows) - len(self.published)
 
     def allowed(self, condition: Condition, find: Callable[[Condition], Rows]) -> tuple[Mask, Mask]:
-        """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change."""
+        """Return masks of the published and the recent rows that a filter allows; remembered, as rows don't change.
+
+        Some of what `find` returns may have been removed.
+        """
         masks = self._filtered.get(condition)
         if masks is None:
             found = find(condition)
-            masks = np.isin(self.published.index.rows, found), np.isin(self.recent.index.rows, found)
+            masks = self.published.among(found), self.recent.among(found)
             if len(self._filtered) >= _FILTERS_KEPT:
                 self._filtered.clear()
             self._filtered[condition] = masks
@@ -217,15 +232,27 @@ def revision_of(connection: apsw.Connection) -> int:
 
 
 def current(previous: Snapshot | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
-    """Return the snapshot of what a read transaction sees, building on an earlier one where it can."""
+    """Return the snapshot of what a read transaction sees, building on an earlier one where it can.
+
+    The transaction may be begun anew.
+    """
     pointer = index_file.published(connection)
     if previous is None or previous.pointer != pointer:
         previous = _start(pointer, directory, connection, dim)
     return _advanced(previous, connection, dim)
 
 
-def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection, dim: int) -> Snapshot:
-    """Return the state that a published file holds; if it is damaged, the present one, from the database."""
+def _start(
+    pointer: Pointer | None,
+    directory: Path,
+    connection: apsw.Connection,
+    dim: int,
+    tries: int = MOST_PUBLISHED_MEANWHILE,
+) -> Snapshot:
+    """Return the state that a published file holds; if it is damaged, the present one, from the database.
+
+    Where it is gone because another has been published in its place, the transaction is begun anew.
+    """
     nothing = Part(Index.build(np.empty(0, np.int64), np.empty((0, dim), np.float32)))
     if pointer is None:
         return Snapshot(-1, None, True, nothing, nothing, 0, 0)
@@ -233,6 +260,8 @@ def _start(pointer: Pointer | None, directory: Path, connection: apsw.Connection
         index = index_file.load(directory, pointer, dim)
         return Snapshot(-1, pointer, True, Part(index), nothing, pointer.last_row, pointer.last_tombstone)
     except IndexFileDamaged:
+        if tries and index_file.has_been_replaced(connection, pointer):
+            return _start(index_file.published(connection), directory, connection, dim, tries - 1)
         live, vectors = rows.vectors_after(connection, 0, dim)
         _, last_tombstone = rows.tombstones_after(connection, pointer.last_tombstone)
         last_row = int(live.max(initial=0))

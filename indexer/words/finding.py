@@ -62,10 +62,19 @@ class WordFinder:
         return relevance
 
     def page(
-        self, condition: Condition | None, order: Order, limit: int, offset: int = 0, after: PageEnd | None = None
+        self,
+        condition: Condition | None,
+        order: Order,
+        limit: int,
+        offset: int = 0,
+        after: PageEnd | None = None,
+        rows_that_do: Condition | None = None,
     ) -> tuple[tuple[Item, ...], PageEnd | None]:
-        """Return what `items_in_order` does, also in the order of relevance."""
-        resolved = self.resolved(condition)
+        """Return what `items_in_order` does, also in the order of relevance.
+
+        `rows_that_do` are those for which the condition holds, where somebody has looked them up.
+        """
+        resolved = rows_that_do or self.resolved(condition)
         if order.field != RELEVANCE:
             return items_in_order(self.connection, resolved, order, limit, offset, after)
         ranked = self.ranked(resolved, self.relevance(condition))

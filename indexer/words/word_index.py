@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from indexer.database import rows
+from indexer.database.proofs import is_proven
 from indexer.words.queries import TypedWords
 from models.colours.matching import names_that_count
 from models.colours.names import other_names
@@ -27,7 +28,6 @@ _TABLE = (
     "CREATE VIRTUAL TABLE words USING fts5(title, label, colours, others, content='', contentless_delete=1,"
     " tokenize='porter unicode61 remove_diacritics 2')"
 )
-_COLUMNS = "row, label, attributes, colours"
 _AT_ONCE = 4096
 _KEPT = 32
 
@@ -89,8 +89,9 @@ class _Table:
             return
         last = int(self._rows.max(initial=0))
         with self._words:
-            items = connection.execute(f"SELECT {_COLUMNS} FROM items WHERE row > ? ORDER BY row", (last,))
-            added = np.fromiter(self._add(items), np.int64)
+            items = connection.execute(f"SELECT {rows.ITEM_COLUMNS} FROM items WHERE row > ? ORDER BY row", (last,))
+            proven = (item for item in items if is_proven(connection, item))
+            added = np.fromiter(self._add(proven), np.int64)
             self._rows = np.concatenate([self._rows, added])
             if len(self._rows) != connection.execute("SELECT count(*) FROM items").get:
                 is_live = np.isin(self._rows, rows.rows_where(connection, None), assume_unique=True)
@@ -147,7 +148,7 @@ def _of(ranked: list[tuple[int, float]], note: str | None = None) -> FoundWords:
 
 def _said(item: tuple[Any, ...]) -> tuple[int, str, str, str, str]:
     """Return what an item says: its row, the text of its title, of its class, its colours, and everything else."""
-    row, label, attributes, colours = item
+    row, _, label, _, attributes, _, _, _, _, colours, *_ = item
     titles, others = list[str](), list[str]()
     for name, value in orjson.loads(attributes).items():
         texts = titles if name.lower() in TITLES else others

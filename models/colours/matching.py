@@ -51,6 +51,21 @@ def matcher_of(near: NearColour) -> Callable[[str], bool]:
     return matches
 
 
+def are_near(near: NearColour) -> NDArray[np.bool_]:
+    """Return which of all colours that are kept are near, bool (n,), by the numbers that `places_that_count` gives."""
+    return np.frombuffer(_table(near), np.bool_)
+
+
+def are_called() -> NDArray[np.intp]:
+    """Return what each of all colours that are kept is called: its place in NAMES, (n,)."""
+    return _called()
+
+
+def places_that_count(colours: str) -> list[int]:
+    """Return the numbers of those that count, of colours as catalogues keep them, among all that are kept."""
+    return [_place(int(part[:6], 16)) for part in colours.split() if int(part[7:]) >= COUNTING_SHARE * 100]
+
+
 def names_that_count(colours: str) -> frozenset[str]:
     """Return what people call those that count, of colours as catalogues keep them."""
     called, names = _called(), list(NAMES)

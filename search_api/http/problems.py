@@ -88,8 +88,10 @@ ASKER_ERRORS: Mapping[type[LookalikeError], Status] = {
 OPERATOR_ERRORS: Mapping[type[LookalikeError], Status] = {
     access_errors.KeysUnreadable: (503, "Keys can't be told apart"),
     indexer_errors.CatalogueBusy: (503, "The catalogue is being written"),
+    indexer_errors.MemoryExhausted: (503, "There is not enough memory"),
     indexer_errors.CatalogueMissing: (503, "The catalogue is missing"),
     indexer_errors.CatalogueDamaged: (503, "The catalogue is damaged"),
+    indexer_errors.CommitsLost: (503, "The catalogue is damaged"),
     indexer_errors.CatalogueTooNew: (503, "The catalogue needs a newer version"),
     indexer_errors.CatalogueNotWritable: (503, "The catalogue can't be written"),
     indexer_errors.CatalogueReplaced: (503, "The catalogue has been made anew with another model"),
@@ -144,6 +146,8 @@ class Problem:
 
 def problem_of(error: Exception) -> Problem:
     """Return what to answer to any error; one that is not expected is logged, and nothing of it is told."""
+    if isinstance(error, MemoryError):
+        error = indexer_errors.MemoryExhausted("There was not enough memory for a request: give the server more.")
     if isinstance(error, LookalikeError) and (kind := _known_kind(type(error))):
         status, title = STATUSES[kind]
         detail = str(error)
