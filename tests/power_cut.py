@@ -180,6 +180,7 @@ import json, os, sys
 import numpy as np
 from indexer.catalogue.local import LocalCatalogue
 from indexer.database import store
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
@@ -203,7 +204,8 @@ for step in range(steps):
         change = {id_: step for id_ in ids}
         say("begun", change)
         picture = DisplayCopy(random.bytes(900), "image/png", 28, 28)
-        catalogue.upsert([Record(id_, "Bag", 1.0, vectors[n], picture, {"step": step}) for n, id_ in enumerate(ids)])
+        bag = predicted_class("Bag", 1.0)
+        catalogue.upsert([Record(id_, bag, vectors[n], picture, {"step": step}) for n, id_ in enumerate(ids)])
     elif kind == "delete":
         change = dict.fromkeys(ids)
         say("begun", change)

@@ -85,6 +85,7 @@ sys.path.insert(0, "tests")
 import numpy as np
 from deadly_events import Death, kill_this_process
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from models.datasets.fashion_mnist import CLASSES
 
@@ -120,8 +121,9 @@ def write(directory, seed, log, deadly, event, nth):
         picture = DisplayCopy(random.bytes(600), "image/png", 28, 28)
         if kind == "upsert":
             begin(kind, dict(zip(ids, images)))
+            bag = predicted_class("Bag", 1.0)
             catalogue.upsert(
-                [Record(id_, "Bag", 1.0, vectors[n], picture, {"image": n}) for id_, n in zip(ids, images)]
+                [Record(id_, bag, vectors[n], picture, {"image": n}) for id_, n in zip(ids, images)]
             )
         elif kind == "delete":
             begin(kind, dict.fromkeys(ids))

@@ -50,6 +50,7 @@ from pathlib import Path
 import apsw, faiss, numpy as np
 from indexer.catalogue.local import LocalCatalogue
 from indexer.errors import (CatalogueNotWritable)
+from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.sources.items import Failure
 from indexer.upkeep.backup import back_up
@@ -58,7 +59,7 @@ from models.datasets.fashion_mnist import CLASSES
 directory, vectors = Path(sys.argv[1]), np.load(sys.argv[2])
 
 def record(id_, vector):
-    return Record(id_, "Bag", 1.0, vector, DisplayCopy(bytes(600), "image/png", 28, 28), {})
+    return Record(id_, predicted_class("Bag", 1.0), vector, DisplayCopy(bytes(600), "image/png", 28, 28), {})
 """
 
 
