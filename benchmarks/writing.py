@@ -86,7 +86,7 @@ def compare(say: Say, tiles: Sequence[bytes], photographs: Sequence[bytes], sing
         beside = _beside_readers(tiles, models.load(), new_directory(), singles)
     return Section(
         name="writing",
-        title=f"{len(tiles):,} tiles, {len(photographs):,} photographs, {beside.written:,} single upserts and deletions",
+        title=f"{len(tiles):,} tiles, {len(photographs):,} photographs, {beside.written:,} single writes",
         comparisons=tuple(comparisons),
         figures=(
             *(

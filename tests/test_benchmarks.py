@@ -159,7 +159,7 @@ def test_writing_is_measured_on_real_servers(test_split: Split) -> None:
         ("write photographs", "lookalike index"),
     ]
     assert all(one.ratio.value > 0 for one in section.comparisons)
-    assert section.title == "12 tiles, 2 photographs, 3 single upserts and deletions"
+    assert section.title == "12 tiles, 2 photographs, 3 single writes"
     assert [figure.measured for figure in section.figures[2:]] == [0, 0]
 
 
