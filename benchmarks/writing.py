@@ -42,7 +42,7 @@ SHARE_OF_INDEXING = 0.7
 
 OVER_HTTP, INDEX = "NDJSON over two connections", "lookalike index"
 
-_CONNECTIONS, _LINES = 2, 400
+_CONNECTIONS, _LINES, _WARM = 2, 400, 64
 _MOST_BYTES = 2 << 20
 _READERS = 8
 _TILES, _PHOTOGRAPHS, _SINGLE = 10_000, 400, 1_000
@@ -58,16 +58,20 @@ def run(say: Say, quick: bool, photos: Path | None = None) -> Section:
     if not folder.is_dir():
         raise BenchmarkFailed(f"There are no photographs in {folder}. Name a folder of them with --photos.")
     images = fashion_mnist.load("test").images[: _QUICK_TILES if quick else _TILES]
-    rounds = 1 if quick else 3
+    paths = sorted(folder.rglob("*.jpg"))
+    wanted = _QUICK_PHOTOGRAPHS if quick else _PHOTOGRAPHS
+    some = [path.read_bytes() for path in paths[:: max(1, len(paths) // wanted)][:wanted]]
+    tiles = [png_file(image) for image in images]
+    return compare(say, tiles, some, _QUICK_SINGLE if quick else _SINGLE, rounds=1 if quick else 3)
+
+
+def compare(say: Say, tiles: Sequence[bytes], photographs: Sequence[bytes], singles: int, rounds: int) -> Section:
+    """Measure it with these pictures' files, and so many single upserts and deletions."""
+    comparisons: list[Comparison] = []
     with TemporaryDirectory(prefix="lookalike-benchmark-") as name:
         place = Path(name)
         new_directory = (place / f"catalogue-{number}" for number in count()).__next__
-        tiles = [png_file(image) for image in images]
-        paths = sorted(folder.rglob("*.jpg"))
-        wanted = _QUICK_PHOTOGRAPHS if quick else _PHOTOGRAPHS
-        some = [path.read_bytes() for path in paths[:: max(1, len(paths) // wanted)][:wanted]]
-        comparisons: list[Comparison] = []
-        for kind, pictures, model in (("tiles", tiles, None), ("photographs", some, models.PHOTOGRAPHS)):
+        for kind, pictures, model in (("tiles", tiles, None), ("photographs", photographs, models.PHOTOGRAPHS)):
             say(f"writing {len(pictures):,} {kind}")
             files = _saved(pictures, place / kind)
             embedder = models.load() if model is None else models.load(model)
@@ -79,10 +83,10 @@ def run(say: Say, quick: bool, photos: Path | None = None) -> Section:
             rates = {way: [len(pictures) / took for took in each] for way, each in taken.items()}
             comparisons.append(more(f"write {kind}", "/s", rates[OVER_HTTP], INDEX, rates[INDEX]))
         say("single items beside readers")
-        beside = _beside_readers(tiles, models.load(), new_directory(), _QUICK_SINGLE if quick else _SINGLE)
+        beside = _beside_readers(tiles, models.load(), new_directory(), singles)
     return Section(
         name="writing",
-        title=f"{len(tiles):,} tiles, {len(some):,} photographs, {beside.written:,} single upserts and deletions",
+        title=f"{len(tiles):,} tiles, {len(photographs):,} photographs, {beside.written:,} single writes",
         comparisons=tuple(comparisons),
         figures=(
             *(
@@ -188,7 +192,7 @@ def _posted(pictures: Sequence[bytes], embedder: Embedder, new_directory: Callab
             with _Client(server) as client:
                 client.post({f"{prefix}-{number}": pictures[number] for number in numbers})
 
-        list(pool.map(lambda part: post(range(64), part), ("warm-a", "warm-b")))
+        list(pool.map(lambda part: post(range(min(_WARM, len(pictures))), part), ("warm-a", "warm-b")))
         return seconds(lambda: list(pool.map(post, chunks)))
 
 

@@ -83,7 +83,7 @@ where_option = click.option(
 )
 
 
-words_option = click.option("-q", "--words", "q", metavar="WORDS", help=Q.description)
+words_option = click.option("-q", "--words", "--q", "q", metavar="WORDS", help=Q.description)
 weights_option = click.option("--weights", metavar="PART:WEIGHT,...", help=WEIGHTS.description)
 exclude_option = click.option(
     "--exclude",
@@ -116,8 +116,7 @@ def option_of(parameter: Parameter, *, by_itself: bool = True) -> Callable[[Comm
 
 
 NEIGHBOUR_OPTIONS = (weights_option, option_of(LOOK), where_option, option_of(NEIGHBOURS))
-SEARCH_OPTIONS = (
-    option_of(HITS_CURSOR),
+STRIP_OPTIONS = (
     fields_option,
     option_of(MIN_RELEVANCE),
     option_of(COLLAPSE),
@@ -127,13 +126,15 @@ SEARCH_OPTIONS = (
     exclude_option,
     weights_option,
     option_of(LOOK),
-    option_of(Q_WEIGHT),
     words_option,
     where_option,
     option_of(K, by_itself=False),
     option_of(HITS, by_itself=False),
 )
-"""What a search may be asked, the last first."""
+"""What a strip of recommended items may be asked, the last first."""
+
+SEARCH_OPTIONS = (option_of(HITS_CURSOR), option_of(Q_WEIGHT), *STRIP_OPTIONS)
+"""What a search may be asked."""
 
 
 def query_options(options: Sequence[Callable[..., Any]] = SEARCH_OPTIONS) -> Callable[[Command], Command]:

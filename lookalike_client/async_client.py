@@ -10,7 +10,18 @@ import httpx
 from lookalike_client import calls
 from lookalike_client.chunks import Change, Chunk, Chunks
 from lookalike_client.errors import Unreachable
-from lookalike_client.options import Json, OfPicture, OfStrip, OnePage, OnlyIf, PictureSource, Ranking, Where
+from lookalike_client.options import (
+    Json,
+    OfPicture,
+    OfStrip,
+    OnePage,
+    OnePageOfWords,
+    OnlyIf,
+    PictureSource,
+    Ranking,
+    Where,
+)
+from lookalike_client.pages import HitPages
 from lookalike_client.records import Facets, Found, Hit, Item, Strip, Verdict, Written
 from lookalike_client.retrying import Retries
 
@@ -43,6 +54,10 @@ class AsyncClient:
         """Return what looks like a picture, and what the model says of it."""
         return await self._answer(calls.search(picture, **options))
 
+    async def search_words(self, q: str, **options: Unpack[OnePageOfWords]) -> Found:
+        """Return what says some words, the best first; of scores alone, those of one question compare."""
+        return await self._answer(calls.search_words(q, **options))
+
     async def similar(self, ids: calls.Ids, **options: Unpack[OnePage]) -> Found:
         """Return what is most like an item, or several together."""
         return await self._answer(calls.similar(ids, **options))
@@ -55,11 +70,11 @@ class AsyncClient:
         page_size: int = 48,
         **options: Unpack[Ranking],
     ) -> AsyncIterator[Hit]:
-        """Yield every hit of a search by a picture or by items, page by page as they are taken.
+        """Yield every hit of a search by a picture, by items or by words (q) alone, page by page as they are taken.
 
         Raises StaleCursor where the catalogue has changed since the first page.
         """
-        pages = calls.HitPages(picture, ids, page_size, options)
+        pages = HitPages(picture, ids, page_size, options)
         while (call := pages.next_call()) is not None:
             for hit in pages.turn(await self._answer(call)):
                 yield hit
@@ -92,11 +107,21 @@ class AsyncClient:
         """Return the display copy of an item's picture. Raises NotFound."""
         return await self._answer(calls.image(item_id))
 
-    async def items(self, *, where: Where | None = None, sort: str = "id", page_size: int = 100) -> AsyncIterator[Item]:
-        """Yield every item that a filter allows, page by page as they are taken."""
+    async def items(
+        self,
+        *,
+        where: Where | None = None,
+        q: str | None = None,
+        sort: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncIterator[Item]:
+        """Yield every item that a filter allows and that says the words `q`, page by page as they are taken.
+
+        They come in order of id, or of relevance to the words, unless `sort` says otherwise.
+        """
         cursor = None
         while True:
-            page = await self._answer(calls.listing(where, sort, page_size, cursor))
+            page = await self._answer(calls.listing(where, q, sort, page_size, cursor))
             for item in page.items:
                 yield item
             cursor = page.next
@@ -104,10 +129,10 @@ class AsyncClient:
                 return
 
     async def facets(
-        self, *, where: Where | None = None, fields: Sequence[str] | None = None, limit: int = 20
+        self, *, where: Where | None = None, q: str | None = None, fields: Sequence[str] | None = None, limit: int = 20
     ) -> Facets:
-        """Return what fields hold among the items that a filter allows."""
-        return await self._answer(calls.facets(where, fields, limit))
+        """Return what fields hold among the items that a filter allows and that say the words `q`."""
+        return await self._answer(calls.facets(where, q, fields, limit))
 
     async def put(
         self,

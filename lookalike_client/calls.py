@@ -15,15 +15,15 @@ from lookalike_client.options import (
     OfPicture,
     OfStrip,
     OnePage,
+    OnePageOfWords,
     OnlyIf,
     PictureSource,
     PictureUrl,
-    Ranking,
     Where,
     picture_bytes,
     picture_fields,
 )
-from lookalike_client.records import Facets, Found, Hit, Item, Listing, Strip, Verdict, Written
+from lookalike_client.records import Facets, Found, Item, Listing, Strip, Verdict, Written
 from lookalike_client.retrying import retry_after
 
 JSON = "application/json"
@@ -107,9 +107,15 @@ class Question:
         return cls("search", {**picture_fields(picture), **_json_options(options)}, Found.of)
 
     @classmethod
-    def similar(cls, item_id: str, **options: Unpack[OnePage]) -> "Question":
-        """Ask as the clients' `similar` does, with one item."""
-        return cls("similar", {"item_id": item_id, **_json_options(options)}, Found.of)
+    def words(cls, q: str, **options: Unpack[OnePageOfWords]) -> "Question":
+        """Ask as the clients' `search_words` does."""
+        return cls("search", {"q": q, **_json_options(options)}, Found.of)
+
+    @classmethod
+    def similar(cls, ids: Ids, **options: Unpack[OnePage]) -> "Question":
+        """Ask as the clients' `similar` does, with one item or several."""
+        named = {"item_id": ids} if isinstance(ids, str) else {"ids": _named(ids)}
+        return cls("similar", {**named, **_json_options(options)}, Found.of)
 
     @classmethod
     def recommend(
@@ -135,13 +141,14 @@ def search(picture: PictureSource, **options: Unpack[OfPicture]) -> Call[Found]:
     return Call("POST", "/v1/search", _object(Found.of), form=form, files=_file(picture))
 
 
+def search_words(q: str, **options: Unpack[OnePageOfWords]) -> Call[Found]:
+    """Ask with words alone."""
+    return _asking("/v1/search", {"q": q, **_json_options(options)}, _object(Found.of))
+
+
 def similar(ids: Ids, **options: Unpack[OnePage]) -> Call[Found]:
     """Ask with items."""
-    if isinstance(ids, Mapping):
-        named: list[Any] = [{"id": item_id, "weight": weight} for item_id, weight in ids.items()]
-    else:
-        named = [ids] if isinstance(ids, str) else list(ids)
-    return _asking("/v1/similar", {"ids": named, **_json_options(options)}, _object(Found.of))
+    return _asking("/v1/similar", {"ids": _named(ids), **_json_options(options)}, _object(Found.of))
 
 
 def recommend(likes: Iterable[Liked], dislikes: Iterable[Liked], **options: Unpack[OfStrip]) -> Call[Strip]:
@@ -155,7 +162,7 @@ def strips(strips: Iterable[StripQuestion], repeat: bool, options: OfStrip) -> C
         ({} if one.name is None else {"name": one.name}) | _strip_fields(one.likes, one.dislikes, one.options)
         for one in strips
     ]
-    body = {**_plain(options), "strips": asked, "repeat": repeat}
+    body = {**_json_options(options), "strips": asked, "repeat": repeat}
     return _asking("/v1/recommend", body, _object(lambda told: [Strip.of(one) for one in told["strips"]]))
 
 
@@ -191,15 +198,15 @@ def image(item_id: str) -> Call[bytes]:
     return Call("GET", f"{_path(item_id)}/image", lambda response: response.content)
 
 
-def listing(where: Where | None, sort: str, page_size: int, cursor: str | None) -> Call[Listing]:
+def listing(where: Where | None, q: str | None, sort: str | None, page_size: int, cursor: str | None) -> Call[Listing]:
     """Ask for one page of items."""
-    asked = {"where": where, "sort": sort, "limit": page_size, "cursor": cursor}
+    asked = {"where": where, "q": q, "sort": sort, "limit": page_size, "cursor": cursor}
     return Call("GET", "/v1/items", _object(Listing.of), params=_params(asked))
 
 
-def facets(where: Where | None, fields: Sequence[str] | None, limit: int) -> Call[Facets]:
+def facets(where: Where | None, q: str | None, fields: Sequence[str] | None, limit: int) -> Call[Facets]:
     """Ask what fields hold."""
-    asked = {"where": where, "fields": None if fields is None else ",".join(fields), "limit": limit}
+    asked = {"where": where, "q": q, "fields": None if fields is None else ",".join(fields), "limit": limit}
     return Call("GET", "/v1/facets", _object(Facets.of), params=_params(asked))
 
 
@@ -245,35 +252,6 @@ def write(lines: Mapping[int, bytes]) -> Call[Sequence[Written]]:
 
     headers = {**_writing({}), "Content-Type": "application/x-ndjson"}
     return Call("POST", "/v1/items", read, headers=headers, content=b"".join(lines.values()))
-
-
-class HitPages:
-    """All pages of one search, by a picture or by items: asks for the next until there is none.
-
-    Raises TypeError where there is both, or neither; a picture that is a file is read once.
-    """
-
-    def __init__(self, picture: PictureSource | None, ids: Ids | None, page_size: int, options: Ranking) -> None:
-        if (picture is None) == (ids is None):
-            raise TypeError("Give a picture or ids, and not both.")
-        self._picture = picture if picture is None or isinstance(picture, PictureUrl) else picture_bytes(picture)
-        self._ids: Ids = () if ids is None else ids if isinstance(ids, str | Mapping) else tuple(ids)
-        self._asked = cast("OnePage", {**options, "limit": page_size})
-        self._done = False
-
-    def next_call(self) -> Call[Found] | None:
-        """Return how to ask for the next page; None after the last."""
-        if self._done:
-            return None
-        return similar(self._ids, **self._asked) if self._picture is None else search(self._picture, **self._asked)
-
-    def turn(self, page: Found) -> tuple[Hit, ...]:
-        """Take a page, and return its hits."""
-        if page.next is None:
-            self._done = True
-        else:
-            self._asked["cursor"] = page.next
-        return page.hits
 
 
 def client_headers(key: str | None) -> dict[str, str]:
@@ -334,6 +312,12 @@ def _writing(only_if: OnlyIf) -> dict[str, str]:
     return headers
 
 
+def _named(ids: Ids) -> list[Any]:
+    if isinstance(ids, Mapping):
+        return [{"id": item_id, "weight": weight} for item_id, weight in ids.items()]
+    return [ids] if isinstance(ids, str) else list(ids)
+
+
 def _plain(options: Mapping[str, object]) -> dict[str, Any]:
     """Return options as JSON holds them: what is None is not said; ids are a list, though one be given as text."""
     said = {name: value for name, value in options.items() if value is not None}
@@ -343,7 +327,7 @@ def _plain(options: Mapping[str, object]) -> dict[str, Any]:
     return said
 
 
-def _json_options(options: OnePage) -> dict[str, Any]:
+def _json_options(options: OnePage | OnePageOfWords | OfStrip) -> dict[str, Any]:
     said = _plain(options)
     if "fields" in said:
         said["fields"] = list(dict.fromkeys(["id", *said["fields"]]))  # no record of an item is without it
@@ -366,7 +350,7 @@ def _params(asked: Mapping[str, Any]) -> dict[str, str]:
 def _strip_fields(likes: Iterable[Liked] | None, dislikes: Iterable[Liked] | None, options: OfStrip) -> dict[str, Any]:
     opinions = {"likes": likes, "dislikes": dislikes}
     said = {kind: [_opinion(one) for one in given] for kind, given in opinions.items() if given is not None}
-    return {**said, **_plain(options)}
+    return {**said, **_json_options(options)}
 
 
 def _opinion(liked: Liked) -> Json:

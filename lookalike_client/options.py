@@ -60,13 +60,42 @@ class OfPicture(OnePage, total=False):
     cutout: bool
 
 
+class OfWords(TypedDict, total=False):
+    """What a search by words alone may be asked, page by page alike."""
+
+    where: Where
+    exclude: Sequence[str] | Json
+    diversity: float
+    group_by: str
+    group_size: int
+    collapse: Literal["duplicates"]
+    min_relevance: float
+    fields: Sequence[Field]
+
+
+class OnePageOfWords(OfWords, total=False):
+    """What one page of hits for words may be asked besides."""
+
+    limit: int
+    cursor: str
+
+
 class OfStrip(TypedDict, total=False):
     """What a strip of recommended items may be asked."""
 
     seen: Sequence[str]
-    where: Where
     limit: int
+    where: Where
+    q: str
+    look: float
     weights: Mapping[str, float]
+    exclude: Sequence[str] | Json
+    diversity: float
+    group_by: str
+    group_size: int
+    collapse: Literal["duplicates"]
+    min_relevance: float
+    fields: Sequence[Field]
     cold_start: Literal["varied", "newest", "by"]
     by: str
 

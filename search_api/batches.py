@@ -7,7 +7,7 @@ from search_api.errors import TooManyQuestions
 from search_api.query import ANY, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from indexer.sources.web.addresses import Address
     from models.pictures.boxes import Box
@@ -37,10 +37,25 @@ class ItemSearch:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsSearch:
+    """What `EngineState.search_words` answers."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
 class SimilarItems:
     """What `EngineState.similar` answers."""
 
     item_id: str
+    query: Query = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarToAll:
+    """What `EngineState.similar_to_all` answers: the weights of items by their ids."""
+
+    weights: "Mapping[str, float]"
     query: Query = ANY
 
 
@@ -59,7 +74,7 @@ class KnownItem:
     item_id: str
 
 
-Question: TypeAlias = PictureSearch | ItemSearch | SimilarItems | Strips | KnownItem
+Question: TypeAlias = PictureSearch | ItemSearch | WordsSearch | SimilarItems | SimilarToAll | Strips | KnownItem
 
 
 def pictures_of(question: Question) -> "list[tuple[bytes | Address, Box | None]]":

@@ -16,7 +16,17 @@ from models.colours.garment_colours import GarmentColour
 from models.errors import LookalikeError
 from models.pictures.decoding import decode
 from sample_shop import DRAWN
-from search_api.batches import MOST_SECONDS, ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, pictures_of
+from search_api.batches import (
+    MOST_SECONDS,
+    ItemSearch,
+    KnownItem,
+    PictureSearch,
+    SimilarItems,
+    SimilarToAll,
+    Strips,
+    WordsSearch,
+    pictures_of,
+)
 from search_api.cursors import ListingCursor, listing_digest
 from search_api.errors import Busy, InvalidCursor, NoQuery, OptionsConflict, PageOutOfRange
 from search_api.parameters import FACET_VALUES, LIMIT, OFFSET
@@ -201,6 +211,10 @@ class EngineState:
                 return self.search(sound(pictures[image, box]), query)
             case ItemSearch(item_id, query):
                 return self.search_item(item_id, query)
+            case WordsSearch(query):
+                return self.search_words(query)
+            case SimilarToAll(weights, query):
+                return self.similar_to_all(weights, query)
             case SimilarItems(item_id, query):
                 return self.similar(item_id, query)
             case Strips(strips, repeat):

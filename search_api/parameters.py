@@ -218,6 +218,24 @@ BY = Parameter("by", "text", "The attribute of a cold start that is by one; pred
 OPINION_WEIGHT = Parameter(
     "weight", "number", "How much a like or a dislike counts.", default=1, minimum=0, maximum=1000
 )
+STRIP = (
+    RECOMMENDED,
+    WHERE,
+    Q,
+    LOOK,
+    WEIGHTS,
+    EXCLUDE,
+    DIVERSITY,
+    GROUP_BY,
+    GROUP_SIZE,
+    COLLAPSE,
+    MIN_RELEVANCE,
+    FIELDS,
+    COLD_START,
+    BY,
+)
+"""What a strip may be asked: the fields of `Strip` by their names."""
+
 REPEAT = Parameter("repeat", "boolean", "Whether an item may be in several strips.", default=False)
 
 NEIGHBOURS = Parameter("k", "integer", "How many for each item.", default=20, minimum=1, maximum=100)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import filtering, recommending
+from benchmarks import filtering, recommending, writing
 from benchmarks.harness import baseline, load, variations
 from benchmarks.harness.gallery import CLASSIFIER, OUR_PATH, Gallery, K, png_file
 from benchmarks.harness.measuring import BenchmarkFailed, Figure, Measured, Section, in_turns, less, more
@@ -148,6 +148,19 @@ def test_strips_and_batches_are_measured_on_the_real_server(
     ]
     assert all(one.ratio.value > 0 for one in section.comparisons)
     assert len(section.figures) == 2
+
+
+def test_writing_is_measured_on_real_servers(test_split: Split) -> None:
+    tiles = [png_file(image) for image in test_split.images[:12]]
+    photographs = [png_file(np.repeat(image[:, :, np.newaxis], 3, axis=2)) for image in 255 - test_split.images[:2]]
+    section = writing.compare(lambda text: None, tiles, photographs, singles=3, rounds=1)
+    assert [(one.name, one.against) for one in section.comparisons] == [
+        ("write tiles", "lookalike index"),
+        ("write photographs", "lookalike index"),
+    ]
+    assert all(one.ratio.value > 0 for one in section.comparisons)
+    assert section.title == "12 tiles, 2 photographs, 3 single writes"
+    assert [figure.measured for figure in section.figures[2:]] == [0, 0]
 
 
 def test_answers_that_are_errors_are_not_counted(server: Server) -> None:
@@ -291,7 +304,7 @@ def test_the_obvious_way_finds_what_the_engine_finds(small_catalogue: Path, engi
         picture = png_file(image)
         answer = obvious.post("/search", data={"k": "5", "image": (io.BytesIO(picture), "query.png")}).get_json()
         result = engine.search(picture, Query(k=5))
-        assert answer["predicted"]["class"]["value"] == result.best_class.value
+        assert answer["label"] == result.best_class.value
         assert [hit["id"] for hit in answer["hits"]] == [hit.item.id for hit in result.hits]
         assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in result.hits], abs=1e-4)
 

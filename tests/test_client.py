@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import numpy as np
@@ -50,11 +50,13 @@ from lookalike_client import (
     UnexpectedAnswer,
     Unreachable,
     VersionConflict,
+    options,
 )
 from lookalike_client.chunks import Chunk, Chunks
 from models.datasets.fashion_mnist import Split
 from models.pictures.png import encode_png
 from search_api.access.keys import Scope, create_key
+from search_api.parameters import FACETS, FIELDS, PAGE, PICTURE, QUERY, STRIP, names_of
 
 DOCUMENTATION = (Path(__file__).parent.parent / "docs" / "client.md").read_text(encoding="utf-8")
 AT_ONCE = Retries(shortest=0)
@@ -627,3 +629,69 @@ def test_an_example_of_the_documentation_works(
     assert done.returncode == 0, done.stderr
     assert "begin again" not in done.stdout
     assert bool(done.stdout) == ("print(" in keyed)
+
+
+# --- one table of options ---
+
+REPEATED_BY_PAGES = {"k", "limit", "cursor"}
+
+
+def said_by(options: Any) -> set[str]:
+    return set(options.__annotations__)
+
+
+def keywords(method: Any) -> set[str]:
+    """Return the keyword options of a method, those of its TypedDict too."""
+    found = set[str]()
+    for name, parameter in inspect.signature(method).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found |= set(get_args(parameter.annotation)[0].__annotations__)
+        elif name != "self":
+            found.add(name)
+    return found
+
+
+def test_the_client_takes_every_option_that_the_api_has_and_no_other() -> None:
+    searched = set(names_of(*QUERY)) - {"k"}
+    of_words = searched - {"q", "q_weight", "look", "weights"}
+    assert said_by(options.Ranking) == searched - REPEATED_BY_PAGES
+    assert said_by(options.OnePage) == searched
+    assert said_by(options.OfPicture) == searched | set(names_of(*PICTURE))
+    assert said_by(options.OfWords) == of_words - REPEATED_BY_PAGES
+    assert said_by(options.OnePageOfWords) == of_words
+    assert said_by(options.OfStrip) == {"seen", *names_of(*STRIP)}
+    told = {*options.Field.__args__}
+    assert told == set(FIELDS.choices)
+    for client in (Client, AsyncClient):
+        assert keywords(client.search) == {"picture"} | said_by(options.OfPicture)
+        assert keywords(client.search_words) == {"q"} | of_words
+        assert keywords(client.similar) == {"ids"} | searched
+        assert keywords(client.hits) == {"picture", "ids", "page_size"} | searched - REPEATED_BY_PAGES
+        assert keywords(client.recommend) == {"likes", "dislikes"} | said_by(options.OfStrip)
+        assert keywords(client.strips) == {"strips", "repeat"} | said_by(options.OfStrip)
+        assert keywords(client.items) == set(names_of(*PAGE)) - {"limit", "cursor", "offset"} | {"page_size"}
+        assert keywords(client.facets) == set(names_of(*FACETS))
+
+
+def test_words_alone_are_searched_for_in_one_page_in_all_and_in_a_batch(
+    server: LiveServer, keys: tuple[Path, Keys], connect: Connect
+) -> None:
+    client = connect(f"http://127.0.0.1:{server.port}", key=keys[1].read)
+    found = client.search_words("sneakers", limit=3, fields=["predicted"])
+    assert {hit.item.predicted["class"].value for hit in found.hits} == {"Sneaker"}
+    assert (len(found.hits), found.predicted) == (3, {})
+    every = [hit.item.id for hit in client.hits(q="sneakers", page_size=10)]
+    assert [hit.item.id for hit in found.hits] == every[:3]
+    assert sorted(every) == sorted(item.id for item in client.items(where="predicted.class=Sneaker"))
+    assert [item.id for item in client.items(q="sneakers")] == every
+    assert client.facets(q="sneakers", fields=["predicted.class"]).facets[0].values[0].items == len(every)
+    both = client.batch([Question.words("sneakers", limit=3), Question.similar([BOOT, "test-00007"], limit=2)])
+    assert [hit.item.id for hit in both[0].hits] == every[:3]
+    assert [hit.item.id for hit in both[1].hits] == [
+        hit.item.id for hit in client.similar([BOOT, "test-00007"], limit=2).hits
+    ]
+    with pytest.raises(TypeError, match="words"):
+        next(client.hits())
+    strip = client.recommend([BOOT], limit=3, group_by="predicted.class", collapse="duplicates", fields=["score"])
+    assert len({hit.item.id for hit in strip.hits}) == 3
+    assert all(hit.item.predicted is None and hit.because_of is not None for hit in strip.hits)

@@ -166,7 +166,9 @@ def test_make_screenshots_takes_every_picture_anew(
 ) -> None:
     chromium()
     images = checkout / "docs" / "images"
-    pictures = {path.name for path in images.glob("*.png")}
+    pictures = {path.name for path in images.glob("*.png")} - {
+        "moderation-rocs.png"
+    }  # the guide's own command draws it
     for path in [*images.glob("*.png"), checkout / "docs" / "report" / "index.html"]:
         path.unlink()
     sample = tmp_path / "sample"

@@ -211,6 +211,100 @@ def test_where_nothing_may_be_shown_the_strip_is_empty(engine: Engine, by_class:
     assert (found.hits, found.no_good_match, found.cold_start) == ((), True, None)
 
 
+# --- chosen among as a search chooses ---
+
+
+def test_of_one_like_a_strip_is_chosen_as_similar_items_are(engine: Engine) -> None:
+    for options in (
+        {"diversity": 0.6},
+        {"group_by": "predicted.class", "group_size": 2},
+        {"min_relevance": 0.9},
+        {"collapse": "duplicates"},
+        {"exclude": ("test-00019", "test-00001")},
+        {"exclude": {"predicted.class": "Shirt"}, "diversity": 0.3},
+        {"q": "shirt"},
+        {"look": 0.8, "diversity": 0.5},
+    ):
+        found = strip_of(engine, Strip(liked("test-00007"), **options))  # type: ignore[arg-type]
+        similar = engine.similar("test-00007", Query(12, **options))  # type: ignore[arg-type]
+        assert ids_of(found) == [match.item.id for match in similar], options
+        assert found.hits or "min_relevance" in options
+
+
+def test_what_a_strip_chooses_holds_across_its_modes(engine: Engine, by_class: dict[str, list[str]]) -> None:
+    likes = liked(by_class["Bag"][0], by_class["Sneaker"][0], by_class["Dress"][0])
+    plain = strip_of(engine, Strip(likes))
+    grouped = strip_of(engine, Strip(likes, group_by="predicted.class", group_size=2))
+    labels = [hit.item.label for hit in grouped.hits]
+    assert max(map(labels.count, labels)) == 2
+    assert {"Bag", "Sneaker", "Dress"} <= set(labels)
+    varied = strip_of(engine, Strip(likes, diversity=0.7))
+    assert {hit.because_of.item_id for hit in varied.hits if hit.because_of} == {one.subject for one in likes}
+    assert len(varied.modes) == len(plain.modes) == 3
+    with engine.reading() as state:
+        vectors = [state._catalogue.vectors(ids_of(one)) for one in (plain, varied)]
+    likeness = [float(np.tril(one @ one.T, -1).sum()) for one in vectors]
+    assert likeness[1] < likeness[0]
+    sure = strip_of(engine, Strip(likes, min_relevance=0.95, limit=100))
+    assert 0 < len(sure.hits) < 100
+    assert all(hit.match is not None and hit.match.relevance >= 0.95 for hit in sure.hits)
+
+
+def test_copies_are_in_a_strip_once_whichever_mode_finds_them(
+    tmp_path: Path, embedder: LiteRTEmbedder, engine: Engine
+) -> None:
+    card = embedder.card
+    with LocalCatalogue.create(tmp_path / "copies", card.fingerprint, card.dim, card.classes) as catalogue:
+        own = Engine(embedder, catalogue)
+        for number in range(12):
+            picture = engine.display(f"test-{number:05}").data
+            for copy in "abc":
+                own.writer.put(f"{number}-{copy}", {"n": number}, picture)
+        plain = strip_of(own, Strip(liked("0-a", "1-a"), limit=8))
+        assert len({id_.split("-")[0] for id_ in ids_of(plain)}) < 8
+        found = strip_of(own, Strip(liked("0-a", "1-a"), limit=8, collapse="duplicates"))
+        assert len({id_.split("-")[0] for id_ in ids_of(found)}) == len(found.hits) == 8
+        assert all(hit.match is not None and hit.match.copies is not None for hit in found.hits)
+        for cold_start in ("newest", "varied"):
+            start = strip_of(own, Strip(limit=8, collapse="duplicates", cold_start=cold_start, exclude={"n": 3}))
+            designs = [id_.split("-")[0] for id_ in ids_of(start)]
+            assert len(set(designs)) == len(designs) == 8
+            assert "3" not in designs
+            assert any(hit.copies for hit in start.hits)
+
+
+def test_options_of_strips_come_over_http_and_on_the_command_line(client: FlaskClient, small_catalogue: Path) -> None:
+    asked = {"likes": ["test-00007", "test-00001"], "k": 4, "group_by": "predicted.class", "fields": ["id", "score"]}
+    answer = client.post("/v1/recommend", json=asked).get_json()
+    assert len(answer["hits"]) == 4
+    assert all(hit.keys() == {"item", "score", "because_of"} and hit["item"].keys() == {"id"} for hit in answer["hits"])
+    both = client.post("/v1/recommend", json={**asked, "strips": [{"limit": 2}, {}, {"group_size": 3}]}).get_json()
+    assert [len(strip["hits"]) for strip in both["strips"]] == [2, 4, 4]
+    start = client.post("/v1/recommend", json={"fields": ["id"], "collapse": "duplicates"}).get_json()
+    assert all(hit.keys() == {"item", "because_of"} for hit in start["hits"])
+    for wrong, status, code in (
+        ({"limit": 2, "k": 3}, 422, "options-conflict"),
+        ({"group_size": 2}, 422, "options-conflict"),
+        ({"diversity": 2}, 422, "option-out-of-range"),
+        ({"diversity": "0.5"}, 400, "invalid-field"),
+        ({"weights": {"kind": 1}, "look": 1}, 400, "invalid-weights"),
+    ):
+        assert_problem(client.post("/v1/recommend", json={"likes": ["test-00007"], **wrong}), status, code)
+    command = [
+        "recommend",
+        "--like",
+        "test-00007",
+        "--like",
+        "test-00001",
+        "--limit",
+        "4",
+        "--group-by",
+        "predicted.class",
+    ]
+    done = CliRunner().invoke(main, [*command, "--json", "--fields", "id,score", "--catalogue", str(small_catalogue)])
+    assert json.loads(done.stdout)["hits"] == answer["hits"]
+
+
 # --- several strips ---
 
 

@@ -162,6 +162,17 @@ def test_words_narrow_down_what_looks_alike(client: FlaskClient, asked: Engine) 
     assert "zebra" in batched["answer"]["notes"][0]
 
 
+def test_a_batch_takes_words_alone_and_several_items(client: FlaskClient) -> None:
+    words = {"q": "linen", "fields": ["id"]}
+    questions = [{"search": words}, {"similar": {"ids": ["sku-0", "sku-1"], "limit": 2}}, {"search": {"q": " "}}]
+    one, several, none = client.post("/v1/batch", json={"questions": questions}).json["answers"]
+    own = client.post("/v1/search", json=words).json
+    assert one["answer"] == {name: own[name] for name in one["answer"]}
+    own = client.post("/v1/similar", json={"ids": ["sku-0", "sku-1"], "limit": 2}).json
+    assert several["answer"] == {name: own[name] for name in several["answer"]}
+    assert (none["status"], none["problem"]["code"]) == (400, "no-query")
+
+
 def test_words_are_weighed_against_likeness(client: FlaskClient, asked: Engine) -> None:
     alike = {hit.item.id: hit for hit in asked.similar("sku-5")}
     said = {hit.item.id: hit.score for hit in asked.search_words(Query(q="dress"))}

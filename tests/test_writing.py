@@ -139,6 +139,7 @@ def test_an_item_is_added_replaced_and_taken_out(client: FlaskClient, engine: En
 
     gone = client.delete(NEW)
     assert (gone.status_code, gone.data) == (204, b"")
+    assert "Content-Type" not in gone.headers
     assert_well_dressed(gone, engine)
     assert_problem(client.get(NEW), 404, "unknown-item")
     assert_problem(client.delete(NEW), 404, "unknown-item")
@@ -416,6 +417,12 @@ def test_lines_are_answered_line_by_line(client: FlaskClient, engine: Engine, ti
     for gone in ("a", "test-00008"):
         with pytest.raises(UnknownItem):
             engine.item(gone)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b" \r\n\n"])
+def test_lines_that_are_none_are_refused(small_client: FlaskClient, body: bytes) -> None:
+    answer = small_client.post("/v1/items", data=body, content_type=LINES)
+    assert "a line" in assert_problem(answer, 400, "bad-request")["detail"]
 
 
 BAD_LINES: dict[str, tuple[Any, str]] = {

@@ -9,22 +9,22 @@ import click
 
 from commands.composition import open_engine
 from commands.options import (
+    STRIP_OPTIONS,
     catalogue_option,
     image_hosts_option,
     json_option,
     model_option,
-    option_of,
-    weights_option,
-    where_of,
-    where_option,
+    query_options,
 )
 from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_json
-from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED
+from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, STRIP
 
 if TYPE_CHECKING:
+    from search_api.query import Query
     from search_api.recommending.recommendations import Recommendation
 
+_OF_QUERY = [one.name for one in STRIP if one not in {RECOMMENDED, COLD_START, BY}]
 _picture = PictureSource()
 _weight = click.FloatRange(OPINION_WEIGHT.minimum, OPINION_WEIGHT.maximum)
 
@@ -54,9 +54,7 @@ _weight = click.FloatRange(OPINION_WEIGHT.minimum, OPINION_WEIGHT.maximum)
 @click.option("--seen", multiple=True, metavar="ID", help="An item that is not to be shown.")
 @click.option("--cold-start", type=click.Choice(COLD_START.choices), help=COLD_START.description)
 @click.option("--by", metavar="ATTRIBUTE", help=BY.description)
-@where_option
-@weights_option
-@option_of(RECOMMENDED)
+@query_options(STRIP_OPTIONS)
 @catalogue_option
 @model_option
 @json_option
@@ -70,9 +68,7 @@ def recommend(
     seen: Sequence[str],
     cold_start: str | None,
     by: str | None,
-    conditions: Sequence[str],
-    weights: str | None,
-    limit: int,
+    query: "Query",
     catalogue: Path,
     model: Path | None,
     as_json: bool,
@@ -81,7 +77,6 @@ def recommend(
 
     Likes of different kinds are kept apart, and each item says which like it is there for.
     """
-    from search_api.http.reading.parameters import weights_of_text
     from search_api.http.strips import strips_answer
     from search_api.recommending.strips import Opinion, Strip
 
@@ -99,9 +94,8 @@ def recommend(
         likes=opinions(likes, liked_pictures),
         dislikes=opinions(dislikes, disliked_pictures),
         seen=seen,
-        where=where_of(conditions),
-        limit=limit,
-        weights=None if weights is None else weights_of_text(weights),
+        limit=query.k,
+        **{name: getattr(query, name) for name in _OF_QUERY},
         cold_start=cold_start or ("by" if by is not None else COLD_START.choices[0]),
         by=by,
     )

@@ -28,6 +28,9 @@ _BRIGHTNESS = 60.0
 _LEAST_VARIANCE = 1.0
 _NOISE = 100.0
 
+_NEIGHBOURS = 4
+"""Cells that one is made of by bilinear interpolation."""
+
 _STEPS_AN_OCTAVE = 4
 """Aspect ratios are told apart by a quarter of an octave when pictures are turned."""
 
@@ -68,8 +71,8 @@ def aligned(lightness: Floats, octaves: float, counting: Floats, candidates: Flo
     `lightness`, float32 (256,), is the picture's, 0 to 255, `counting` what each of its cells counts, 0 to 1, and
     `octaves` the logarithm to base 2 of its width by its height; `candidates` are float32 (n, 256).
     """
-    moves, seen = moves_of(octaves)
-    moved, weights = moves @ lightness, seen * (moves @ counting)
+    sources, shares, seen = _sparse_moves(round(_STEPS_AN_OCTAVE * octaves))
+    moved, weights = _moved(lightness, sources, shares), seen * _moved(counting, sources, shares)
     weighed = weights * moved
     total = _outside_bands(np.stack([weights, weighed, weighed * moved]).reshape(3, -1, GRID, GRID).sum(axis=3))
     own_mean = total[1] / total[0]
@@ -118,6 +121,25 @@ def _outside_bands_of_all(weights: Floats, candidates: Floats) -> Floats:
 def moves_of(octaves: float) -> tuple[Floats, Floats]:
     """Return every way to move a picture's cells, float32 (ways, 256, 256), and which are seen then, (ways, 256)."""
     return _moves(round(_STEPS_AN_OCTAVE * octaves))
+
+
+@lru_cache(32)
+def _sparse_moves(octaves: int) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Return what `moves_of` does by what each cell is made of: the numbers of four cells and what these count, (4,
+    ways, 256) both, and which cells are seen. The matrices of one aspect ratio are 7 MB, too much for the cache.
+    """
+    moves, seen = _moves(octaves)
+    sources = np.ascontiguousarray(np.argsort(moves == 0, axis=2, kind="stable")[:, :, :_NEIGHBOURS].transpose(2, 0, 1))
+    shares = np.take_along_axis(moves, sources.transpose(1, 2, 0), axis=2).transpose(2, 0, 1)
+    return sources, np.ascontiguousarray(shares), seen
+
+
+def _moved(cells: Floats, sources: NDArray[np.int64], shares: Floats) -> Floats:
+    """Return cells, float32 (256,), moved in every way, (ways, 256)."""
+    moved: Floats = shares[0] * cells[sources[0]]
+    for source, share in zip(sources[1:], shares[1:], strict=True):
+        moved += share * cells[source]
+    return moved
 
 
 @lru_cache(32)

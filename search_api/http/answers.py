@@ -170,9 +170,14 @@ def hit_answer(hit: "Match", url: PictureUrl = str, fields: Fields = None) -> Js
     told: Json = {"score": _share(hit.score), "relevance": _share(hit.relevance)}
     if hit.copies is not None:
         told |= {"copies": list(hit.copies)}
+    return told_of(hit.item, told, url, fields)
+
+
+def told_of(found: "Item", told: Json, url: PictureUrl, fields: Fields) -> Json:
+    """Return a hit of an item, and what more there is to tell of it, as far as fields name it."""
     if fields is None:
-        return {"item": item_answer(hit.item, url), **told}
-    item = {name: _ITEM_MEMBERS[name](hit.item, url) for name in _ITEM_MEMBERS if name in fields}
+        return {"item": item_answer(found, url), **told}
+    item = {name: _ITEM_MEMBERS[name](found, url) for name in _ITEM_MEMBERS if name in fields}
     return ({"item": item} if item else {}) | {name: value for name, value in told.items() if name in fields}
 
 

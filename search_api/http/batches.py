@@ -5,21 +5,39 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from models.errors import LookalikeError
-from search_api.batches import ItemSearch, KnownItem, PictureSearch, SimilarItems, Strips, check_questions
+from search_api.batches import (
+    ItemSearch,
+    KnownItem,
+    PictureSearch,
+    SimilarItems,
+    SimilarToAll,
+    Strips,
+    WordsSearch,
+    check_questions,
+)
 from search_api.errors import InvalidField, NoQuery, SeveralQueries
 from search_api.http import answers
 from search_api.http.problems import problem_answer, problem_of
-from search_api.http.reading.json_bodies import read_id_in, read_list_in, read_object_in, read_picture_in
+from search_api.http.reading.json_bodies import (
+    IDS,
+    read_examples,
+    read_id_in,
+    read_list_in,
+    read_object_in,
+    read_picture_in,
+)
 from search_api.http.reading.parameters import read, read_box, read_query, refuse_texts
 from search_api.http.reading.requests import SOURCES
 from search_api.http.strips import read_strips, strips_answer
 from search_api.parameters import CUTOUT, PICTURE, QUERY, names_of
+from search_api.query import has_words
 
 if TYPE_CHECKING:
     from indexer.records import Item
     from search_api.batches import Question
     from search_api.engine_state import Answer, EngineState
     from search_api.http.answers import Json, PictureUrl
+    from search_api.query import Query
     from search_api.recommending.recommendations import Recommendations
     from search_api.results import Matches, SearchResult
 
@@ -79,12 +97,20 @@ def _read_search(said: Any) -> "Question":
     box, query = read_box(fields, of_picture=picture is not None), read_query(fields)
     if picture is not None:
         return PictureSearch(picture, query, box)
-    return ItemSearch(_id_in(fields), query)
+    if fields.get("item_id") is not None:
+        return ItemSearch(_id_in(fields), query)
+    if not has_words(query.q):
+        raise NoQuery("There is nothing to search with. Send an image, its image_url, an item_id, or words as q.")
+    return WordsSearch(query)
 
 
 def _read_similar(said: Any) -> "Question":
-    fields = read_object_in(said, ("item_id", *names_of(*QUERY)), "similar")
+    fields = read_object_in(said, ("item_id", IDS, *names_of(*QUERY)), "similar")
     refuse_texts(fields, *QUERY)
+    if IDS in fields:
+        if "item_id" in fields:
+            raise SeveralQueries(f"There is both an item_id and {IDS}. Send one of the two.")
+        return SimilarToAll(read_examples(fields[IDS]), read_query(fields))
     return SimilarItems(_id_in(fields), read_query(fields))
 
 
@@ -111,19 +137,28 @@ def _answer(asked: AskedQuestion, state: "EngineState", found: "Answer", url: "P
         problem = problem_of(found)
         return {"status": problem.status, "problem": problem_answer(problem, instance)}
     match asked.question:
-        case PictureSearch(image, _, box):
+        case PictureSearch(image, query, box):
             source = answers.picture_source(image, box)
-            answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
-        case ItemSearch(item_id):
+            result, cutout = cast("SearchResult", found), read(asked.fields, CUTOUT)
+            answer = answers.search_answer(result, source, url, cutout=cutout, fields=query.fields)
+        case ItemSearch(item_id, query):
             source = {"source": "item", "item_id": item_id}
-            answer = answers.search_answer(cast("SearchResult", found), source, url, cutout=read(asked.fields, CUTOUT))
+            result, cutout = cast("SearchResult", found), read(asked.fields, CUTOUT)
+            answer = answers.search_answer(result, source, url, cutout=cutout, fields=query.fields)
+        case WordsSearch(query):
+            answer = {"query": {"source": "words", "q": query.q}, **_hits(cast("Matches", found), query, url)}
         case SimilarItems(item_id, query):
             weighed = answers.weights_answer(state.look(query), state.weights(query))
-            matches = cast("Matches", found)
-            hits = answers.hits_answer(matches, url)
-            answer = {"item_id": item_id, **hits, **weighed, "notes": list(matches.notes)}
+            answer = {"item_id": item_id, **_hits(cast("Matches", found), query, url), **weighed}
+        case SimilarToAll(weights, query):
+            weighed = answers.weights_answer(state.look(query), state.weights(query))
+            answer = {"ids": list(weights), **_hits(cast("Matches", found), query, url), **weighed}
         case Strips():
             answer = strips_answer(cast("Recommendations", found), asked.fields, url)
         case _:
             answer = answers.item_answer(cast("Item", found), url)
     return {"status": 200, "answer": answer}
+
+
+def _hits(matches: "Matches", query: "Query", url: "PictureUrl") -> "Json":
+    return {**answers.hits_answer(matches, url, query.fields), "notes": list(matches.notes)}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from search_api.batches import Strips
-from search_api.errors import InvalidField
-from search_api.http.answers import hit_answer, item_answer
+from search_api.errors import InvalidField, OptionsConflict
+from search_api.http.answers import hit_answer, told_of
 from search_api.http.reading.json_bodies import (
     IMAGE,
     IMAGE_URL,
@@ -15,17 +15,17 @@ from search_api.http.reading.json_bodies import (
     read_picture_in,
 )
 from search_api.http.reading.parameters import read, refuse_texts
-from search_api.parameters import BY, COLD_START, OPINION_WEIGHT, RECOMMENDED, REPEAT, WEIGHTS, WHERE
+from search_api.parameters import OPINION_WEIGHT, RECOMMENDED, REPEAT, STRIP, K, names_of
 from search_api.recommending.strips import Opinion, Strip, check_number
 
 if TYPE_CHECKING:
-    from search_api.http.answers import Json, PictureUrl
+    from search_api.http.answers import Fields, Json, PictureUrl
     from search_api.recommending.recommendations import Recommendation, Recommendations, Recommended
 
 EXAMPLE = '{"likes": ["ID"]}'
 
 OPINIONS = ("likes", "dislikes")
-SHARED = (*OPINIONS, "seen", "where", "limit", "weights", "cold_start", "by")
+SHARED = (*OPINIONS, "seen", K.name, *names_of(*STRIP))
 """What a body may say of each strip, or of all at once."""
 
 
@@ -43,7 +43,7 @@ def read_strips(body: Mapping[str, Any]) -> Strips:
     listed = read_list_in(fields["strips"], "strips")
     check_number(listed)
     named = [read_object_in(one, ("name", *SHARED), f"strips[{number}]") for number, one in enumerate(listed)]
-    return Strips(tuple(_read_strip({**shared, **one}) for one in named), repeat)
+    return Strips(tuple(_read_strip({**_beside(shared, one), **one}) for one in named), repeat)
 
 
 def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "PictureUrl" = str) -> "Json":
@@ -58,27 +58,32 @@ def strips_answer(found: "Recommendations", asked: Mapping[str, Any], url: "Pict
     }
 
 
+def _beside(shared: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of all strips and holds for one, which may say how long it is by either name."""
+    counts = (RECOMMENDED.name, K.name)
+    own = counts if any(name in one for name in counts) else ()
+    return {name: value for name, value in shared.items() if name not in own}
+
+
 def _read_strip(fields: Mapping[str, Any]) -> Strip:
-    refuse_texts(fields, RECOMMENDED, WEIGHTS)
+    refuse_texts(fields, K, *STRIP)
     name = fields.get("name")
     if name is not None and not isinstance(name, str):
         raise InvalidField("name must be text.")
     likes, dislikes = (
         tuple(_read_opinion(one, kind) for one in read_list_in(fields.get(kind, []), kind)) for kind in OPINIONS
     )
-    by = read(fields, BY)
-    if by is not None and not isinstance(by, str):
-        raise InvalidField("by must be the name of an attribute, as text.")
+    if K.name in fields and RECOMMENDED.name in fields:
+        raise OptionsConflict(f"{RECOMMENDED.name} and {K.name} are two names of one thing. Give one of them.")
+    asked = {one.name: value for one in STRIP if (value := read(fields, one)) is not None}
+    if K.name in fields:
+        asked[RECOMMENDED.name] = read(fields, K)
     return Strip(
         likes=likes,
         dislikes=dislikes,
         seen=tuple(read_id_in(one, "What is seen") for one in read_list_in(fields.get("seen", []), "seen")),
-        where=read(fields, WHERE),
-        limit=read(fields, RECOMMENDED),
-        weights=read(fields, WEIGHTS),
-        cold_start=read(fields, COLD_START) or COLD_START.choices[0],
-        by=by,
         name=name,
+        **asked,
     )
 
 
@@ -98,7 +103,7 @@ def _read_opinion(value: Any, kind: str) -> Opinion:
 def _strip_answer(strip: "Recommendation", url: "PictureUrl") -> "Json":
     named = {} if strip.name is None else {"name": strip.name}
     return named | {
-        "hits": [_hit_answer(hit, url) for hit in strip.hits],
+        "hits": [_hit_answer(hit, url, strip.fields) for hit in strip.hits],
         "no_good_match": strip.no_good_match,
         "exact": strip.exact,
         "modes": [{"likes": list(mode.likes), "share": round(mode.share, 6)} for mode in strip.modes],
@@ -109,8 +114,10 @@ def _strip_answer(strip: "Recommendation", url: "PictureUrl") -> "Json":
     }
 
 
-def _hit_answer(hit: "Recommended", url: "PictureUrl") -> "Json":
+def _hit_answer(hit: "Recommended", url: "PictureUrl", fields: "Fields") -> "Json":
     if hit.match is None or hit.because_of is None:
-        return {"item": item_answer(hit.item, url), "score": None, "relevance": None, "because_of": None}
+        told: Json = {"score": None, "relevance": None}
+        told |= {} if hit.copies is None else {"copies": list(hit.copies)}
+        return told_of(hit.item, told, url, fields) | {"because_of": None}
     because = {"like": hit.because_of.like, "item_id": hit.because_of.item_id}
-    return hit_answer(hit.match, url) | {"because_of": because}
+    return hit_answer(hit.match, url, fields) | {"because_of": because}

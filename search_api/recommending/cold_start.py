@@ -40,22 +40,24 @@ def cold_start(
     strip: "Strip",
     exclude: Collection[str],
     is_welcome: "Callable[[Vectors], NDArray[np.bool_]]",
+    limit: int,
 ) -> ColdStart:
     """Return up to `limit` items in the way that a strip asks for.
 
     None of `exclude`, and none that is not welcome: that is asked of vectors, float32 (n, dim), bool (n,).
     Raises InvalidFilter.
     """
+    wanted = strip.query.wanted
     if strip.cold_start == "newest":
-        items = _welcome(catalogue, catalogue.latest(2 * strip.limit, strip.where, exclude), is_welcome)
-        return ColdStart(items[: strip.limit], "newest")
+        items = _welcome(catalogue, catalogue.latest(2 * limit, wanted, exclude), is_welcome)
+        return ColdStart(items[:limit], "newest")
     if strip.by is not None:
-        items = _welcome(catalogue, catalogue.latest(max(LATEST, strip.limit), strip.where, exclude), is_welcome)
-        if in_turn := _in_turn(items, strip.by, strip.limit):
+        items = _welcome(catalogue, catalogue.latest(max(LATEST, limit), wanted, exclude), is_welcome)
+        if in_turn := _in_turn(items, strip.by, limit):
             return ColdStart(in_turn, "by")
-    sampled = catalogue.sample(max(SAMPLED, 2 * strip.limit), strip.where, exclude)
+    sampled = catalogue.sample(max(SAMPLED, 2 * limit), wanted, exclude)
     items = _welcome(catalogue, sampled, is_welcome)
-    varied = [items[at] for at in standing_for(catalogue.vectors([item.id for item in items]), strip.limit)]
+    varied = [items[at] for at in standing_for(catalogue.vectors([item.id for item in items]), limit)]
     if strip.by is None or not varied:
         return ColdStart(varied, "varied")
     return ColdStart(varied, "varied", (f"No item has {strip.by[:80]!r}, so varied ones are shown.",))

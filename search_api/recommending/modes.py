@@ -5,7 +5,7 @@ One vector a person lies between the things that they like, where there may be n
 a kind is not told by a cosine, which would fit one model, but by the calibrated chance that two are of the same kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -53,13 +53,13 @@ def _join(links: NDArray[np.float64], one: int, other: int, size: int, other_siz
     links[one, one] = _NEVER
 
 
-def interleaved(lists: Sequence[Sequence[T]], weights: Sequence[float], limit: int) -> tuple[list[tuple[int, T]], bool]:
+def interleaved(lists: Sequence[Iterable[T]], weights: Sequence[float], limit: int) -> tuple[list[tuple[int, T]], bool]:
     """Return up to `limit` things from the lists of modes, none twice, each with its mode's number; and whether a list
     ended before the turns did.
 
     Each mode has a place, the heaviest first; further ones go where the method of Sainte-Lague has them go, so that
     any beginning of a strip holds the modes in proportion to their `weights`, which are positive. Where a list has
-    ended, the others have its turns.
+    ended, the others have its turns. A thing is asked for in its turn, so a list may depend on what was taken before.
     """
     rest, given = [iter(one) for one in lists], [0] * len(lists)
     open_, taken = set(range(len(lists))), set[T]()

@@ -25,12 +25,13 @@ class Recommended:
 
     The `score` of the match is the weighted cosine with the mean of the mode's likes, less what is taken off for
     dislikes nearby; its relevance the chance that the item is of one kind with the like that it is `because_of`, the
-    nearest of its mode. Both are None in a cold start.
+    nearest of its mode. Both are None in a cold start; `copies` are then told here, else by the match.
     """
 
     item: "Item"
     match: "Match | None" = None
     because_of: Because | None = None
+    copies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Recommendation:
     """One strip: items, best first, the modes taking turns.
 
     `unknown` are the ids of likes and dislikes that no item has; `cold_start` says what was shown because nothing was
-    liked, else it is None; `exact` that every item was compared; `notes` are sentences for a person.
+    liked, else it is None; `exact` that every item was compared; `notes` are sentences for a person; `fields`
+    are those of the strip.
     """
 
     name: str | None
@@ -57,6 +59,7 @@ class Recommendation:
     exact: bool
     weights: Mapping[str, float] | None
     notes: tuple[str, ...]
+    fields: tuple[str, ...] | None = None
 
     @property
     def no_good_match(self) -> bool:

@@ -1,23 +1,26 @@
 """From likes and dislikes to strips, all of one state of a catalogue."""
 
 import math
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import UnknownItem
-from models.vector_parts import full_weights, weighted
-from search_api.recommending.cold_start import cold_start
+from indexer.records import Hit, Hits
+from search_api.recommending.cold_start import ColdStart, cold_start
 from search_api.recommending.modes import interleaved, modes_of
 from search_api.recommending.recommendations import Because, Mode, Recommendation, Recommended
 from search_api.results import Match
+from search_api.searching.rankings import Rankings
+from search_api.searching.selection import BLOCK_TIMES, LEAST_BLOCK, Chooser, Chosen, Ranking
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
-    from indexer.records import Hits, Item
+    from indexer.records import Item
     from models.arrays import Vectors
     from models.embedder import Embedder
     from search_api.recommending.strips import Opinion, Rated, Strip
@@ -59,6 +62,7 @@ class Recommender:
     def __init__(self, catalogue: "CatalogueState", embedder: "Embedder", pictures: "Mapping[Rated, Subject]") -> None:
         self._catalogue = catalogue
         self._embedder = embedder
+        self._rankings = Rankings(embedder, catalogue)
         self._subjects = dict(pictures)
 
     def strips(self, strips: "Sequence[Strip]", *, repeat: bool) -> tuple[Recommendation, ...]:
@@ -87,31 +91,58 @@ class Recommender:
             self._subjects[item.id] = Subject(vector, classes.index(item.best_class.value))
 
     def _strip(self, strip: "Strip", exclude: Collection[str]) -> Recommendation:
-        parts = self._embedder.card.parts
-        weights = None if strip.weights is None else full_weights(parts, strip.weights)
+        query = strip.query
+        used = self._rankings.weights(query)
         likes, dislikes = self._opinions(strip.likes), self._opinions(strip.dislikes)
         unknown = _unknown((*strip.likes, *strip.dislikes), self._subjects)
-        notes = self._catalogue.filter_notes(strip.where) if strip.where else ()
-        used = weights or ({part.name: part.share for part in parts} or None)
+        fields = () if query.group_by is None else (query.group_by,)
+        notes = self._catalogue.filter_notes(query.wanted, fields) if query.wanted or fields else ()
+        exclude = (*exclude, *query.excluded_ids)
         if len(likes):
-            return _ByLikes(self._catalogue, self._embedder, strip, likes, dislikes, exclude).answer(
-                unknown, used, notes
-            )
-        disliked = self._weighted(dislikes.vectors, strip)
+            by_likes = _ByLikes(self._catalogue, self._embedder, self._rankings, strip, likes, dislikes, exclude)
+            return by_likes.answer(unknown, used, notes)
+        disliked = self._rankings.weighted(dislikes.vectors, self._rankings.asked(query))
 
         def is_welcome(vectors: "Vectors") -> NDArray[np.bool_]:
             far: NDArray[np.bool_] = (vectors @ disliked.T).max(axis=1, initial=-1) < NEAR_DISLIKE
             return far
 
-        start = cold_start(self._catalogue, strip, exclude, is_welcome)
+        start, copies = self._beginning(strip, exclude, is_welcome)
         notes = (*start.notes, *notes)
         if strip.likes:
             notes = ("Nothing of what is liked is in the catalogue, or weighs anything.", *notes)
-        hits = tuple(Recommended(item) for item in start.items)
-        return Recommendation(strip.name, hits, (), unknown, start.kind, True, used, notes)
+        hits = tuple(
+            Recommended(item, copies=copies.get(item.id, ()) if query.collapse else None) for item in start.items
+        )
+        return Recommendation(strip.name, hits, (), unknown, start.kind, True, used, notes, query.fields)
 
-    def _weighted(self, vectors: "Vectors", strip: "Strip") -> "Vectors":
-        return vectors if strip.weights is None else weighted(vectors, self._embedder.card.parts, strip.weights)
+    def _beginning(
+        self, strip: "Strip", exclude: Collection[str], is_welcome: "Callable[[Vectors], NDArray[np.bool_]]"
+    ) -> tuple[ColdStart, Mapping[str, tuple[str, ...]]]:
+        """Return a cold start with as many of a group as are asked for and without copies, and these by their ids."""
+        query = replace(strip.query, diversity=None, min_relevance=None, limit=None)
+        limit = strip.limit
+        while True:
+            start = cold_start(self._catalogue, strip, exclude, is_welcome, limit)
+            if not query.selects:
+                return start, {}
+            order = Hits([Hit(item, 0.0) for item in start.items], exact=True)
+            chooser = Chooser(
+                Ranking(
+                    lambda count, _, order=order: Hits(order[:count], exact=True),  # type: ignore[misc]
+                    has_graph=False,
+                    relevance=lambda hits: [0.0] * len(hits),
+                    falls=False,
+                    vectors=lambda hits: self._catalogue.vectors([hit.item.id for hit in hits]),
+                    weigh=lambda vectors: vectors,
+                ),
+                query,
+                strip.limit,
+            )
+            kept = [hit.item for hit in islice(chooser.hits(), strip.limit)]
+            if len(kept) == strip.limit or len(start.items) < limit or limit >= _DEEPEST:
+                return start._replace(items=kept), chooser.chosen.copies
+            limit = min(4 * limit, _DEEPEST)
 
     def _opinions(self, given: "Sequence[Opinion]") -> _Opinions:
         """Return those of known subjects, each once with the sum of its weights, but for those without any weight."""
@@ -134,6 +165,7 @@ class _ByLikes:
         self,
         catalogue: "CatalogueState",
         embedder: "Embedder",
+        rankings: Rankings,
         strip: "Strip",
         likes: _Opinions,
         dislikes: _Opinions,
@@ -141,7 +173,10 @@ class _ByLikes:
     ) -> None:
         self._catalogue = catalogue
         self._embedder = embedder
+        self._rankings = rankings
         self._strip = strip
+        self._query = strip.query
+        self._asked = rankings.asked(self._query)
         self._likes = likes
         self._dislikes = dislikes
         self._exclude = exclude
@@ -161,11 +196,16 @@ class _ByLikes:
     ) -> Recommendation:
         """Search by each mode, deeper while one has too few items, and let the modes take turns."""
         strip, exclude = self._strip, self._exclude
+        query, wanted = self._query, self._query.wanted
         k = math.ceil(strip.limit * max(self._shares)) + _SPARE
+        if query.selects:
+            k = max(LEAST_BLOCK, BLOCK_TIMES * strip.limit)
         while True:
-            found = self._catalogue.search(self._centres, k, strip.where, exclude)
+            found = self._catalogue.search(self._centres, k, wanted, exclude)
             candidates = self._ranked(found)
-            turns, has_ended = interleaved(candidates.lists, self._shares, strip.limit)
+            chosen = Chosen()
+            lists = self._choosing(candidates, chosen) if query.selects else candidates.lists
+            turns, has_ended = interleaved(lists, self._shares, strip.limit)
             is_full = len(turns) == strip.limit
             if not has_ended or all(len(hits) < k for hits in found) or k >= (_DEEP if is_full else _DEEPEST):
                 break
@@ -174,14 +214,45 @@ class _ByLikes:
         modes = zip(self._modes, self._shares, strict=True)
         return Recommendation(
             name=strip.name,
-            hits=self._hits(candidates, [number for _, number in turns]),
+            hits=self._hits(candidates, [number for _, number in turns], chosen.copies if query.collapse else None),
             modes=tuple(Mode(tuple(likes.places[like] for like in mode), share) for mode, share in modes),
             unknown=unknown,
             cold_start=None,
             exact=all(one.exact for one in found),
             weights=weights,
             notes=notes,
+            fields=query.fields,
         )
+
+    def _choosing(self, candidates: "_Candidates", chosen: Chosen) -> list[Iterator[int]]:
+        """Give of each mode what a query chooses of its list, when its turn comes and beside what all have chosen."""
+        number_of = {item.id: number for number, item in enumerate(candidates.items)}
+
+        def numbers(hits: Sequence[Hit]) -> list[int]:
+            return [number_of[hit.item.id] for hit in hits]
+
+        def of_mode(listed: list[int]) -> Iterator[int]:
+            order = [Hit(candidates.items[number], float(candidates.scores[number])) for number in listed]
+            ranking = Ranking(
+                lambda count, _: Hits(order[:count], exact=True),
+                has_graph=False,
+                relevance=lambda hits: self._relevance(candidates, numbers(hits)),
+                falls=False,
+                vectors=lambda hits: candidates.vectors[numbers(hits)],
+                weigh=self._weighted,
+            )
+            hits = Chooser(ranking, self._query, self._strip.limit, chosen).hits()
+            return (number_of[hit.item.id] for hit in hits)
+
+        return [of_mode(listed) for listed in candidates.lists]
+
+    def _relevance(self, candidates: "_Candidates", chosen: Sequence[int]) -> list[float]:
+        """Return the chances that candidates are of one kind with the like that each is nearest to."""
+        likes, nearest = self._likes, candidates.nearest[chosen]
+        cosines = np.einsum("ij,ij->i", candidates.vectors[chosen], likes.vectors[nearest])
+        chances = self._embedder.confidence(likes.kinds[nearest], cosines[:, np.newaxis], self._familiarity[nearest])
+        relevance: list[float] = chances[:, 0].tolist()
+        return relevance
 
     def _means(self) -> "Vectors":
         """Return the mean of each mode's likes by their weights, of length 1; the first of those that have none."""
@@ -221,22 +292,22 @@ class _ByLikes:
         lists = [best_first[modes[best_first] == mode].tolist() for mode in range(len(self._modes))]
         return _Candidates(items, vectors, nearest, scores, lists)
 
-    def _hits(self, candidates: "_Candidates", chosen: Sequence[int]) -> tuple[Recommended, ...]:
-        likes, nearest = self._likes, candidates.nearest[chosen]
-        cosines = np.einsum("ij,ij->i", candidates.vectors[chosen], likes.vectors[nearest])
-        confidence = self._embedder.confidence(likes.kinds[nearest], cosines[:, np.newaxis], self._familiarity[nearest])
+    def _hits(
+        self, candidates: "_Candidates", chosen: Sequence[int], copies: Mapping[str, tuple[str, ...]] | None
+    ) -> tuple[Recommended, ...]:
+        nearest, relevance = candidates.nearest[chosen], self._relevance(candidates, chosen)
         hits = []
-        for number, like, chance in zip(chosen, nearest.tolist(), confidence[:, 0].tolist(), strict=True):
-            item, place = candidates.items[number], likes.places[like]
+        for number, like, chance in zip(chosen, nearest.tolist(), relevance, strict=True):
+            item, place = candidates.items[number], self._likes.places[like]
             subject = self._strip.likes[place].subject
             because = Because(place, subject if isinstance(subject, str) else None)
             score = min(1.0, max(-1.0, float(candidates.scores[number])))
-            hits.append(Recommended(item, Match(item, score, chance), because))
+            its_copies = None if copies is None else copies.get(item.id, ())
+            hits.append(Recommended(item, Match(item, score, chance, its_copies), because))
         return tuple(hits)
 
     def _weighted(self, vectors: "Vectors") -> "Vectors":
-        weights = self._strip.weights
-        return vectors if weights is None else weighted(vectors, self._embedder.card.parts, weights)
+        return self._rankings.weighted(vectors, self._asked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

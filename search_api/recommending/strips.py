@@ -13,6 +13,7 @@ from search_api.errors import (
     TooManyOpinions,
 )
 from search_api.parameters import COLD_START, OPINION_WEIGHT, RECOMMENDED
+from search_api.query import Query
 
 if TYPE_CHECKING:
     from indexer.records import Where
@@ -53,13 +54,15 @@ class Opinion:
 class Strip:
     """One strip: up to `limit` items, 1 to 1,000, by up to 256 `likes` and 256 `dislikes`.
 
-    Items liked, disliked, or `seen` (up to 10,000 ids; those that are unknown do no harm) are not shown. `where` says
-    which items may be shown, `weights` what counts as similar, as in a `Query`. With nothing that is liked,
-    `cold_start` says what is shown: "newest", what was written last; "varied", items that stand for all there are;
-    "by", items of each value of the attribute `by` in turn ("predicted.class" is what is predicted).
+    Items liked, disliked, or `seen` (up to 10,000 ids; those that are unknown do no harm) are not shown. `where`, `q`,
+    `exclude`, `weights`, `look`, `diversity`, `group_by`, `group_size`, `collapse`, `min_relevance` and `fields` are
+    what they are in a `Query`, of the strip as a whole: no two modes have copies of one picture. With nothing that is
+    liked, `diversity` and `min_relevance`, which are about likeness, do nothing, and `cold_start` says what is shown:
+    "newest", what was written last; "varied", items that stand for all there are; "by", items of each value of the
+    attribute `by` in turn ("predicted.class" is what is predicted).
 
     Raises TooManyOpinions, ContradictoryOpinion where one item is both liked and disliked, LimitOutOfRange,
-    InvalidField, OptionsConflict for a `by` without its cold start.
+    InvalidField, OptionsConflict for a `by` without its cold start, and what `Query` does.
     """
 
     likes: Sequence[Opinion] = ()
@@ -71,6 +74,15 @@ class Strip:
     cold_start: str = COLD_START.choices[0]
     by: str | None = None
     name: str | None = None
+    q: str | None = None
+    look: float | None = None
+    exclude: "tuple[str, ...] | Where" = ()
+    diversity: float | None = None
+    group_by: str | None = None
+    group_size: int | None = None
+    collapse: str | None = None
+    min_relevance: float | None = None
+    fields: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no strip can be made of."""
@@ -93,6 +105,25 @@ class Strip:
             raise InvalidField(f"cold_start must be {' or '.join(COLD_START.choices)}.")
         if (self.cold_start == "by") != (self.by is not None):
             raise OptionsConflict("by names the attribute of a cold_start that is by one. Give both, or neither.")
+        assert self.query.k == self.limit
+
+    @property
+    def query(self) -> Query:
+        """What is asked of the strip's hits, as a search is asked it. Raises what `Query` does."""
+        return Query(
+            self.limit,
+            where=self.where,
+            look=self.look,
+            weights=self.weights,
+            exclude=self.exclude,
+            collapse=self.collapse,
+            diversity=self.diversity,
+            group_by=self.group_by,
+            group_size=self.group_size,
+            min_relevance=self.min_relevance,
+            fields=self.fields,
+            q=self.q,
+        )
 
 
 def check_number(strips: Sequence[Strip]) -> None:

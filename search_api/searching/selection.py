@@ -75,6 +75,26 @@ class Ranking:
         return [*hits, *others][:count], hits.exact
 
 
+class Chosen:
+    """What has been chosen so far, by one chooser or by several that take turns, and what that leaves out."""
+
+    def __init__(self) -> None:
+        self.hits: list[Hit] = []
+        self.of_group: Counter[Hashable] = Counter()
+        self.comparisons = Comparisons()
+        self.copies: dict[str, tuple[str, ...]] = {}
+        self._vectors: Vectors | None = None
+
+    def vectors(self, ranking: Ranking) -> "Vectors":
+        """Return the vectors of all that has been chosen, float32 (n, dim)."""
+        known = 0 if self._vectors is None else len(self._vectors)
+        if self._vectors is None:
+            self._vectors = ranking.vectors(self.hits)
+        elif known < len(self.hits):
+            self._vectors = np.vstack([self._vectors, ranking.vectors(self.hits[known:])])
+        return self._vectors
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The hits of one page, best first.
@@ -92,27 +112,26 @@ def select(ranking: Ranking, query: "Query", place: Place) -> Selection:
     """Return the hits of one page of a question, from a place on."""
     wanted = place.offset + query.k
     if query.selects:
-        chooser = _Chooser(ranking, query, place.first)
+        chooser = Chooser(ranking, query, place.first)
         hits = list(islice(chooser.hits(), wanted + 1))
-        return Selection(hits[place.offset : wanted], chooser.copies, chooser.exact, len(hits) > wanted)
+        return Selection(hits[place.offset : wanted], chooser.chosen.copies, chooser.exact, len(hits) > wanted)
     looked_at = min(wanted if ranking.has_graph and wanted == place.first else wanted + 1, MOST_RANKED)
     hits, exact = ranking.best(looked_at, place.first)
     may_go_on = len(hits) > wanted or (len(hits) == looked_at == wanted < MOST_RANKED)
     return Selection(hits[place.offset : wanted], {}, exact, may_go_on)
 
 
-class _Chooser:
-    """Takes hits out of a ranking as a query says, in an order that depends on `first`, not on how many are taken."""
+class Chooser:
+    """Takes hits out of a ranking as a query says, in an order that depends on `first`, not on how many are taken.
 
-    def __init__(self, ranking: Ranking, query: "Query", first: int) -> None:
+    Several that share what is `chosen` may take turns: each hit is then chosen beside those of all.
+    """
+
+    def __init__(self, ranking: Ranking, query: "Query", first: int, chosen: Chosen | None = None) -> None:
         self._ranking = ranking
         self._query = query
         self._first = first
-        self._chosen: list[Hit] = []
-        self._vectors: Vectors = ranking.vectors([])
-        self._of_group: Counter[Hashable] = Counter()
-        self._comparisons = Comparisons()
-        self.copies: dict[str, tuple[str, ...]] = {}
+        self.chosen = Chosen() if chosen is None else chosen
         self.exact = True
 
     def hits(self) -> Iterator[Hit]:
@@ -125,7 +144,7 @@ class _Chooser:
             ordered = map(self._compared, blocks)
         for hit in chain.from_iterable(ordered):
             if self._is_wanted(hit):
-                self._chosen.append(hit)
+                self.chosen.hits.append(hit)
                 yield hit
 
     def _blocks(self) -> Iterator[Sequence[Hit]]:
@@ -176,10 +195,10 @@ class _Chooser:
         likeness = np.full(len(block), -np.inf)
         compared = 0
         for _ in block:
-            if compared < len(self._chosen):
-                chosen = self._ranking.weigh(self._chosen_vectors()[compared:])
+            if compared < len(self.chosen.hits):
+                chosen = self._ranking.weigh(self.chosen.vectors(self._ranking)[compared:])
                 likeness = np.maximum(likeness, (vectors @ chosen.T).max(axis=1))
-                compared = len(self._chosen)
+                compared = len(self.chosen.hits)
             at = int(np.argmax(merit - diversity * likeness if compared else merit))
             merit[at] = -np.inf
             yield block[at]
@@ -187,38 +206,33 @@ class _Chooser:
     def _is_wanted(self, hit: Hit) -> bool:
         """Whether a hit is neither one too many of its group nor a copy; counts the one, and notes the other."""
         group = group_of(hit, self._query.group_by)
-        if group is not None and self._of_group[group] >= (self._query.group_size or 1):
+        if group is not None and self.chosen.of_group[group] >= (self._query.group_size or 1):
             return False
         if self._query.collapse is not None and (original := self._original_of(hit)) is not None:
-            self.copies[original.item.id] = (*self.copies.get(original.item.id, ()), hit.item.id)
+            copies = self.chosen.copies
+            copies[original.item.id] = (*copies.get(original.item.id, ()), hit.item.id)
             return False
         if group is not None:
-            self._of_group[group] += 1
+            self.chosen.of_group[group] += 1
         return True
 
     def _original_of(self, hit: Hit) -> Hit | None:
-        cosines = self._chosen_vectors() @ self._ranking.vectors([hit])[0]
-        return self._comparisons.original_of(hit, [self._chosen[at] for at in _nearest(cosines)])
+        cosines = self.chosen.vectors(self._ranking) @ self._ranking.vectors([hit])[0]
+        return self.chosen.comparisons.original_of(hit, [self.chosen.hits[at] for at in _nearest(cosines)])
 
     def _compared(self, block: Sequence[Hit]) -> Iterator[Hit]:
         """Give hits in order, each some of which are compared with those before them all at once."""
         for start in range(0, len(block), COMPARED_AHEAD):
             ahead = block[start : start + COMPARED_AHEAD]
-            before = [*self._chosen, *ahead]
+            before = [*self.chosen.hits, *ahead]
             vectors = self._ranking.vectors(ahead)
-            cosines = vectors @ np.vstack([self._chosen_vectors(), vectors]).T
-            self._comparisons.compare(
+            cosines = vectors @ np.vstack([self.chosen.vectors(self._ranking), vectors]).T
+            self.chosen.comparisons.compare(
                 (hit, before[other])
                 for at, hit in enumerate(ahead)
-                for other in _nearest(cosines[at, : len(self._chosen) + at])
+                for other in _nearest(cosines[at, : len(self.chosen.hits) + at])
             )
             yield from ahead
-
-    def _chosen_vectors(self) -> "Vectors":
-        known = len(self._vectors)
-        if known < len(self._chosen):
-            self._vectors = np.vstack([self._vectors, self._ranking.vectors(self._chosen[known:])])
-        return self._vectors
 
 
 def _nearest(cosines: "NDArray[np.float32]") -> list[int]:

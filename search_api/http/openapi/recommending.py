@@ -16,17 +16,8 @@ from search_api.http.openapi.parts import (
     only,
     ref,
 )
-from search_api.http.openapi.schemas import SIGNATURE, WEIGHTS_USED
-from search_api.parameters import (
-    BY,
-    COLD_START,
-    OPINION_WEIGHT,
-    QUERY,
-    RECOMMENDED,
-    REPEAT,
-    WEIGHTS,
-    WHERE,
-)
+from search_api.http.openapi.schemas import ITEM, SIGNATURE, WEIGHTS_USED
+from search_api.parameters import COLD_START, OPINION_WEIGHT, QUERY, REPEAT, STRIP, K
 from search_api.recommending.strips import MOST_OPINIONS, MOST_SEEN, MOST_STRIPS
 
 _STRIP: Json = {
@@ -37,7 +28,7 @@ _STRIP: Json = {
         "description": "What is disliked: items near it come later, those nearer to it than to every like not at all",
     },
     "seen": {**array(TEXT), "maxItems": MOST_SEEN, "description": "Ids of items that are not to be shown"},
-    **{parameter.name: in_json(parameter) for parameter in (WHERE, RECOMMENDED, WEIGHTS, COLD_START, BY)},
+    **{parameter.name: in_json(parameter) for parameter in (K, *STRIP)},
 }
 _SHOWN: Json = {
     "hits": array(ref("RecommendedHit")),
@@ -102,17 +93,28 @@ SCHEMAS: Json = {
     "Because": object_of(like=WHOLE, item_id={"type": ["string", "null"]}),
     "Mode": object_of(likes=array(WHOLE), share=SHARE),
     "RecommendedHit": object_of(
-        item=ref("Item"),
-        score={
-            "type": ["number", "null"],
-            "description": "Weighted cosine with the mean of the mode's likes, less what dislikes nearby take off; "
-            "null in a cold start",
-        },
-        relevance={
-            "type": ["number", "null"],
-            "minimum": 0,
-            "maximum": 1,
-            "description": "The chance that the item is of one kind with what it is because of; null in a cold start",
+        optional={
+            "item": {
+                "type": "object",
+                "properties": ITEM,
+                "description": "Whole, or those members of it that fields names; not there where it names none",
+            },
+            "score": {
+                "type": ["number", "null"],
+                "description": "Weighted cosine with the mean of the mode's likes, less what dislikes nearby take off; "
+                "null in a cold start",
+            },
+            "relevance": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "description": "The chance that the item is of one kind with what it is because of; null in a cold "
+                "start",
+            },
+            "copies": {
+                **array(TEXT),
+                "description": "Only where hits are collapsed: the ids of those whose pictures are copies of it",
+            },
         },
         because_of={
             "anyOf": [ref("Because"), {"type": "null"}],
@@ -125,8 +127,11 @@ SCHEMAS: Json = {
     "Recommended": {"anyOf": [ref("Strip"), ref("Strips")]},
     "ItemSimilar": only(object_of(item_id=NAME, optional={one.name: in_json(one) for one in QUERY})),
     "ItemNamed": only(object_of(item_id=NAME)),
-    "AskSearch": _question("search", {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("AddressSearch")]}),
-    "AskSimilar": _question("similar", ref("ItemSimilar")),
+    "AskSearch": _question(
+        "search",
+        {"anyOf": [ref("ItemSearch"), ref("PictureSearch"), ref("AddressSearch"), ref("WordsSearch")]},
+    ),
+    "AskSimilar": _question("similar", {"anyOf": [ref("ItemSimilar"), ref("SimilarQuestion")]}),
     "AskRecommend": _question("recommend", ref("RecommendQuestion")),
     "AskItem": _question("item", {"anyOf": [NAME, ref("ItemNamed")]}),
     "BatchQuestion": {"anyOf": [ref("AskSearch"), ref("AskSimilar"), ref("AskRecommend"), ref("AskItem")]},
@@ -169,7 +174,13 @@ PATHS: Json = {
             "answered.",
             body=in_body(
                 ref("BatchQuestions"),
-                two_questions={"questions": [{"similar": {"item_id": "sku-1"}}, {"item": "sku-2"}]},
+                three_questions={
+                    "questions": [
+                        {"similar": {"item_id": "sku-1"}},
+                        {"item": "sku-2"},
+                        {"search": {"q": "linen dress"}},
+                    ]
+                },
             ),
         )
     },

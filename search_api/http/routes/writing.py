@@ -59,7 +59,10 @@ def answered_once(view: View) -> View:
             tried_before=bool(request.environ.get(TRIED_BEFORE)),
         )
         if isinstance(begun, Answered):
-            return Response(begun.body, begun.status, {**begun.headers, "Idempotency-Replayed": "true"})
+            repeated = Response(begun.body, begun.status, {**begun.headers, "Idempotency-Replayed": "true"})
+            if "Content-Type" not in begun.headers:
+                del repeated.headers["Content-Type"]
+            return repeated
         g.tried_before = begun
         try:
             response = view(**values)
@@ -137,12 +140,19 @@ def _written(write: "Callable[[OnlyIf], WriteResult]") -> Response:
         raise _told(error) from error
     with reading():
         if result.item is None:
-            return Response(status=HTTPStatus.NO_CONTENT)
+            return _without_content()
         response = jsonify(answers.versioned_item_answer(result.item, picture_urls()) | signature())
     response.set_etag(result.item.version)
     if result.status is WriteStatus.CREATED:
         response.status_code = HTTPStatus.CREATED
         response.headers["Location"] = request.script_root + answers.item_path(result.id)
+    return response
+
+
+def _without_content() -> Response:
+    """Return an answer that has no body, and says nothing of the type of one."""
+    response = Response(status=HTTPStatus.NO_CONTENT)
+    del response.headers["Content-Type"]
     return response
 
 

@@ -113,7 +113,8 @@ def read_image(request: "Request") -> "bytes | Address":
 def read_lines(request: "Request") -> Iterator[Line]:
     """Read changes, a JSON object a line, as they are asked for; what is wrong with one is its own.
 
-    Blank lines are passed over. Raises UnknownField, UnsupportedContentType, TooManyLines, BadRequest.
+    Blank lines are passed over. Raises UnknownField, UnsupportedContentType, TooManyLines, and BadRequest where there
+    is no line at all, or less than was announced.
     """
     no_parameters(request)
     body = _whole_body(request)
@@ -121,6 +122,8 @@ def read_lines(request: "Request") -> Iterator[Line]:
         raise _unsupported(request, LINES)
     if body.count(b"\n") > MOST_LINES:
         raise TooManyLines(f"There are more than {MOST_LINES:,} lines. Send them in several requests.")
+    if not body.strip():
+        raise BadRequest('There is nothing to write. Send a JSON object a line, like {"id": "sku-1", "delete": true}.')
     return (_line(number, line) for number, line in enumerate(io.BytesIO(body), 1) if line.strip())
 
 
