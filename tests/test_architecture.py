@@ -14,7 +14,14 @@ ROOMS = ("lookalike_client", "sample_shop", "models", "indexer", "search_api", "
 """Each may import itself and those before it; the client, which stands by itself, is imported by none."""
 
 LAYERS: Mapping[str, tuple[str, ...]] = {
-    "lookalike_client": ("errors options", "records retrying", "calls chunks", "async_client client", "__init__"),
+    "lookalike_client": (
+        "errors options",
+        "records retrying",
+        "calls chunks",
+        "pages",
+        "async_client client",
+        "__init__",
+    ),
     "sample_shop": ("__init__", "drawing", "cloth", "garments", "assortment", "products"),
     "models": (
         "errors arrays progress files allocator native_output npz calibration augmentations",

@@ -75,7 +75,9 @@ def formats(own: Engine) -> None:
         schemathesis.openapi.format(name, strategy)
     for name in ("image/*", "application/octet-stream"):
         schemathesis.openapi.media_type(name, pictures)
-    lines = st.lists(st.fixed_dictionaries({"id": printable}, optional={"attributes": attributes}), max_size=3)
+    lines = st.lists(
+        st.fixed_dictionaries({"id": printable}, optional={"attributes": attributes}), min_size=1, max_size=3
+    )
     schemathesis.openapi.media_type(
         "application/x-ndjson", lines.map(lambda some: "\n".join(map(json.dumps, some)).encode())
     )

@@ -235,7 +235,7 @@ def test_what_a_strip_chooses_holds_across_its_modes(engine: Engine, by_class: d
     likes = liked(by_class["Bag"][0], by_class["Sneaker"][0], by_class["Dress"][0])
     plain = strip_of(engine, Strip(likes))
     grouped = strip_of(engine, Strip(likes, group_by="predicted.class", group_size=2))
-    labels = [hit.item.label for hit in grouped.hits]
+    labels = [hit.item.best_class.value for hit in grouped.hits]
     assert max(map(labels.count, labels)) == 2
     assert {"Bag", "Sneaker", "Dress"} <= set(labels)
     varied = strip_of(engine, Strip(likes, diversity=0.7))
@@ -270,7 +270,9 @@ def test_copies_are_in_a_strip_once_whichever_mode_finds_them(
             designs = [id_.split("-")[0] for id_ in ids_of(start)]
             assert len(set(designs)) == len(designs) == 8
             assert "3" not in designs
-            assert any(hit.copies for hit in start.hits)
+            assert any(hit.copies for hit in start.hits) or cold_start == "varied", (
+                "varied ones come before their copies"
+            )
 
 
 def test_options_of_strips_come_over_http_and_on_the_command_line(client: FlaskClient, small_catalogue: Path) -> None:
@@ -287,7 +289,7 @@ def test_options_of_strips_come_over_http_and_on_the_command_line(client: FlaskC
         ({"group_size": 2}, 422, "options-conflict"),
         ({"diversity": 2}, 422, "option-out-of-range"),
         ({"diversity": "0.5"}, 400, "invalid-field"),
-        ({"weights": {"kind": 1}, "look": 1}, 400, "invalid-weights"),
+        ({"weights": {"kind": 1}, "look": 1}, 422, "invalid-weights"),
     ):
         assert_problem(client.post("/v1/recommend", json={"likes": ["test-00007"], **wrong}), status, code)
     command = [

@@ -338,7 +338,7 @@ def test_the_description_lists_every_address_and_what_is_answered(client: FlaskC
         "SignedItem": client.get("/v1/items/test-00001").json,
         "Similar": client.get("/v1/items/test-00001/similar?collapse=duplicates").json,
         "SimilarToAll": client.post("/v1/similar", json={"ids": ["test-00001"]}).json,
-        "Strip": client.post("/v1/recommend", json={"likes": ["test-00001"]}).json,
+        "Strip": client.post("/v1/recommend", json={"likes": ["test-00001"], "collapse": "duplicates"}).json,
         "Strips": client.post("/v1/recommend", json={"strips": [{}]}).json,
         "Batch": client.post("/v1/batch", json={"questions": [{"item": "test-00001"}]}).json,
         "Problem": json.loads(client.get("/v1/items/none").data),

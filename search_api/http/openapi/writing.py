@@ -119,7 +119,8 @@ def _write(
 
 
 def _many() -> Json:
-    of_lines = {"schema": {**TEXT, "description": "A Change a line"}, "x-item-schema": ref("Change")}
+    lines = {**TEXT, "minLength": 2, "pattern": "[^\\s]", "description": "A Change a line, at least one"}
+    of_lines = {"schema": lines, "x-item-schema": ref("Change")}
     of_answers = {"schema": {**TEXT, "description": "A ChangeAnswer a line"}, "x-item-schema": ref("ChangeAnswer")}
     return operation(
         "write_items",
