@@ -6,7 +6,7 @@ from pathlib import Path
 
 from indexer.errors import ExportNotWritable
 from indexer.records import AttributeValue
-from indexer.sources.table_rows import ID, IMAGE
+from indexer.sources.tabular.headings import ID, IMAGE
 from models.files import written_whole
 from models.pictures.png import encode_png
 from models.progress import Progress

@@ -4,23 +4,21 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from indexer.sources.errors import TableDamaged
+from indexer.sources.tabular.text import as_utf8
 
 LONGEST_LINE = 2**20
 """Bytes that a line may have."""
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def bounded_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str | TableDamaged]]:
     """Yield the number of each line, from 1, and its text with its end; or why it can't be taken, and go on.
 
-    However long a line is, no more than LONGEST_LINE bytes of it are held. UTF-8, a byte order mark is left out.
+    However long a line is, no more than LONGEST_LINE bytes of it are held. UTF-8 or UTF-16.
     """
     number = 0
+    file = as_utf8(file, name)
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
-        if number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)
         if len(line) > LONGEST_LINE:
             yield (
                 number,

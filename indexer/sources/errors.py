@@ -63,6 +63,12 @@ class ParquetUnavailable(LookalikeError):
     code = "parquet-unavailable"
 
 
+class XlsxUnavailable(LookalikeError):
+    """An Excel workbook was given and what reads it is not installed."""
+
+    code = "xlsx-unavailable"
+
+
 class PathRefused(LookalikeError):
     """The path of a picture is absolute, or leaves the folder that it belongs to."""
 

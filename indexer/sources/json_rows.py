@@ -1,34 +1,57 @@
-"""JSON Lines: tables in files, and what comes through a pipe."""
+"""JSON: tables in files, as lines or as an array, and what comes through a pipe."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.items import Failure, SourceItem
-from indexer.sources.table_rows import Row, open_table, source_item
+from indexer.sources.table_rows import UNCHANGED, Row, source_item
+from indexer.sources.tabular.headings import known_names
+from indexer.sources.tabular.json_values import is_array, json_values
+from indexer.sources.tabular.opened import format_suffix, open_table
+from indexer.sources.tabular.plain_values import flattened
 from indexer.sources.web.access import NO_ACCESS, WebAccess
+
+JSON = ".json"
+"""The suffix of files that hold an array, or objects that may be written over several lines."""
 
 
 class JsonRows:
-    """The rows of a JSON Lines file, an object a line; null is missing, blank lines are passed over."""
+    """The rows of a file of JSON: an object a line, or an array of objects; null and NaN are missing.
+
+    Objects in objects become columns of their own (`indexer.sources.tabular.plain_values`).
+    """
 
     is_text = False
     columns: tuple[str, ...] = ()
+    unnamed: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    delimiter = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        with open_table(path) as file:
+            self._is_lines = format_suffix(path) != JSON and not is_array(file, str(path))
 
     def __iter__(self) -> Iterator[Row]:
         with open_table(self.path) as file:
-            for number, line in bounded_lines(file, str(self.path)):
-                row = _row(number, line, str(self.path))
+            rows = self._lines(file) if self._is_lines else self._values(file)
+            for row in rows:
                 if isinstance(row, TableDamaged):
                     raise row
                 if row is not None:
                     yield row
+
+    def _lines(self, file: BinaryIO) -> Iterator[Row | TableDamaged | None]:
+        for number, line in bounded_lines(file, str(self.path)):
+            yield _row(number, line, str(self.path))
+
+    def _values(self, file: BinaryIO) -> Iterator[Row | TableDamaged]:
+        for number, (line, values) in enumerate(json_values(file, str(self.path)), 1):
+            yield _row_of(number, values, f"{self.path}: line {line}")
 
 
 class JsonStream:
@@ -75,6 +98,12 @@ def _row(number: int, line: str | TableDamaged, name: str) -> Row | TableDamaged
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
         return TableDamaged(f"{name}: line {number} is no JSON ({error}). Put one object on every line.")
+    return _row_of(number, values, f"{name}: line {number}")
+
+
+def _row_of(number: int, values: Any, place: str) -> Row | TableDamaged:
     if not isinstance(values, dict):
-        return TableDamaged(f"{name}: line {number} is no JSON object. Put one object on every line.")
-    return Row(number, {column: value for column, value in values.items() if value is not None and value != ""})
+        return TableDamaged(f"{place} is no JSON object. Each item is one, with its id and its image.")
+    item: dict[str, Any] = values
+    renamed = known_names(list(item))
+    return Row(number, flattened({renamed.get(name, name): value for name, value in item.items()}, UNCHANGED))

@@ -10,6 +10,7 @@ from indexer.sources.folder import Folder
 from indexer.sources.items import Source
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.tables import FORMATS, Table
+from indexer.sources.tabular.opened import format_suffix
 from indexer.sources.web.access import NO_ACCESS, WebAccess
 from models.datasets import fashion_mnist
 from models.progress import Progress
@@ -56,10 +57,10 @@ def open_source(
         raise SourceUnreadable(f"{path} can't be read ({error.strerror or error}). Check it.") from error
     if mode is not None and stat.S_ISDIR(mode):
         return Folder(path)
-    if mode is not None and stat.S_ISREG(mode) and path.suffix.lower() in FORMATS:
+    if mode is not None and stat.S_ISREG(mode) and format_suffix(path) in FORMATS:
         return Table(path, web)
     what = "does not exist" if mode is None else "is of no kind that can be read"
     raise UnknownSource(
         f"The source {name!r} {what}. Choose {FASHION_MNIST}, {SAMPLE}, a folder of pictures, a table "
-        f"({', '.join(FORMATS)}), or {STREAM} for JSON Lines on standard input."
+        f"({', '.join(FORMATS)}, also packed as .gz), or {STREAM} for JSON Lines on standard input."
     )

@@ -1,20 +1,27 @@
 """A row of a table, whatever its format, and the item that it describes."""
 
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
-from indexer.sources.errors import InvalidRow, SourceUnreadable
+from indexer.sources.errors import InvalidRow
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
+from indexer.sources.tabular.columns import NO_VALUE
+from indexer.sources.tabular.headings import ID, IMAGE
+from indexer.sources.tabular.picture_values import PictureBytes, picture_in
 from indexer.sources.web.access import WebAccess
 from indexer.validation import attribute_error, id_error
 from models.errors import LookalikeError
 
-ID, IMAGE = "id", "image"
+UNCHANGED = frozenset({ID, IMAGE})
 """The columns that every table has; each other is an attribute."""
+
+
+_LARGEST_WHOLE = 2**53
+"""Up to here a float tells every whole number from the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,10 @@ class Row:
 
     @property
     def id(self) -> Any:
-        """What stands in the column `id`, a whole number as its digits; None where nothing does."""
+        """What stands in the column `id`, a whole number as its digits (also 1.0); None where nothing does."""
         id_ = self.values.get(ID)
+        if isinstance(id_, float):
+            id_ = int(id_) if id_.is_integer() and abs(id_) <= _LARGEST_WHOLE else None if math.isnan(id_) else id_
         return str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
 
 
@@ -44,22 +53,25 @@ class TableRows(Protocol):
 
     @property
     def is_text(self) -> bool:
-        """Whether every value is a string, so that its kind has yet to be told."""
+        """Whether text may be a number, as the format has no types of its own, or people don't heed them."""
+        ...
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Those of the columns that had no heading, by the names that they got instead."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for a person on how the file was taken."""
+        ...
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between values; empty where nothing does."""
         ...
 
     def __iter__(self) -> Iterator[Row]: ...
-
-
-@contextmanager
-def open_table(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to read. Raises SourceUnreadable when it can't be opened, or can't be read on."""
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise SourceUnreadable(
-            f"{path} can't be read ({error.strerror or error}). Check it and its permissions."
-        ) from error
 
 
 def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
@@ -69,13 +81,14 @@ def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
             raise InvalidRow("The row has no id. Give it one.")
         if problem := id_error(row.id):
             raise InvalidRow(problem)
-        image = row.values.get(IMAGE)
-        if not isinstance(image, str):
+        image = picture_in(row.values.get(IMAGE))
+        if image is None or (isinstance(image, str) and image.lower() in NO_VALUE):
             raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file or its web address there.")
-        attributes = {name: value for name, value in row.values.items() if name not in {ID, IMAGE}}
+        attributes = {name: value for name, value in row.values.items() if name not in UNCHANGED}
         if problem := attribute_error(attributes):
             raise InvalidRow(problem)
-        return SourceItem(row.id, picture_at(image, folder, web), attributes, place=row.number)
+        picture = image if isinstance(image, PictureBytes) else picture_at(image, folder, web)
+        return SourceItem(row.id, picture, attributes, place=row.number)
     except LookalikeError as error:
         id_ = None if id_error(row.id) else row.id
         return Failure(row.number, id_, error.code, str(error), hides_items=not isinstance(row.id, str))

@@ -1,0 +1,1 @@
+"""The stages in which a table is read: bytes, text, rows, headings, columns and their kinds, values."""
