@@ -34,7 +34,7 @@ _SAMPLE_SHOP = "here is the sample shop instead, drawn by Lookalike's own code"
 @catalogue_option
 @model_option
 @click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Say how a table is read and what would be done, and change nothing.")
 @click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
 @hosts_option
 @click.option(
@@ -50,8 +50,8 @@ def index_command(ctx: click.Context, /, **choices: Any) -> None:
     """Bring a catalogue up to date with SOURCE.
 
     SOURCE is fashion-mnist (its 10,000 test images); sample (260 drawn products); a folder of pictures; a table, CSV,
-    TSV, JSON Lines or Parquet, with the columns id and image (a path relative to the table, or a web address on a host
-    that --allow-host names), every other column being an attribute; or - for JSON Lines on standard input.
+    TSV, JSON, JSON Lines, Parquet or XLSX, with the columns id and image (a path beside the table, or a web address
+    on a host that --allow-host names), every other column being an attribute; or - for JSON Lines on standard input.
 
     What is there already and unchanged is passed over, so a stopped run goes on where it was when the command is
     given again. A picture that fails stops nothing: it goes into a report of this run, to which
@@ -84,6 +84,7 @@ def index(
     import models
     from indexer.directory import bundle_for
     from indexer.sources.named_sources import open_source
+    from indexer.sources.tables import Table
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
@@ -100,7 +101,7 @@ def index(
             return 0
         failed = index("sample", or_sample, None, model, hosts, None, report, workers, dry_run, **choices)
         return failed or SAMPLE_INSTEAD
-    for note in items.notes:
+    for note in () if dry_run and isinstance(items, Table) else items.notes:
         click.echo(note, err=True)
     embedder = models.load(bundle_for(catalogue, model, source))
     if source != "fashion-mnist" and model is None and embedder.card.name == models.PRETRAINED.name:
@@ -152,6 +153,7 @@ def _foretell(
     from indexer.errors import CatalogueMissing
     from indexer.pipeline import indexing
     from indexer.pipeline.failures import FailureReport
+    from indexer.sources.tables import Table
 
     with ExitStack() as stack:
         try:
@@ -162,6 +164,8 @@ def _foretell(
         progress = stack.enter_context(progress_bar("item"))
         progress(0, _rows(items))
         report = indexing.preview(items, catalogue, progress, _telling(progress, failures), **choices)
+    for line in items.columns_told if isinstance(items, Table) else ():
+        click.echo(line)
     where = _where(failures.path if failures is not None and failures.count else None)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{where}")
     return SOME_FAILED if report.failed else 0

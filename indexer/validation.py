@@ -9,6 +9,9 @@ from indexer.filters import is_scalar
 LONGEST_LIST = 1000
 """Members that a list in an attribute may have."""
 
+LARGEST_VALUE = 2**16
+"""Bytes that an attribute's value may have in UTF-8, the members of a list together."""
+
 
 def id_error(id_: Any) -> str | None:
     """Return why something can't be an id; None when it can."""
@@ -31,11 +34,22 @@ def attribute_error(attributes: Mapping[Any, Any]) -> str | None:
     for name, value in attributes.items():
         if error := name_error(name):
             return error
+        if _is_too_large(value):
+            return f"{name} has more than {LARGEST_VALUE >> 10} KB. Shorten it, or leave it out."
         if not _is_attribute(value):
             return (
                 f"{name} = {_shortened(value)} is no string, finite number, true, false or null, nor a list of these."
             )
     return None
+
+
+def _is_too_large(value: Any) -> bool:
+    """Tell whether a value has more than LARGEST_VALUE bytes; characters are counted first, as that costs nothing."""
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    texts = [text for text in texts if isinstance(text, str)]
+    if sum(map(len, texts)) <= LARGEST_VALUE // 4:
+        return False
+    return sum(len(text.encode(errors="replace")) for text in texts) > LARGEST_VALUE
 
 
 def _is_attribute(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol
 from indexer.catalogue.neighbours import Neighbourhoods, Neighbours
 from indexer.errors import ExportFormatUnknown, ExportNotWritable
 from indexer.sources.errors import ParquetUnavailable
+from indexer.sources.tabular.safe_cells import safe_cell
 from models.files import written_whole
 from models.progress import Progress
 
@@ -30,7 +31,8 @@ class _Writer(Protocol):
 def write_neighbours(neighbourhoods: Neighbourhoods, path: Path, progress: Progress | None = None) -> int:
     """Write a table with the columns id, rank, similar_id and score, and return its number of rows.
 
-    The name ends in .parquet (string, int32, string, float32), .csv (a header, UTF-8) or .jsonl (an object a line);
+    The name ends in .parquet (string, int32, string, float32), .csv (a header, UTF-8; ids that a
+    spreadsheet would take for formulas behind an apostrophe) or .jsonl (an object a line);
     a score is written with as many digits as float32 needs. The file gets its name when it is whole and durable:
     whatever interrupts this leaves what was there before. `progress(done, total)` counts the items searched for.
 
@@ -86,7 +88,8 @@ class _Csv:
         self._write_rows([COLUMNS])
 
     def write(self, block: Neighbours) -> None:
-        self._write_rows(zip(block.id, block.rank, block.similar_id, map(str, block.score), strict=True))
+        ids, similar_ids = map(safe_cell, block.id), map(safe_cell, block.similar_id)
+        self._write_rows(zip(ids, block.rank, similar_ids, map(str, block.score), strict=True))
 
     def close(self) -> None: ...
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from indexer.errors import ExportNotWritable
 from indexer.records import AttributeValue
 from indexer.sources.tabular.headings import ID, IMAGE
+from indexer.sources.tabular.safe_cells import safe_cell
 from models.files import written_whole
 from models.pictures.png import encode_png
 from models.progress import Progress
@@ -57,4 +58,6 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, AttributeValue]]) -> No
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(
+            {name: safe_cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+        )

@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 
 from indexer.content_key import ContentKey, picture_checksum
 from indexer.pipeline.worker_main import ReadPicture
 from indexer.sources.items import Failure, Source, SourceItem
+from indexer.sources.tabular.picture_values import PictureBytes
 from indexer.sources.web.access import WebPicture
 from models.errors import LookalikeError
 from models.pictures.decoding import Picture
 
 BATCH = 256
 """Items that are embedded, and committed, at once."""
+
+BATCH_BYTES = 2**24
+"""Bytes of pictures that the rows of a batch hold, or a picture more."""
 
 
 class Change(Enum):
@@ -43,9 +46,17 @@ class Plan:
 
 
 def batches(source: Source) -> Iterator[list[SourceItem | Failure]]:
-    """Yield the rows of a source, BATCH at once."""
-    iterator = iter(source)
-    while batch := list(islice(iterator, BATCH)):
+    """Yield the rows of a source, BATCH at once, or fewer that hold pictures of BATCH_BYTES."""
+    batch: list[SourceItem | Failure] = []
+    size = 0
+    for row in source:
+        batch.append(row)
+        if isinstance(row, SourceItem) and isinstance(row.picture, PictureBytes):
+            size += len(row.picture.data)
+        if len(batch) == BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 

@@ -11,6 +11,7 @@ from indexer.sources.table_rows import Row
 from indexer.sources.tabular.amounts import number_in
 from indexer.sources.tabular.headings import SEARCHED, has_all, head_of
 from indexer.sources.tabular.opened import format_suffix, open_table
+from indexer.sources.tabular.safe_cells import plain_cell
 from indexer.sources.tabular.tab_rows import tab_rows
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t,;|", ".tab": "\t,;|", ".txt": "\t,;|"}
@@ -74,7 +75,7 @@ class CsvRows:
                 )
             del cells[count:]
         named = zip(self.columns, map(str.strip, cells), strict=True)
-        return Row(number, {name: value for name, value in named if value})
+        return Row(number, {name: value if value[0] != "'" else plain_cell(value) for name, value in named if value})
 
 
 class _Lines:
