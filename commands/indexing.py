@@ -81,6 +81,8 @@ def index(
 
     `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
     """
+    if model is None and report is None and not dry_run and _is_known(source, catalogue, choices["prune"]):
+        return 0
     import models
     from indexer.directory import bundle_for
     from indexer.sources.named_sources import open_source
@@ -113,6 +115,16 @@ def index(
     if dry_run:
         return _foretell(items, embedder, catalogue, report, choices)
     return _bring_up_to_date(items, embedder, catalogue, report, workers, choices)
+
+
+def _is_known(source: str, directory: Path, prune: bool) -> bool:
+    """Tell whether nothing has changed since the last run over a table, and say so."""
+    from indexer.pipeline.last_run import unchanged
+
+    known = unchanged(directory, source, "", prune)
+    if known is not None:
+        click.echo(f"{directory}: nothing to do: {_summed_up(known[0])}, {known[1]} items.")
+    return known is not None
 
 
 def _bring_up_to_date(

@@ -1,7 +1,7 @@
 """From a source into the catalogue of a directory, with the report of what failed beside it."""
 
 from collections.abc import Sequence, Sized
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,10 @@ from indexer.catalogue.local import LocalCatalogue
 from indexer.database.store import Store
 from indexer.pipeline import indexing
 from indexer.pipeline.failures import FailureReport, ReportOfRun
+from indexer.pipeline.last_run import Watched, unchanged
 from indexer.pipeline.run_report import IndexReport, OnFailure
 from indexer.sources.named_sources import FASHION_MNIST, open_source
+from indexer.sources.tables import Table
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
 from indexer.upkeep.page_checksums import note_pages
@@ -84,6 +86,8 @@ def index(
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
     with a sentence that says what to do.
     """
+    if model is None and report is None and (known := unchanged(Path(catalogue), str(source), "", prune)):
+        return Indexed(*known, None)
     items = open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)))
     return index_into(
         Path(catalogue),
@@ -114,6 +118,7 @@ def index_into(
     """Do as `index` does with a source and a model that are open; `publishing` counts vectors that join a graph."""
     card = embedder.card
     with (
+        Watched(source, directory) if isinstance(source, Table) else nullcontext() as watched,
         LocalCatalogue.create(directory, card.fingerprint, card.dim, card.classes) as catalogue,
         ReportOfRun(directory) if report is None else FailureReport(report) as failures,
     ):
@@ -123,10 +128,11 @@ def index_into(
             if on_failure is not None:
                 on_failure(failure)
 
+        others = catalogue.revision_of_others()
         if progress is not None:
             progress(0, len(source) if isinstance(source, Sized) else 0)
         done = indexing.index(
-            source,
+            source if watched is None else watched,
             embedder,
             catalogue,
             progress,
@@ -137,5 +143,8 @@ def index_into(
             publishing=publishing,
         )
         items = len(catalogue)
+        if watched is not None and not done.failed and catalogue.revision_of_others() == others:
+            with catalogue.reading() as state:
+                watched.keep("", prune, state.version)
     note_pages(directory)
     return Indexed(done, items, failures.path if done.failed else None)

@@ -16,6 +16,7 @@ from indexer.fields import ID
 from indexer.filters import condition_of
 from indexer.records import Item, PageEnd, Where
 from indexer.sorting import Order
+from indexer.vectors.snapshot import revision_of
 from indexer.words.finding import WordFinder
 from indexer.words.word_index import WordIndex
 
@@ -37,6 +38,12 @@ class Items:
         except BaseException:
             self._store.close()
             raise
+
+    @property
+    def version(self) -> str:
+        """What names the latest state: see `CatalogueState.version`."""
+        with self._store.read() as connection:
+            return f"{revision_of(connection):x}"
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Return items in the order of their ids. Raises UnknownItem."""

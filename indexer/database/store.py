@@ -71,6 +71,8 @@ class Store:
         self._is_at_root = directory is None
         self._path = self.directory / DATABASE_FILE
         self.busy_seconds = busy_seconds
+        self.revisions = 0
+        """Revisions that were written through this one."""
         self._writer = threading.Lock()
         self._local = threading.local()
         self._connections: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
@@ -182,6 +184,7 @@ class Store:
                 connection.execute(_SEALED)
                 reached = commit_note.state_of(connection)
                 connection.execute("COMMIT")
+                self.revisions += 1
                 if not self._is_there_still():
                     raise CatalogueNotWritable(
                         f"{self._path} was removed while it was written to, so that what was written is lost. Put "

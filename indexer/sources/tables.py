@@ -44,6 +44,11 @@ class Table:
         self._survey = surveyed(self._rows)
 
     @property
+    def path(self) -> Path:
+        """The table's file."""
+        return self._rows.path
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for a person on how the table was read: what is not as it is written there."""
         notes = [*self._rows.notes, *self._survey.notes]
