@@ -143,8 +143,10 @@ def index_into(
             publishing=publishing,
         )
         items = len(catalogue)
-        if watched is not None and not done.failed and catalogue.revision_of_others() == others:
+        if watched is not None and not done.failed:
             with catalogue.reading() as state:
-                watched.keep("", prune, state.version)
+                version = state.version
+            if catalogue.revision_of_others() == others:
+                watched.keep("", prune, version, done.generation)
     note_pages(directory)
     return Indexed(done, items, failures.path if done.failed else None)

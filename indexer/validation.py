@@ -59,5 +59,5 @@ def _is_attribute(value: Any) -> bool:
 
 
 def _shortened(value: Any) -> str:
-    text = repr(value)
+    text = repr(value[:LONGEST_NAME] if isinstance(value, str | list) else value)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME // 4]}..."

@@ -68,8 +68,8 @@ class Watched:
                 self._note(_line_of(row, folder))
             yield row
 
-    def keep(self, options: str, pruned: bool, version: str) -> None:
-        """Write down what was seen, together with the version that the catalogue has now."""
+    def keep(self, options: str, pruned: bool, version: str, generation: int) -> None:
+        """Write down what was seen, together with the version and the generation that the catalogue has now."""
         if not self._is_known or self._stamp is None:
             return
         end = {
@@ -79,6 +79,7 @@ class Watched:
             "options": options,
             "pruned": pruned,
             "version": version,
+            "generation": generation,
             "items": len(self._table),
         }
         with suppress(OSError):
@@ -130,7 +131,7 @@ def unchanged(directory: Path, source: str, options: str, prune: bool) -> tuple[
                 size_and_times, _, path = line[:-1].partition(b"\t")
                 if _told(os.stat(path)) != size_and_times:  # noqa: PTH116 -- as above
                     return None
-            return IndexReport(0, 0, end["items"], 0), items.count()
+            return IndexReport(0, 0, end["items"], end["generation"]), items.count()
     return None
 
 

@@ -19,6 +19,7 @@ DELIMITERS = {".csv": ",;\t|", ".tsv": "\t,;|", ".tab": "\t,;|", ".txt": "\t,;|"
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SEPARATOR = "sep="
+_BLANK = " \t\r\n,;|"
 
 __all__ = ["DELIMITERS", "CsvRows", "number_in"]
 
@@ -36,7 +37,7 @@ class CsvRows:
         self.path = path
         with open_table(path) as file:
             first = _first_lines(_Lines(bounded_lines(file, str(path))))
-        if not any(line.strip() for line in first):
+        if not any(line.strip(_BLANK) for line in first):
             raise SourceEmpty(f"{path} is empty. Its first line names the columns: id, image, and any others.")
         self.delimiter, self._head_row, cells = _found_head(first, path)
         head = head_of(cells, path)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from indexer.sources.errors import InvalidRow
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import picture_at
-from indexer.sources.tabular.columns import NO_VALUE
+from indexer.sources.tabular.columns import is_no_value
 from indexer.sources.tabular.headings import ID, IMAGE
 from indexer.sources.tabular.picture_values import PictureBytes, picture_in
 from indexer.sources.web.access import WebAccess
@@ -82,7 +82,7 @@ def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
         if problem := id_error(row.id):
             raise InvalidRow(problem)
         image = picture_in(row.values.get(IMAGE))
-        if image is None or (isinstance(image, str) and image.lower() in NO_VALUE):
+        if image is None or (isinstance(image, str) and is_no_value(image)):
             raise InvalidRow(f"The row has no picture in the column {IMAGE!r}. Name its file or its web address there.")
         attributes = {name: value for name, value in row.values.items() if name not in UNCHANGED}
         if problem := attribute_error(attributes):

@@ -31,15 +31,16 @@ class Convention(Enum):
         return Convention.COMMA if self is Convention.POINT else Convention.POINT
 
 
-def _grouped(decimal: str, group: str) -> re.Pattern[str]:
+def _grouped(decimal: str, group: str, further: str = "") -> re.Pattern[str]:
     return re.compile(
         rf"(?P<whole>0|[1-9]\d*|[1-9]\d{{0,2}}(?:(?P<group>[{group}'\u2019{_SPACES}])\d{{3}})(?:(?P=group)\d{{3}})*"
-        rf"|[1-9]\d?(?:{group}\d\d)+{group}\d{{3}}|(?={decimal}))(?:{decimal}(?P<decimals>\d+))?",
+        rf"|{further}(?={decimal}))(?:{decimal}(?P<decimals>\d+))?",
         re.ASCII,
     )
 
 
-_SHAPES = {Convention.POINT: _grouped(r"\.", ","), Convention.COMMA: _grouped(",", r"\.")}
+_IN_INDIA = r"[1-9]\d?(?:,\d\d)+,\d{3}|"
+_SHAPES = {Convention.POINT: _grouped(r"\.", ",", _IN_INDIA), Convention.COMMA: _grouped(",", r"\.")}
 _NO_DIGITS = re.compile(r"\D")
 
 

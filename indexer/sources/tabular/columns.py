@@ -32,6 +32,8 @@ NO_VALUE = frozenset(
 )
 """What stands among numbers, and for a picture, where there is none; in lower case."""
 
+_LONGER_THAN_ANY = 10
+
 SAMPLES = 3
 
 _OF_PRICES = re.compile(
@@ -40,6 +42,11 @@ _OF_PRICES = re.compile(
 )
 _HOPELESS = 1000
 _SHOWN = 40
+
+
+def is_no_value(text: str) -> bool:
+    """Tell whether text says that there is no value."""
+    return len(text) < _LONGER_THAN_ANY and text.lower() in NO_VALUE
 
 
 @dataclass(slots=True)
@@ -81,6 +88,7 @@ class Tally:
         if not isinstance(value, str):
             self.kinds[_kind_of(value)] += 1
             self.whole += isinstance(value, int)
+            self.numbers += not self.is_typed and isinstance(value, int | float) and not isinstance(value, bool)
             return
         self.kinds["text"] += 1
         if self.others >= _HOPELESS and not self.currencies and not self.is_price:
@@ -92,7 +100,7 @@ class Tally:
             return
         amount = amount_in(value)
         if amount is None:
-            if value.lower() in NO_VALUE:
+            if is_no_value(value):
                 self.missing[value] += 1
             else:
                 self.others += 1
@@ -138,7 +146,7 @@ class Column:
             return
         amount = amount_in(value)
         if amount is None or (amount.is_spaced and not self.spaces_group):
-            if value.lower() not in NO_VALUE:
+            if not is_no_value(value):
                 yield self.name, value
             return
         yield self.name, amount.read(self.convention)
@@ -193,7 +201,7 @@ def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> 
         words = ", ".join(f"{word!r}" for word, _ in tally.missing.most_common(5))
         notes.append(f"{_cells(tally.missing.total())} with {words} taken as without a value.")
     if others:
-        notes.append(f"{_cells(others)} with other words, like {tally.other}, stay text.")
+        notes.append(f"{_cells(others)} with other words, like {tally.other}, kept as text.")
     return Column(
         tally.name, "numbers", samples, convention, spaces_group, currency_name=currency_name, notes=tuple(notes)
     )
@@ -221,7 +229,7 @@ def _convention(tally: Tally, likely: Convention) -> tuple[Convention, list[str]
         convention = Convention.COMMA if dots else Convention.POINT
         why = "a price has no three decimals"
     else:
-        convention, why = likely, "as the rest of the table suggests; the column alone leaves it open"
+        convention, why = likely, "the column leaves it open, and the rest of the table reads so"
     group = convention.other.value
     return convention, [
         f"In {_cells(doubtful)} like {tally.samples[0]} the decimal sign is taken to be '{convention.value}', and "
@@ -245,5 +253,5 @@ def _kind_of(value: Any) -> str:
 
 
 def _shortened(value: Any) -> str:
-    text = repr(value)
+    text = repr(value[:_SHOWN] if isinstance(value, str | list) else value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -89,9 +89,11 @@ def _without_index(columns: Mapping[str, Column], tallies: Mapping[str, Tally], 
     kept: dict[str, Column] = {}
     for name, column in columns.items():
         tally = tallies[name]
+        if not rows.is_text and not tally.count:
+            continue  # nothing, or an object whose members are columns of their own
         if name in rows.unnamed and not tally.count:
             kept[name] = Column(name, "nothing, and has no heading", notes=("It is left out.",), is_left_out=True)
-        elif name in rows.unnamed and tally.whole == tally.count and name == rows.columns[0]:
+        elif name in rows.unnamed and tally.whole == tally.count and (name == rows.columns[0] or not rows.is_text):
             note = "It has no heading, and is left out as the index that pandas writes."
             kept[name] = Column(name, column.kind, column.samples, notes=(note,), is_left_out=True)
         elif name in rows.unnamed:
