@@ -177,7 +177,7 @@ def _foretell(
         progress(0, _rows(items))
         report = indexing.preview(items, catalogue, progress, _telling(progress, failures), **choices)
     for line in items.columns_told if isinstance(items, Table) else ():
-        click.echo(line)
+        click.echo(line, err=True)
     where = _where(failures.path if failures is not None and failures.count else None)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{where}")
     return SOME_FAILED if report.failed else 0
