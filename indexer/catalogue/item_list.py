@@ -16,7 +16,6 @@ from indexer.fields import ID
 from indexer.filters import condition_of
 from indexer.records import Item, PageEnd, Where
 from indexer.sorting import Order
-from indexer.vectors.snapshot import revision_of
 from indexer.words.finding import WordFinder
 from indexer.words.word_index import WordIndex
 
@@ -43,7 +42,7 @@ class Items:
     def version(self) -> str:
         """What names the latest state: see `CatalogueState.version`."""
         with self._store.read() as connection:
-            return f"{revision_of(connection):x}"
+            return f"{rows.revision(connection):x}"
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Return items in the order of their ids. Raises UnknownItem."""

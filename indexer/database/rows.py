@@ -235,6 +235,11 @@ def content_keys_of(connection: apsw.Connection, ids: Iterable[str]) -> dict[str
     return dict(found)
 
 
+def revision(connection: apsw.Connection) -> int:
+    """Return the number of the state that a transaction sees."""
+    return int(connection.execute("SELECT revision FROM catalogue").get)
+
+
 def all_ids(connection: apsw.Connection) -> list[str]:
     """Return the ids of all live items, in order."""
     found = connection.execute(f"SELECT {ITEM_COLUMNS} FROM items NOT INDEXED")
