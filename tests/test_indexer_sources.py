@@ -21,6 +21,7 @@ from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.named_sources import open_source
 from indexer.sources.picture_files import PictureFile, picture_at
+from indexer.sources.source_options import SourceOptions
 from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
 from models.pictures.decoding import MAX_BYTES
@@ -91,14 +92,106 @@ def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
 
 def test_a_name_that_can_be_no_id_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "good.png").touch()
-    (tmp_path / ("long" * 60 + ".png")).touch()
+    (tmp_path / "new\nline.png").touch()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin-\xe9.png")).touch()
     source = Folder(tmp_path)
     failed = failures_of(source)
     assert list(attributes_of(source)) == ["good.png"]
-    assert [failure.place for failure in failed] == ["latin-\\udce9.png", "long" * 60 + ".png"]
+    assert [failure.place for failure in failed] == ["latin-\\udce9.png", "new\nline.png"]
     assert {(failure.code, failure.hides_items) for failure in failed} == {("invalid-row", False)}
     json.dumps([failure.message for failure in failed], ensure_ascii=False).encode()
+
+
+NAMES = [
+    "Screenshot at 9.41.00\u202fAM.png", "v\u00a013.05.05.png", "シャツ\u3000白.png", "لباس\u200cها.png",
+    "Trench\u00adcoat.png", "family-\U0001f468\u200d\U0001f469\u200d\U0001f467.png", "cafe\u0301.png",
+    "/".join(["level-of-a-long-name"] * 40) + "/x.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_people_have_are_ids_as_they_are_written(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    assert list(attributes_of(Folder(tmp_path))) == [name]
+    assert validation.attribute_error({Path(name).name: "value"}) is None
+
+
+@pytest.mark.parametrize("name", [".", "..", "", " ", "\u200b\u00a0", "a\x00", "a\u2028b", "\ud800", "x" * 1001])
+def test_what_shows_nothing_or_does_something_else_is_no_id(name: str) -> None:
+    assert validation.id_error(name) is not None
+
+
+def test_two_names_that_are_one_but_for_how_letters_are_composed_are_told(tmp_path: Path) -> None:
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        (tmp_path / name).touch()
+    source = Folder(tmp_path)
+    assert list(attributes_of(source)) == ["cafe\u0301.png"]
+    assert [(failure.id, failure.code) for failure in failures_of(source)] == [(None, "duplicate-id")]
+
+
+def test_links_are_followed_once_and_only_within_the_folder_unless_allowed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "shop", tmp_path / "outside"
+    for path in (root / "a/x.png", root / ".releases/7/y.png", outside / "secret.png"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (root / "a/loop").symlink_to(root, target_is_directory=True)
+    (root / "b").symlink_to("a", target_is_directory=True)
+    (root / "current").symlink_to(".releases/7", target_is_directory=True)
+    (root / "out").symlink_to(outside, target_is_directory=True)
+    (root / "one.png").symlink_to(outside / "secret.png")
+    (root / "itself.png").symlink_to("itself.png")
+    source = Folder(root)
+    assert list(attributes_of(source)) == ["a/x.png", "current/y.png", "itself.png"]
+    refused = {failure.place: (failure.code, failure.hides_items) for failure in failures_of(source)}
+    assert refused == {"one.png": ("path-refused", True), "out": ("path-refused", True)}
+    assert source.notes == ("Links to folders that are read already: 2.",)
+    allowed = Folder(root, SourceOptions(follow_links_out=True))
+    assert list(attributes_of(allowed)) == ["a/x.png", "current/y.png", "itself.png", "one.png", "out/secret.png"]
+    assert failures_of(Folder(root, SourceOptions(exclude=("out", "one.png")))) == []
+
+
+@pytest.mark.parametrize("only", ["link", "@eaDir"])
+def test_a_folder_in_which_all_is_left_out_says_what(only: str, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    if only == "link":
+        (tmp_path / "root/season").symlink_to(tmp_path)
+        (failure,) = failures_of(Folder(tmp_path / "root"))
+        assert "'season' is a link that leads out" in failure.message
+    else:
+        (tmp_path / "root/@eaDir").mkdir()
+        with pytest.raises(errors.SourceEmpty, match="1 @eaDir"):
+            Folder(tmp_path / "root")
+
+
+def test_folders_of_systems_are_left_out_and_counted_unless_they_are_named(tmp_path: Path) -> None:
+    for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", ".Trashes", "__MACOSX", "kept"):
+        (tmp_path / "sub" / name).mkdir(parents=True)
+        (tmp_path / "sub" / name / "x.png").touch()
+    source = Folder(tmp_path)
+    assert list(attributes_of(source)) == ["sub/kept/x.png"]
+    (note,) = source.notes
+    assert all(f"1 {name}" in note for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", ".Trashes", "__MACOSX"))
+    named = Folder(tmp_path, SourceOptions(include=("#recycle", "kept")))
+    assert list(attributes_of(named)) == ["sub/#recycle/x.png", "sub/kept/x.png"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "taken"),
+    [
+        ((), ("shoes",), ["a.JPG", "b.png", "z.png/inner.bmp", "z/1.webp"]),
+        (("*.jpg", "*.PNG"), (), ["a.JPG", "b.png", "z.png/inner.bmp"]),
+        (("shoes/**/*.jpeg",), (), ["shoes/boots/x.jpeg"]),
+        (("shoes/*.gif", "/z"), (), ["shoes/y.gif", "z/1.webp"]),
+        (("**",), ("shoes/boots", "[ab].*"), ["shoes/y.gif", "z.png/inner.bmp", "z/1.webp"]),
+    ],
+)
+def test_a_folder_gives_what_is_included_and_not_excluded(
+    include: tuple[str, ...], exclude: tuple[str, ...], taken: list[str], folder: Path
+) -> None:
+    source = Folder(folder, SourceOptions(include=include, exclude=exclude))
+    assert list(attributes_of(source)) == taken
+    assert any("--include and --exclude" in note for note in source.notes)
 
 
 def test_a_sub_folder_that_can_not_be_read_is_a_failure_that_hides_items() -> None:
@@ -214,7 +307,7 @@ def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None
         {"id": "1", "image": "a.jpg", "price": 5, "sale": True, "weight": 0.5, "size": "42"},
         {"image": "a.jpg"},
         {"id": True, "image": "a.jpg"},
-        {"id": "x" * 201, "image": "a.jpg"},
+        {"id": "x" * 1001, "image": "a.jpg"},
         {"id": "2", "image": "a.jpg", "tags": ["a", ["b"]]},
         {"id": "3", "image": "a.jpg", "price": 2**70},
         {"id": "4", "price": 1},

@@ -8,6 +8,7 @@ from indexer.sources.errors import SourceChanged
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JSON, JsonRows
 from indexer.sources.parquet_rows import ParquetRows
+from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.table_rows import TableRows, source_item
 from indexer.sources.tabular.opened import format_suffix, signature_of
 from indexer.sources.tabular.survey import surveyed
@@ -36,7 +37,8 @@ class Table:
     text (`indexer.sources.tabular.columns`).
     """
 
-    def __init__(self, path: Path, web: WebAccess = NO_ACCESS) -> None:
+    def __init__(self, path: Path, web: WebAccess = NO_ACCESS, options: SourceOptions = AS_IT_IS) -> None:
+        self.options = options
         self._signature = signature_of(path)
         self._rows = FORMATS[format_suffix(path)](path)
         self._folder = path.parent
