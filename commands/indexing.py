@@ -82,7 +82,7 @@ def index(
     catalogue: Path,
     data_dir: Path | None,
     model: Path | None,
-    hosts: tuple[str, ...],
+    web: "WebAccess",
     or_sample: Path | None,
     report: Path | None,
     workers: int | None,
@@ -107,7 +107,6 @@ def index(
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
-    web = web_access(hosts)
     try:
         with progress_bar("B") as progress:
             items = open_source(
@@ -120,7 +119,7 @@ def index(
         _tell_that_it_is_missing(data_dir, f"{catalogue} stays as it is, with {kept} items" if kept else _SAMPLE_SHOP)
         if kept:
             return 0
-        failed = index("sample", or_sample, None, model, hosts, None, report, workers, dry_run, None, **choices)
+        failed = index("sample", or_sample, None, model, web, None, report, workers, dry_run, None, **choices)
         return failed or SAMPLE_INSTEAD
     for note in () if dry_run and isinstance(items, Table) else items.notes:
         click.echo(note, err=True)
@@ -230,18 +229,6 @@ def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
         f"again with a network, or set {fashion_mnist.DATA_DIR_VARIABLE} to the folder that holds its files.",
         err=True,
     )
-
-
-def web_access(hosts: tuple[str, ...]) -> "WebAccess":
-    """Return what of the web a person allows. Raises BadParameter for what is no host."""
-    from indexer.sources.errors import InvalidHost
-    from indexer.sources.web.access import WebAccess
-    from indexer.sources.web.addresses import AllowedHosts
-
-    try:
-        return WebAccess(AllowedHosts(hosts))
-    except InvalidHost as error:
-        raise click.BadParameter(str(error), param_hint="--allow-host") from error
 
 
 def _rows(items: "NamedSource") -> int:

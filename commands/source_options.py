@@ -1,15 +1,38 @@
 """Options that say how a source is read: which files of a folder, which columns of a table."""
 
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.options import Command
+from commands.options import Command, directory
+
+if TYPE_CHECKING:
+    from indexer.sources.web.access import WebAccess
 
 _OPTIONS: Sequence[Callable[..., Any]] = (
+    click.option(
+        "--user-agent",
+        metavar="TEXT",
+        help="As what to ask for pictures, where a server turns away strangers.",
+    ),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="HOST: NAME: VALUE",
+        help="A header for one host, like 'cdn.example.com: Authorization: Bearer 123', or @FILE with one a "
+        "line, which no list of processes shows (repeatable).",
+    ),
+    click.option(
+        "--images-dir",
+        type=directory,
+        metavar="DIR",
+        help="Where the paths of pictures in a table begin (default: the table's folder).",
+    ),
     click.option(
         "--follow-links-out",
         is_flag=True,
@@ -31,7 +54,7 @@ _OPTIONS: Sequence[Callable[..., Any]] = (
 
 
 def source_options(command: Command) -> Command:
-    """Give a command these options, and hand it the `options` that they make."""
+    """Give a command these options, and hand it the `options` and the `web` access that they make."""
 
     @functools.wraps(command)
     def with_options(
@@ -39,15 +62,52 @@ def source_options(command: Command) -> Command:
         include: Sequence[str],
         exclude: Sequence[str],
         follow_links_out: bool,
+        images_dir: Path | None,
+        headers: Sequence[str],
+        user_agent: str | None,
         **given: Any,
     ) -> Any:
         from indexer.sources.source_options import SourceOptions
 
-        if (include or exclude) and not Path(given["source"]).is_dir():
+        is_folder = os.path.isdir(given["source"])  # noqa: PTH112 -- whatever was typed
+        if (include or exclude) and not is_folder:
             raise click.UsageError("--include and --exclude go with a folder of pictures.")
-        options = SourceOptions(include, exclude, follow_links_out)
-        return command(options=options, **given)
+        if images_dir is not None and is_folder:
+            raise click.UsageError("--images-dir goes with a table, whose pictures lie elsewhere.")
+        options = SourceOptions(include, exclude, follow_links_out, images_dir=images_dir)
+        return command(options=options, web=web_access(given.pop("hosts"), headers, user_agent), **given)
 
     for option in _OPTIONS:
         with_options = option(with_options)
     return with_options  # type: ignore[return-value]
+
+
+def web_access(hosts: Sequence[str], headers: Sequence[str] = (), user_agent: str | None = None) -> "WebAccess":
+    """Return what of the web a person allows. Raises BadParameter for what is no host or no header."""
+    from indexer.sources.errors import InvalidHeader, InvalidHost
+    from indexer.sources.web.access import WebAccess
+    from indexer.sources.web.addresses import AllowedHosts
+    from indexer.sources.web.headers import RequestHeaders
+
+    try:
+        allowed = AllowedHosts(hosts)
+    except InvalidHost as error:
+        raise click.BadParameter(str(error), param_hint="--allow-host") from error
+    try:
+        return WebAccess(allowed, headers=RequestHeaders(list(_lines(headers)), user_agent))
+    except (InvalidHost, InvalidHeader) as error:
+        raise click.BadParameter(str(error), param_hint="--header") from error
+
+
+def _lines(headers: Sequence[str]) -> Iterator[str]:
+    for header in headers:
+        if not header.startswith("@"):
+            yield header
+            continue
+        try:
+            text = Path(header[1:]).read_text(encoding="latin-1")
+        except OSError as error:
+            raise click.BadParameter(
+                f"{header[1:]} can't be read ({error.strerror}).", param_hint="--header"
+            ) from error
+        yield from (line for line in text.splitlines() if line.strip())

@@ -16,11 +16,12 @@ from indexer import validation
 from indexer.sources import errors
 from indexer.sources.bounded_lines import LONGEST_LINE
 from indexer.sources.csv_rows import number_in
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.folder import Folder
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.named_sources import open_source
-from indexer.sources.picture_files import PictureFile, picture_at
+from indexer.sources.picture_files import PictureFile
 from indexer.sources.source_options import SourceOptions
 from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
@@ -542,7 +543,7 @@ def test_a_stream_of_nothing_is_an_error(tmp_path: Path) -> None:
     ("reference", "error"),
     [
         ("/etc/passwd", errors.PathRefused),
-        ("//server/share/a.jpg", errors.PathRefused),
+        ("//server/share/a.jpg", errors.AddressRefused),
         ("C:\\pictures\\a.jpg", errors.PathRefused),
         ("..", errors.PathRefused),
         ("../a.jpg", errors.PathRefused),
@@ -555,15 +556,85 @@ def test_a_stream_of_nothing_is_an_error(tmp_path: Path) -> None:
 )
 def test_paths_that_lead_elsewhere_are_refused(reference: str, error: type[LookalikeError], tmp_path: Path) -> None:
     with pytest.raises(error):
-        picture_at(reference, tmp_path)
+        PicturePlaces(tmp_path).at(reference)
     table = Table(write(tmp_path / "t.jsonl", json.dumps({"id": "1", "image": reference})))
     (failure,) = failures_of(table)
     assert (failure.place, failure.id, failure.code) == (1, "1", error.code)
 
 
 def test_paths_within_the_folder_are_followed(tmp_path: Path) -> None:
-    assert picture_at("a/../b/./c.jpg", tmp_path) == PictureFile(tmp_path / "b/c.jpg")
-    assert picture_at("..a/b.jpg", tmp_path) == PictureFile(tmp_path / "..a/b.jpg")
+    assert PicturePlaces(tmp_path).at("a/../b/./c.jpg") == PictureFile(tmp_path / "b/c.jpg")
+    assert PicturePlaces(tmp_path).at("..a/b.jpg") == PictureFile(tmp_path / "..a/b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("written", "is_at"),
+    [
+        ("Kleider\\Sommer 26\\a.JPG", "Kleider/Sommer 26/a.JPG"),
+        ("/Kleider/Sommer 26/a.JPG", "Kleider/Sommer 26/a.JPG"),
+        ("\\Kleider\\Sommer%2026\\a.jpg", "Kleider/Sommer 26/a.JPG"),
+        ("kleider/SOMMER 26/A.jpg", "Kleider/Sommer 26/a.JPG"),
+        ("cafe\u0301/\u00e9te\u0301.png", "caf\u00e9/e\u0301t\u00e9.png"),
+        ("CAF%C3%89/%C3%89t%C3%A9.PNG", "caf\u00e9/e\u0301t\u00e9.png"),
+        ("100%25.png", "100%25.png"),
+        ("twice.png", "twice.png"),
+    ],
+)
+def test_a_path_is_found_however_another_system_writes_it(written: str, is_at: str, tmp_path: Path) -> None:
+    sommer, ete = "Kleider/Sommer 26/a.JPG", "caf\u00e9/e\u0301t\u00e9.png"
+    for name in (sommer, ete, "100%25.png", "100%.png", "twice.png", "Twice.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, name)
+    picture = PicturePlaces(tmp_path).at(written)
+    assert picture == PictureFile(tmp_path / is_at)
+    assert picture.read().decode() == is_at
+
+
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [
+        ("shoes/boot-1.png", "'shoes/Boot 1.jpg'"),
+        ("SHOES/boot_1", "'shoes/Boot 1.jpg'"),
+        ("bags/bag.png", "'bag.png'"),
+        ("shoes/other.png", None),
+        ("TWICE.PNG", "'Twice.png'"),
+    ],
+)
+def test_a_picture_that_is_not_there_is_told_with_one_that_is_near(
+    written: str, near: str | None, tmp_path: Path
+) -> None:
+    for name in ("shoes/Boot 1.jpg", "bag.png", "Twice.png", "twice.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    picture = PicturePlaces(tmp_path).at(written)
+    assert isinstance(picture, PictureFile)
+    with pytest.raises(errors.PictureMissing) as failed:
+        picture.read()
+    assert (f"There is {near}." in str(failed.value)) is (near is not None)
+    with pytest.raises(errors.PathRefused, match=r"--images-dir.* There is 'bag.png'"):
+        PicturePlaces(tmp_path).at("C:\\Users\\me\\bag.png")
+
+
+def test_links_of_a_table_lead_out_of_its_folder_only_where_that_is_allowed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    for name in ("mine/secret.png", "archive/real/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        write(tmp_path / name, name)
+    (archive / "inner.png").symlink_to("real/a.png")
+    (archive / "folder").symlink_to(tmp_path / "mine")
+    (archive / "file.png").symlink_to("../mine/secret.png")
+    places = PicturePlaces(archive)
+    assert places.at("inner.png") == PictureFile(archive / "inner.png")
+    for name in ("folder/secret.png", "file.png", "FILE.png", "folder\\secret.png"):
+        with pytest.raises(errors.PathRefused, match="--follow-links-out"):
+            places.at(name)
+        followed = PicturePlaces(archive, follow_links_out=True).at(name)
+        assert isinstance(followed, PictureFile)
+        assert followed.read() == b"mine/secret.png"
+    table = write(archive / "t.csv", "id,image\n1,folder/secret.png\n2,real/a.png\n")
+    assert [failure.id for failure in failures_of(Table(table))] == ["1"]
+    elsewhere = Table(table, options=SourceOptions(images_dir=tmp_path))
+    assert [path_of(item) for item in elsewhere] == [tmp_path / "folder/secret.png", tmp_path / "real/a.png"]
 
 
 @pytest.fixture
@@ -599,12 +670,12 @@ def test_what_is_no_picture_file_is_neither_waited_for_nor_read(
     name: str, error: type[LookalikeError], says: str, odd_files: Path
 ) -> None:
     with pytest.raises(error, match=says) as failed:
-        picture_at(name, odd_files).read()
+        PicturePlaces(odd_files, follow_links_out=True).at(name).read()
     str(failed.value).encode()
 
 
 def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
-    assert picture_at("file", odd_files).read() == b"content"
+    assert PicturePlaces(odd_files).at("file").read() == b"content"
 
 
 def test_long_values_are_shortened_where_they_are_told() -> None:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.table_rows import UNCHANGED, Row, source_item
 from indexer.sources.tabular.headings import known_names
@@ -64,10 +65,11 @@ class JsonStream:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, file: BinaryIO, folder: Path, web: WebAccess = NO_ACCESS) -> None:
+    def __init__(
+        self, file: BinaryIO, folder: Path, web: WebAccess = NO_ACCESS, *, follow_links_out: bool = False
+    ) -> None:
         self._file = file
-        self._folder = folder
-        self._web = web
+        self._places = PicturePlaces(folder, web, follow_links_out=follow_links_out)
 
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         line_of: dict[str, int] = {}
@@ -79,7 +81,7 @@ class JsonStream:
             if isinstance(row, TableDamaged):
                 yield Failure(number, None, row.code, str(row), hides_items=True)
                 continue
-            item = source_item(row, self._folder, self._web)
+            item = source_item(row, self._places)
             if item.id is not None and (first := line_of.setdefault(item.id, number)) != number:
                 yield Failure(number, item.id, DuplicateId.code, f"The id {item.id!r} was on line {first} already.")
             else:

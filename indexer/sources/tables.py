@@ -5,6 +5,7 @@ from pathlib import Path
 
 from indexer.sources.csv_rows import DELIMITERS, CsvRows
 from indexer.sources.errors import SourceChanged
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JSON, JsonRows
 from indexer.sources.parquet_rows import ParquetRows
@@ -41,8 +42,7 @@ class Table:
         self.options = options
         self._signature = signature_of(path)
         self._rows = FORMATS[format_suffix(path)](path)
-        self._folder = path.parent
-        self._web = web
+        self._places = PicturePlaces(options.images_dir or path.parent, web, follow_links_out=options.follow_links_out)
         self._survey = surveyed(self._rows)
 
     @property
@@ -76,7 +76,7 @@ class Table:
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         """Yield an item or a failure for each row. Raises SourceChanged when the file is no longer what it was."""
         for row in self._rows:
-            yield source_item(self._survey.typed(row), self._folder, self._web)
+            yield source_item(self._survey.typed(row), self._places)
         if signature_of(self._rows.path) != self._signature:
             raise SourceChanged(
                 f"{self._rows.path} was changed while it was being indexed. Run the same command again."
