@@ -96,8 +96,11 @@ def index(
     """
     from indexer.sources.source_options import AS_IT_IS
 
-    if model is None and report is None and not dry_run and _is_known(
-        source, catalogue, options or AS_IT_IS, choices["prune"]
+    if (
+        model is None
+        and report is None
+        and not dry_run
+        and _is_known(source, catalogue, options or AS_IT_IS, choices["prune"])
     ):
         return 0
     import models

@@ -28,6 +28,13 @@ _OPTIONS: Sequence[Callable[..., Any]] = (
         "line, which no list of processes shows (repeatable).",
     ),
     click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="NAME=HEADING",
+        help="Which column of a table is id, image or another attribute, like image=image_link (repeatable).",
+    ),
+    click.option(
         "--images-dir",
         type=directory,
         metavar="DIR",
@@ -63,6 +70,7 @@ def source_options(command: Command) -> Command:
         exclude: Sequence[str],
         follow_links_out: bool,
         images_dir: Path | None,
+        columns: Sequence[str],
         headers: Sequence[str],
         user_agent: str | None,
         **given: Any,
@@ -72,14 +80,24 @@ def source_options(command: Command) -> Command:
         is_folder = os.path.isdir(given["source"])  # noqa: PTH112 -- whatever was typed
         if (include or exclude) and not is_folder:
             raise click.UsageError("--include and --exclude go with a folder of pictures.")
-        if images_dir is not None and is_folder:
-            raise click.UsageError("--images-dir goes with a table, whose pictures lie elsewhere.")
-        options = SourceOptions(include, exclude, follow_links_out, images_dir=images_dir)
+        if (images_dir is not None or columns) and is_folder:
+            raise click.UsageError("--images-dir and --column go with a table.")
+        options = SourceOptions(include, exclude, follow_links_out, _columns(columns), images_dir)
         return command(options=options, web=web_access(given.pop("hosts"), headers, user_agent), **given)
 
     for option in _OPTIONS:
         with_options = option(with_options)
     return with_options  # type: ignore[return-value]
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for one in given:
+        name, _, heading = one.partition("=")
+        if not name.strip() or not heading.strip() or name.strip() in columns:
+            raise click.BadParameter(f"{one!r} is not like image=image_link, each name once.", param_hint="--column")
+        columns[name.strip()] = heading.strip()
+    return columns
 
 
 def web_access(hosts: Sequence[str], headers: Sequence[str] = (), user_agent: str | None = None) -> "WebAccess":

@@ -14,8 +14,8 @@ from indexer.pipeline.failures import FailureReport, ReportOfRun
 from indexer.pipeline.last_run import Watched, unchanged
 from indexer.pipeline.run_report import IndexReport, OnFailure
 from indexer.sources.named_sources import FASHION_MNIST, open_source
-from indexer.sources.tables import Table
 from indexer.sources.source_options import AS_IT_IS, SourceOptions
+from indexer.sources.tables import Table
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
 from indexer.upkeep.page_checksums import note_pages
@@ -150,7 +150,7 @@ def index_into(
             publishing=publishing,
         )
         items = len(catalogue)
-        if watched is not None and not done.failed:
+        if isinstance(source, Table) and watched is not None and not done.failed:
             with catalogue.reading() as state:
                 version = state.version
             if catalogue.revision_of_others() == others:

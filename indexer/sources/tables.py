@@ -5,6 +5,8 @@ from pathlib import Path
 
 from indexer.sources.csv_rows import DELIMITERS, CsvRows
 from indexer.sources.errors import SourceChanged
+from indexer.sources.feeds.taken_rows import TakenRows
+from indexer.sources.feeds.xml_rows import XmlRows
 from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JSON, JsonRows
@@ -22,6 +24,7 @@ FORMATS: Mapping[str, Callable[[Path], TableRows]] = {
     **dict.fromkeys((JSON, ".jsonl", ".ndjson"), JsonRows),
     **dict.fromkeys((".parquet", ".pq"), ParquetRows),
     **dict.fromkeys(WORKBOOKS, XlsxRows),
+    ".xml": XmlRows,
 }
 """How the rows of a table are read, by the suffix of its file; any may be packed by gzip, with `.gz` behind that."""
 
@@ -41,7 +44,7 @@ class Table:
     def __init__(self, path: Path, web: WebAccess = NO_ACCESS, options: SourceOptions = AS_IT_IS) -> None:
         self.options = options
         self._signature = signature_of(path)
-        self._rows = FORMATS[format_suffix(path)](path)
+        self._rows = TakenRows(FORMATS[format_suffix(path)](path), options.columns)
         self._places = PicturePlaces(options.images_dir or path.parent, web, follow_links_out=options.follow_links_out)
         self._survey = surveyed(self._rows)
 
