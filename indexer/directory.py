@@ -81,10 +81,10 @@ def index(
     bundle's directory or a shipped one's name, by default what `bundle_for` says; `data_dir` where Fashion-MNIST
     lies; `hosts` those of which pictures may be fetched; `options` how folders and tables are read. What is unchanged
     is passed over, so a stopped run goes on where it was when it is called again. A picture that fails stops nothing
-    unless `strict`: `report` tells of it, by default a file of this run's own in
-    `catalogue`, to which failures.jsonl links, and so does `on_failure`. With `prune`, items that the source does not
-    have are deleted; where more than a tenth is missing, or all of a sub-folder, only if `prune_surely`.
-    `progress(done, total)` counts rows; `workers` processes decode (default: one a core), which are spawned: a script calls this below `if __name__ == "__main__"`.
+    unless `strict`: `report` tells of it, by default a file of this run's own in `catalogue`, to which failures.jsonl
+    links, and so does `on_failure`. With `prune`, items that the source does not have are deleted; where more than a
+    tenth is missing, or all of a sub-folder, only if `prune_surely`. `progress(done, total)` counts rows; `workers`
+    processes decode (default: one a core), which are spawned: a script calls this below `if __name__ == "__main__"`.
 
     Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each

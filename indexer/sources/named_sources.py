@@ -50,7 +50,7 @@ def open_source(
 
         return SampleCatalogue()
     if name == STREAM and stream is not None:
-        return JsonStream(stream, options.images_dir or Path(), web, follow_links_out=options.follow_links_out)
+        return JsonStream(stream, Path(), web, options)
     path = Path(name)
     try:
         mode = path.stat().st_mode

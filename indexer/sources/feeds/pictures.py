@@ -27,10 +27,11 @@ def pictures_in(value: Any) -> Sequence[Any]:
             return [one for one in listed if one]
     for between in (_BETWEEN, _CLOSE):
         parts = [part for part in between.split(value.strip()) if part]
-        if len(parts) > 1 and all(map(_looks_like_one, parts)):
+        if len(parts) > 1 and (all(map(_ADDRESS.match, parts)) or all(map(_is_path, parts))):
             return parts
     return [value]
 
 
-def _looks_like_one(text: str) -> bool:
-    return _ADDRESS.match(text) is not None or text.casefold().endswith(tuple(SUFFIXES))
+def _is_path(text: str) -> bool:
+    """Tell whether a part is the path of a picture; an address may hold a comma itself."""
+    return not _ADDRESS.match(text) and text.casefold().endswith(tuple(SUFFIXES))

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,20 @@ from indexer.sources.table_rows import Row, TableRows
 from indexer.sources.tabular.headings import IMAGE
 
 _SHOWN = 20
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What a whole reading left out."""
+
+    joined: int = 0
+    parts: int = 0
+    more: int = 0
+    with_more: int = 0
+
+    def add(self, more: int) -> None:
+        self.more += more
+        self.with_more += more > 0
 
 
 class TakenRows:
@@ -32,7 +47,7 @@ class TakenRows:
         self.columns = tuple(self._names.get(name, name) for name in rows.columns)
         self.unnamed = frozenset(self._names.get(name, name) for name in rows.unnamed)
         self._told = _told(self._feed, taken)
-        self._joined = self._parts = self._more = self._with_more = 0
+        self._counts = _Counts()
 
     @property
     def path(self) -> Path:
@@ -50,44 +65,48 @@ class TakenRows:
     def notes(self) -> tuple[str, ...]:
         """Sentences on how the file was taken; what is counted is known once all rows have been read."""
         notes = [*self._rows.notes, *self._told]
-        if self._joined:
-            notes.append(f"{self._joined} rows are further ones of an item, which has the values of its first.")
-        if self._parts:
-            notes.append(f"{self._parts} variations without a picture of their own are left out.")
-        if self._more:
+        counts = self._counts
+        if counts.joined:
+            notes.append(f"{counts.joined} rows are further ones of an item, which has the values of its first.")
+        if counts.parts:
+            notes.append(f"{counts.parts} variations without a picture of their own are left out.")
+        if counts.more:
             notes.append(
-                f"{self._more} further pictures of {self._with_more} items are left out: an item has its first."
+                f"{counts.more} further pictures of {counts.with_more} items are left out: an item has its first."
             )
         return tuple(notes)
 
     def __iter__(self) -> Iterator[Row]:
-        self._joined = self._parts = self._more = self._with_more = 0
+        counts = _Counts()
         held: Row | None = None
         extra = 0
-        for row, more in map(self._row, self._wanted()):
+        for row, more in map(self._row, self._wanted(counts)):
             if held is not None and self._is_further(row, held):
-                self._joined += 1
+                counts.joined += 1
                 if IMAGE in row.values and IMAGE in held.values:
                     extra += 1 + more
                 elif IMAGE in row.values:
                     held, extra = Row(held.number, {**held.values, IMAGE: row.values[IMAGE]}), extra + more
                 continue
             if held is not None:
-                yield self._counted(held, extra)
+                counts.add(extra)
+                yield held
             held, extra = row, more
         if held is not None:
-            yield self._counted(held, extra)
+            counts.add(extra)
+            yield held
+        self._counts = counts
 
     def _is_further(self, row: Row, held: Row) -> bool:
         """Tell whether a row is one more of the item before; an export has these one after another."""
         return self._feed is not None and self._feed.repeats_id and row.id is not None and row.id == held.id
 
-    def _wanted(self) -> Iterator[Row]:
+    def _wanted(self, counts: _Counts) -> Iterator[Row]:
         """Yield the rows, but for parts of items that have no picture of their own."""
         part = None if self._feed is None else self._feed.part
         for row in self._rows:
             if part is not None and _is_part(row, part) and not self._has_picture(row):
-                self._parts += 1
+                counts.parts += 1
             else:
                 yield row
 
@@ -104,11 +123,6 @@ class TakenRows:
             extra += len(pictures) - 1
             values[IMAGE] = pictures[0]
         return Row(row.number, values), extra
-
-    def _counted(self, row: Row, extra: int) -> Row:
-        self._more += extra
-        self._with_more += extra > 0
-        return row
 
     def _has_picture(self, row: Row) -> bool:
         return any(self._names.get(name, name) == IMAGE for name in row.values)
