@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.options import catalogue_option, data_dir_option, hosts_option, model_option
+from commands.source_options import source_options
 from commands.terminal import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from indexer.pipeline.run_report import IndexReport
     from indexer.sources.items import Failure
     from indexer.sources.named_sources import NamedSource
+    from indexer.sources.source_options import SourceOptions
     from indexer.sources.web.access import WebAccess
     from models.embedder import Embedder
 
 SOME_FAILED = 3
 """The exit code of a run in which some items failed."""
+
+NOT_PRUNED = 1
+"""The exit code of a run that pruned nothing, as too much was missing."""
 
 SAMPLE_INSTEAD = 4
 """The exit code of a run that indexed the sample because Fashion-MNIST could not be had."""
@@ -34,6 +39,13 @@ _SAMPLE_SHOP = "here is the sample shop instead, drawn by Lookalike's own code"
 @catalogue_option
 @model_option
 @click.option("--prune", is_flag=True, help="Delete the items that SOURCE does not have.")
+@click.option(
+    "--yes",
+    "prune_surely",
+    is_flag=True,
+    help="With --prune, delete also where more than a tenth of the items is missing, or all of a sub-folder.",
+)
+@source_options
 @click.option("--dry-run", is_flag=True, help="Say how a table is read and what would be done, and change nothing.")
 @click.option("--strict", is_flag=True, help="Stop at the first item that fails, with exit code 1.")
 @hosts_option
@@ -70,18 +82,26 @@ def index(
     catalogue: Path,
     data_dir: Path | None,
     model: Path | None,
-    hosts: tuple[str, ...],
+    web: "WebAccess",
     or_sample: Path | None,
     report: Path | None,
     workers: int | None,
     dry_run: bool,
+    options: "SourceOptions | None" = None,
     **choices: bool,
 ) -> int:
     """Index a source as `lookalike index` was asked to, and return the exit code.
 
-    `choices` are `strict` and `prune`. Nothing is made before source and model are known to be sound.
+    `choices` are `strict`, `prune` and `prune_surely`. Nothing is made before source and model are known to be sound.
     """
-    if model is None and report is None and not dry_run and _is_known(source, catalogue, choices["prune"]):
+    from indexer.sources.source_options import AS_IT_IS
+
+    if (
+        model is None
+        and report is None
+        and not dry_run
+        and _is_known(source, catalogue, options or AS_IT_IS, choices["prune"])
+    ):
         return 0
     import models
     from indexer.directory import bundle_for
@@ -90,10 +110,11 @@ def index(
     from models.datasets.download import NotWritable
     from models.errors import DatasetMissing
 
-    web = web_access(hosts)
     try:
         with progress_bar("B") as progress:
-            items = open_source(source, data_dir, progress, getattr(sys.stdin, "buffer", None), web)
+            items = open_source(
+                source, data_dir, progress, getattr(sys.stdin, "buffer", None), web, options or AS_IT_IS
+            )
     except (DatasetMissing, NotWritable):
         if or_sample is None:
             raise
@@ -101,7 +122,7 @@ def index(
         _tell_that_it_is_missing(data_dir, f"{catalogue} stays as it is, with {kept} items" if kept else _SAMPLE_SHOP)
         if kept:
             return 0
-        failed = index("sample", or_sample, None, model, hosts, None, report, workers, dry_run, **choices)
+        failed = index("sample", or_sample, None, model, web, None, report, workers, dry_run, None, **choices)
         return failed or SAMPLE_INSTEAD
     for note in () if dry_run and isinstance(items, Table) else items.notes:
         click.echo(note, err=True)
@@ -117,11 +138,11 @@ def index(
     return _bring_up_to_date(items, embedder, catalogue, report, workers, choices)
 
 
-def _is_known(source: str, directory: Path, prune: bool) -> bool:
+def _is_known(source: str, directory: Path, options: "SourceOptions", prune: bool) -> bool:
     """Tell whether nothing has changed since the last run over a table, and say so."""
     from indexer.pipeline.last_run import unchanged
 
-    known = unchanged(directory, source, "", prune)
+    known = unchanged(directory, source, options.told, prune)
     if known is not None:
         click.echo(f"{directory}: nothing to do: {_summed_up(known[0])}, {known[1]} items.")
     return known is not None
@@ -150,12 +171,12 @@ def _bring_up_to_date(
             **choices,
         )
     report = indexed.report
-    is_done = not (report.added or report.updated or report.failed or report.pruned)
+    is_done = not (report.added or report.updated or report.failed or report.pruned or report.prune_doubt)
     click.echo(
         f"{directory}: {'nothing to do: ' if is_done else ''}{_summed_up(report)}, {indexed.items} items."
         f"{_where(indexed.failures)}"
     )
-    return SOME_FAILED if report.failed else 0
+    return _exit_code(report)
 
 
 def _foretell(
@@ -180,7 +201,11 @@ def _foretell(
         click.echo(line, err=True)
     where = _where(failures.path if failures is not None and failures.count else None)
     click.echo(f"{directory}: a dry run, nothing was changed: {_summed_up(report)}.{where}")
-    return SOME_FAILED if report.failed else 0
+    return _exit_code(report)
+
+
+def _exit_code(report: "IndexReport") -> int:
+    return NOT_PRUNED if report.prune_doubt else SOME_FAILED if report.failed else 0
 
 
 def _items_in(catalogue: Path) -> int:
@@ -209,18 +234,6 @@ def _tell_that_it_is_missing(data_dir: Path | None, instead: str) -> None:
     )
 
 
-def web_access(hosts: tuple[str, ...]) -> "WebAccess":
-    """Return what of the web a person allows. Raises BadParameter for what is no host."""
-    from indexer.sources.errors import InvalidHost
-    from indexer.sources.web.access import WebAccess
-    from indexer.sources.web.addresses import AllowedHosts
-
-    try:
-        return WebAccess(AllowedHosts(hosts))
-    except InvalidHost as error:
-        raise click.BadParameter(str(error), param_hint="--allow-host") from error
-
-
 def _rows(items: "NamedSource") -> int:
     return len(items) if isinstance(items, Sized) else 0
 
@@ -237,6 +250,8 @@ def _telling(progress: ProgressBar, failures: "FailureReport | None") -> Any:
 def _summed_up(report: "IndexReport") -> str:
     if report.prune_held_back:
         click.echo("Nothing was pruned: the source could not be read wholly. See the failures.", err=True)
+    if report.prune_doubt:
+        click.echo(report.prune_doubt, err=True)
     pruned = f", {report.pruned} pruned" if report.pruned else ""
     return (
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.failed} failed{pruned}"

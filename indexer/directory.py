@@ -14,6 +14,7 @@ from indexer.pipeline.failures import FailureReport, ReportOfRun
 from indexer.pipeline.last_run import Watched, unchanged
 from indexer.pipeline.run_report import IndexReport, OnFailure
 from indexer.sources.named_sources import FASHION_MNIST, open_source
+from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.tables import Table
 from indexer.sources.web.access import WebAccess
 from indexer.sources.web.addresses import AllowedHosts
@@ -65,7 +66,9 @@ def index(
     model: Path | str | None = None,
     data_dir: Path | str | None = None,
     hosts: Sequence[str] = (),
+    options: SourceOptions = AS_IT_IS,
     prune: bool = False,
+    prune_surely: bool = False,
     strict: bool = False,
     workers: int | None = None,
     report: Path | str | None = None,
@@ -76,19 +79,20 @@ def index(
 
     `source` is a folder of pictures, a table (CSV, TSV, JSON Lines, Parquet), "fashion-mnist" or "sample"; `model` a
     bundle's directory or a shipped one's name, by default what `bundle_for` says; `data_dir` where Fashion-MNIST
-    lies; `hosts` those of which pictures may be fetched. What is unchanged is passed over, so a stopped run goes on
-    where it was when it is called again. A picture that fails stops nothing unless `strict`: `report` tells of it, by
-    default a file of this run's own in `catalogue`, to which failures.jsonl links, and so does `on_failure`. With
-    `prune`, items that the source does not have are deleted. `progress(done, total)` counts rows; `workers` processes
-    decode (default: one a core), which are spawned: a script calls this below `if __name__ == "__main__"`.
+    lies; `hosts` those of which pictures may be fetched; `options` how folders and tables are read. What is unchanged
+    is passed over, so a stopped run goes on where it was when it is called again. A picture that fails stops nothing
+    unless `strict`: `report` tells of it, by default a file of this run's own in `catalogue`, to which failures.jsonl
+    links, and so does `on_failure`. With `prune`, items that the source does not have are deleted; where more than a
+    tenth is missing, or all of a sub-folder, only if `prune_surely`. `progress(done, total)` counts rows; `workers`
+    processes decode (default: one a core), which are spawned: a script calls this below `if __name__ == "__main__"`.
 
     Raises UnknownSource, SourceUnreadable, DatasetMissing, InvalidHost, BundleMissing, ModelMismatch, ItemFailed,
     WorkersLost, CatalogueBusy, CatalogueNotWritable, CatalogueDamaged or ReportNotWritable, all LookalikeErrors, each
     with a sentence that says what to do.
     """
-    if model is None and report is None and (known := unchanged(Path(catalogue), str(source), "", prune)):
+    if model is None and report is None and (known := unchanged(Path(catalogue), str(source), options.told, prune)):
         return Indexed(*known, None)
-    items = open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)))
+    items = open_source(str(source), data_dir, web=WebAccess(AllowedHosts(hosts)), options=options)
     return index_into(
         Path(catalogue),
         items,
@@ -97,6 +101,7 @@ def index(
         on_failure,
         report=None if report is None else Path(report),
         prune=prune,
+        prune_surely=prune_surely,
         strict=strict,
         workers=workers,
     )
@@ -111,6 +116,7 @@ def index_into(
     *,
     report: Path | None = None,
     prune: bool = False,
+    prune_surely: bool = False,
     strict: bool = False,
     workers: int | None = None,
     publishing: Progress | None = None,
@@ -139,14 +145,15 @@ def index_into(
             tell,
             strict=strict,
             prune=prune,
+            prune_surely=prune_surely,
             workers=workers,
             publishing=publishing,
         )
         items = len(catalogue)
-        if watched is not None and not done.failed:
+        if isinstance(source, Table) and watched is not None and not done.failed:
             with catalogue.reading() as state:
                 version = state.version
             if catalogue.revision_of_others() == others:
-                watched.keep("", prune, version, done.generation)
+                watched.keep(source.options.told, prune and not done.prune_doubt, version, done.generation)
     note_pages(directory)
     return Indexed(done, items, failures.path if done.failed else None)

@@ -1,5 +1,7 @@
 """The names of what filters, facets and orders ask about: fields of their own, and attributes."""
 
+import unicodedata
+
 from indexer.predictions import CLASS
 
 ID = "id"
@@ -26,19 +28,39 @@ ATTRIBUTES = "attributes."
 """What may stand before the name of any attribute, and must where it is one of the names above."""
 
 LONGEST_NAME = 200
-"""Characters that an id or the name of an attribute may have."""
+"""Characters that the name of an attribute may have."""
+
+LONGEST_ID = 1000
+"""Characters that an id may have, which may be a long path."""
 
 _NOT_IN_AN_ATTRIBUTE = frozenset('"\\')
+_NO_IDS = frozenset({".", ".."})
+_NEVER = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_UNSEEN = frozenset({"Zs", "Cf"})
 
 
-def is_name(name: object) -> bool:
-    """Tell whether something can be an id, and but for quotes and backslashes the name of an attribute."""
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+def is_id(id_: object) -> bool:
+    """Tell whether something can be an id.
+
+    Whatever people have in the names of files can: blanks of every kind, and what joins letters or emoji unseen. What
+    can't are control characters, line separators and lone surrogates, `.` and `..` (no address could name them), and
+    what shows nothing at all.
+    """
+    return _is_text(id_, LONGEST_ID) and id_ not in _NO_IDS
 
 
 def can_name_attribute(name: object) -> bool:
-    """Tell whether something can be the name of an attribute."""
-    return is_name(name) and _NOT_IN_AN_ATTRIBUTE.isdisjoint(str(name))
+    """Tell whether something can be the name of an attribute: as an id, shorter, without quotes and backslashes."""
+    return _is_text(name, LONGEST_NAME) and _NOT_IN_AN_ATTRIBUTE.isdisjoint(str(name))
+
+
+def _is_text(text: object, longest: int) -> bool:
+    if not isinstance(text, str) or not 0 < len(text) <= longest:
+        return False
+    if text.isprintable():
+        return bool(text.strip())
+    kinds = {unicodedata.category(character) for character in text}
+    return _NEVER.isdisjoint(kinds) and not kinds <= _UNSEEN
 
 
 def attribute_in(field: object) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.fields import COLOUR_FIELDS, LONGEST_NAME, can_name_attribute, is_name
+from indexer.fields import COLOUR_FIELDS, LONGEST_ID, LONGEST_NAME, can_name_attribute, is_id
 from indexer.filters import is_scalar
 
 LONGEST_LIST = 1000
@@ -15,9 +15,12 @@ LARGEST_VALUE = 2**16
 
 def id_error(id_: Any) -> str | None:
     """Return why something can't be an id; None when it can."""
-    if is_name(id_):
+    if is_id(id_):
         return None
-    return f"An id is a string of 1 to {LONGEST_NAME} printable characters, not {_shortened(id_)}."
+    return (
+        f"An id is a string of 1 to {LONGEST_ID} characters, without control characters and not blank, '.' or '..': "
+        f"{_shortened(id_)} is none."
+    )
 
 
 def name_error(name: Any) -> str | None:

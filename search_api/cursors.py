@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.fields import is_name
+from indexer.fields import is_id
 from indexer.filters import is_scalar
 from indexer.records import PageEnd
 from search_api.errors import InvalidCursor
@@ -37,7 +37,7 @@ class ListingCursor:
             version, its_listing, value, id_ = _decoded(text)
         except (ValueError, TypeError, RecursionError):  # no Base64, no UTF-8, no JSON, no list of four
             raise _no_cursor() from None
-        if not isinstance(version, str) or not isinstance(its_listing, str) or not is_name(id_) or not is_scalar(value):
+        if not isinstance(version, str) or not isinstance(its_listing, str) or not is_id(id_) or not is_scalar(value):
             raise _no_cursor()
         if its_listing != listing:
             raise InvalidCursor(

@@ -175,6 +175,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def html(self) -> None:
         self.answer(200, b"<form>Log in</form>", {"Content-Type": "text/html; charset=utf-8"})
 
+    def as_text(self) -> None:
+        self.answer(200, self.picture, {"Content-Type": "text/plain; charset=utf-8"})
+
+    def with_key(self) -> None:
+        is_known = self.headers.get("X-Key") == "open sesame" and self.headers.get("User-Agent") == "a shop"
+        self.answer(200 if is_known else 403, self.picture if is_known else b"")
+
     def text(self) -> None:
         self.answer(200, b"no picture")
 

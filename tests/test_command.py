@@ -278,14 +278,17 @@ def test_json_lines_come_from_standard_input_and_prune_what_they_lack(
 
     both = '{"id": 1, "image": "0.png", "title": "Boot"}\n{"id": 2, "image": "1.png"}\n'
     assert index(both).stdout == "c: 2 added, 0 updated, 0 unchanged, 0 failed, 2 items.\n"
-    foreseen = index(both.splitlines()[1], "--prune", "--dry-run")
+    foreseen = index(both.splitlines()[1], "--prune", "--yes", "--dry-run")
     assert (
         foreseen.stdout == "c: a dry run, nothing was changed: 0 added, 0 updated, 1 unchanged, 0 failed, 1 pruned.\n"
     )
     unread = index("no json", "--prune", "--report", "report.jsonl")
     assert (unread.returncode, "Nothing was pruned" in unread.stderr) == (3, True)
     assert unread.stdout.endswith("2 items. What failed, and what to do: report.jsonl\n")
-    pruned = index(both.splitlines()[1], "--prune")
+    doubted = index(both.splitlines()[1], "--prune")
+    assert doubted.stdout == "c: 0 added, 0 updated, 1 unchanged, 0 failed, 2 items.\n"
+    assert (doubted.returncode, "1 of 2 items" in doubted.stderr, "--yes" in doubted.stderr) == (1, True, True)
+    pruned = index(both.splitlines()[1], "--prune", "--yes")
     assert pruned.stdout == "c: 0 added, 0 updated, 1 unchanged, 0 failed, 1 pruned, 1 items.\n"
     nothing = index("", "--prune")
     assert (nothing.returncode, "standard input" in nothing.stderr) == (1, True)

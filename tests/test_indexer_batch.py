@@ -28,6 +28,7 @@ from indexer.errors import ItemFailed, PictureFailed, UnknownItem, WorkersLost
 from indexer.pipeline import indexing, plan, pool, worker_main
 from indexer.pipeline.failures import MOST_REPORTS, REPORT_FILE, FailureReport, ReportOfRun
 from indexer.pipeline.pool import Workers
+from indexer.pipeline.pruning import prune_doubt
 from indexer.pipeline.run_report import IndexReport
 from indexer.pipeline.worker_main import Prepared, ReadPicture
 from indexer.records import AttributeUpdate
@@ -354,9 +355,9 @@ def test_prune_deletes_what_the_source_no_longer_has_and_spares_what_fails(
     tiles.write_text("\n".join(tiles.read_text().splitlines()[:4]))
     (tmp_path / "2.png").write_text("no picture any more")
     assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 0, 2, 1, failed=1)
-    foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
+    foreseen = indexing.preview(Table(tiles), catalogue, prune=True, prune_surely=True)
     assert (foreseen.pruned, len(catalogue)) == (3, 6)
-    done = index(Table(tiles), embedder, catalogue, prune=True)
+    done = index(Table(tiles), embedder, catalogue, prune=True, prune_surely=True)
     assert done == IndexReport(0, 0, 2, 2, failed=1, pruned=3)
     assert catalogue.ids() == ["item-0", "item-1", "item-2"]
 
@@ -371,7 +372,40 @@ def test_prune_is_held_back_when_the_source_was_not_read_wholly(
     assert report == IndexReport(0, 0, 1, 1, failed=1, prune_held_back=True)
     assert len(catalogue) == 6
     sound = JsonStream(io.BytesIO(stream.partition(b"\n")[0]), tiles.parent)
-    assert index(sound, embedder, catalogue, prune=True).pruned == 5
+    assert index(sound, embedder, catalogue, prune=True, prune_surely=True).pruned == 5
+
+
+def test_a_folder_that_is_not_mounted_is_not_pruned_unless_that_is_wanted(
+    catalogue: LocalCatalogue, embedder: LiteRTEmbedder, tmp_path: Path
+) -> None:
+    shop = tmp_path / "shop"
+    for number in range(22):
+        place = shop / ("winter/coats" if number == 21 else "caf\u00e9") / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _another().save(place)
+    index(Folder(shop), embedder, catalogue)
+    (shop / "caf\u00e9").rename(shop / "cafe\u0301")  # as a copy by way of a Mac may come back
+    again = index(Folder(shop), embedder, catalogue, prune=True)
+    assert (again.added, again.pruned, again.prune_doubt, len(catalogue)) == (0, 0, "", 22)
+    for number in (3, 4):
+        (shop / f"cafe\u0301/{number}.png").unlink()
+    assert index(Folder(shop), embedder, catalogue, prune=True).pruned == 2
+    (shop / "winter/coats/21.png").unlink()
+    foreseen = indexing.preview(Folder(shop), catalogue, prune=True)
+    done = index(Folder(shop), embedder, catalogue, prune=True)
+    assert foreseen == done
+    assert (done.pruned, len(catalogue)) == (0, 20)
+    assert "1 of 20 items are not in the source any more, among them all of 'winter'" in done.prune_doubt
+    for number in (5, 6, 7):
+        (shop / f"cafe\u0301/{number}.png").unlink()
+    assert index(Folder(shop), embedder, catalogue, prune=True, prune_surely=True).pruned == 4
+
+
+@pytest.mark.parametrize(("gone", "by_folder", "is_doubted"), [(2, False, False), (3, False, True), (2, True, True)])
+def test_a_tenth_may_go_and_of_folders_no_whole_one(gone: int, by_folder: bool, is_doubted: bool) -> None:
+    ids = [f"{number // 2}/{number}" for number in range(20)]
+    assert bool(prune_doubt(ids, ids[:gone], by_folder=by_folder)) is is_doubted
+    assert prune_doubt(ids, [], by_folder=by_folder) == ""
 
 
 def test_nothing_is_pruned_when_the_source_breaks_off(
@@ -395,7 +429,7 @@ def test_a_preview_foresees_and_changes_nothing(
     tiles.write_text("\n".join([*rows[:5], "new,5.png,1", "bad,none.png,1"]))
     contents = catalogue.content_keys(catalogue.ids())
     nothing_is_decoded()
-    foreseen = indexing.preview(Table(tiles), catalogue, prune=True)
+    foreseen = indexing.preview(Table(tiles), catalogue, prune=True, prune_surely=True)
     assert foreseen == IndexReport(added=1, updated=2, unchanged=2, generation=1, failed=1, pruned=2)
     assert catalogue.content_keys(catalogue.ids()) == contents
 

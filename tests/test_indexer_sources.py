@@ -16,11 +16,13 @@ from indexer import validation
 from indexer.sources import errors
 from indexer.sources.bounded_lines import LONGEST_LINE
 from indexer.sources.csv_rows import number_in
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.folder import Folder
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JsonStream
 from indexer.sources.named_sources import open_source
-from indexer.sources.picture_files import PictureFile, picture_at
+from indexer.sources.picture_files import PictureFile
+from indexer.sources.source_options import SourceOptions
 from indexer.sources.tables import Table
 from models.errors import LookalikeError, PictureTooLarge
 from models.pictures.decoding import MAX_BYTES
@@ -91,14 +93,106 @@ def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
 
 def test_a_name_that_can_be_no_id_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "good.png").touch()
-    (tmp_path / ("long" * 60 + ".png")).touch()
+    (tmp_path / "new\nline.png").touch()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin-\xe9.png")).touch()
     source = Folder(tmp_path)
     failed = failures_of(source)
     assert list(attributes_of(source)) == ["good.png"]
-    assert [failure.place for failure in failed] == ["latin-\\udce9.png", "long" * 60 + ".png"]
+    assert [failure.place for failure in failed] == ["latin-\\udce9.png", "new\nline.png"]
     assert {(failure.code, failure.hides_items) for failure in failed} == {("invalid-row", False)}
     json.dumps([failure.message for failure in failed], ensure_ascii=False).encode()
+
+
+NAMES = [
+    "Screenshot at 9.41.00\u202fAM.png", "v\u00a013.05.05.png", "シャツ\u3000白.png", "لباس\u200cها.png",
+    "Trench\u00adcoat.png", "family-\U0001f468\u200d\U0001f469\u200d\U0001f467.png", "cafe\u0301.png",
+    "/".join(["level-of-a-long-name"] * 40) + "/x.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_people_have_are_ids_as_they_are_written(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    assert list(attributes_of(Folder(tmp_path))) == [name]
+    assert validation.attribute_error({Path(name).name: "value"}) is None
+
+
+@pytest.mark.parametrize("name", [".", "..", "", " ", "\u200b\u00a0", "a\x00", "a\u2028b", "\ud800", "x" * 1001])
+def test_what_shows_nothing_or_does_something_else_is_no_id(name: str) -> None:
+    assert validation.id_error(name) is not None
+
+
+def test_two_names_that_are_one_but_for_how_letters_are_composed_are_told(tmp_path: Path) -> None:
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        (tmp_path / name).touch()
+    source = Folder(tmp_path)
+    assert list(attributes_of(source)) == ["cafe\u0301.png"]
+    assert [(failure.id, failure.code) for failure in failures_of(source)] == [(None, "duplicate-id")]
+
+
+def test_links_are_followed_once_and_only_within_the_folder_unless_allowed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "shop", tmp_path / "outside"
+    for path in (root / "a/x.png", root / ".releases/7/y.png", outside / "secret.png"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (root / "a/loop").symlink_to(root, target_is_directory=True)
+    (root / "b").symlink_to("a", target_is_directory=True)
+    (root / "current").symlink_to(".releases/7", target_is_directory=True)
+    (root / "out").symlink_to(outside, target_is_directory=True)
+    (root / "one.png").symlink_to(outside / "secret.png")
+    (root / "itself.png").symlink_to("itself.png")
+    source = Folder(root)
+    assert list(attributes_of(source)) == ["a/x.png", "current/y.png", "itself.png"]
+    refused = {failure.place: (failure.code, failure.hides_items) for failure in failures_of(source)}
+    assert refused == {"one.png": ("path-refused", True), "out": ("path-refused", True)}
+    assert source.notes == ("Links to folders that are read already: 2.",)
+    allowed = Folder(root, SourceOptions(follow_links_out=True))
+    assert list(attributes_of(allowed)) == ["a/x.png", "current/y.png", "itself.png", "one.png", "out/secret.png"]
+    assert failures_of(Folder(root, SourceOptions(exclude=("out", "one.png")))) == []
+
+
+@pytest.mark.parametrize("only", ["link", "@eaDir"])
+def test_a_folder_in_which_all_is_left_out_says_what(only: str, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    if only == "link":
+        (tmp_path / "root/season").symlink_to(tmp_path)
+        (failure,) = failures_of(Folder(tmp_path / "root"))
+        assert "'season' is a link that leads out" in failure.message
+    else:
+        (tmp_path / "root/@eaDir").mkdir()
+        with pytest.raises(errors.SourceEmpty, match="1 @eaDir"):
+            Folder(tmp_path / "root")
+
+
+def test_folders_of_systems_are_left_out_and_counted_unless_they_are_named(tmp_path: Path) -> None:
+    for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", ".Trashes", "__MACOSX", "kept"):
+        (tmp_path / "sub" / name).mkdir(parents=True)
+        (tmp_path / "sub" / name / "x.png").touch()
+    source = Folder(tmp_path)
+    assert list(attributes_of(source)) == ["sub/kept/x.png"]
+    (note,) = source.notes
+    assert all(f"1 {name}" in note for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", ".Trashes", "__MACOSX"))
+    named = Folder(tmp_path, SourceOptions(include=("#recycle", "kept")))
+    assert list(attributes_of(named)) == ["sub/#recycle/x.png", "sub/kept/x.png"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "taken"),
+    [
+        ((), ("shoes",), ["a.JPG", "b.png", "z.png/inner.bmp", "z/1.webp"]),
+        (("*.jpg", "*.PNG"), (), ["a.JPG", "b.png", "z.png/inner.bmp"]),
+        (("shoes/**/*.jpeg",), (), ["shoes/boots/x.jpeg"]),
+        (("shoes/*.gif", "/z"), (), ["shoes/y.gif", "z/1.webp"]),
+        (("**",), ("shoes/boots", "[ab].*"), ["shoes/y.gif", "z.png/inner.bmp", "z/1.webp"]),
+    ],
+)
+def test_a_folder_gives_what_is_included_and_not_excluded(
+    include: tuple[str, ...], exclude: tuple[str, ...], taken: list[str], folder: Path
+) -> None:
+    source = Folder(folder, SourceOptions(include=include, exclude=exclude))
+    assert list(attributes_of(source)) == taken
+    assert any("--include and --exclude" in note for note in source.notes)
 
 
 def test_a_sub_folder_that_can_not_be_read_is_a_failure_that_hides_items() -> None:
@@ -214,7 +308,7 @@ def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None
         {"id": "1", "image": "a.jpg", "price": 5, "sale": True, "weight": 0.5, "size": "42"},
         {"image": "a.jpg"},
         {"id": True, "image": "a.jpg"},
-        {"id": "x" * 201, "image": "a.jpg"},
+        {"id": "x" * 1001, "image": "a.jpg"},
         {"id": "2", "image": "a.jpg", "tags": ["a", ["b"]]},
         {"id": "3", "image": "a.jpg", "price": 2**70},
         {"id": "4", "price": 1},
@@ -230,16 +324,17 @@ def test_json_lines_keep_types_and_a_bad_row_fails_alone(tmp_path: Path) -> None
     assert attributes_of(table) == {
         "1": {"price": 5, "sale": True, "weight": 0.5, "size": "42"},
         "2": {"tags": '["a", ["b"]]'},
+        "5": {},
         "6": {},
         "8": {"tags": ["a"]},
         "10": {"tags.a": 1},
         "11": {"sizes": ["S", 36, 37.5, True], "tags": []},
     }
     failed = failures_of(table)
-    assert [failure.place for failure in failed] == [2, 3, 4, 6, 7, 8, 10, 12]
-    assert [failure.id for failure in failed] == [None, None, None, "3", "4", "5", "7", "9"]
+    assert [failure.place for failure in failed] == [2, 3, 4, 6, 7, 10, 12]
+    assert [failure.id for failure in failed] == [None, None, None, "3", "4", "7", "9"]
     assert {failure.code for failure in failed} == {"invalid-row"}
-    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 6
+    assert [failure.hides_items for failure in failed] == [True, True] + [False] * 5
 
 
 BAD_TABLES = [
@@ -449,7 +544,7 @@ def test_a_stream_of_nothing_is_an_error(tmp_path: Path) -> None:
     ("reference", "error"),
     [
         ("/etc/passwd", errors.PathRefused),
-        ("//server/share/a.jpg", errors.PathRefused),
+        ("//server/share/a.jpg", errors.AddressRefused),
         ("C:\\pictures\\a.jpg", errors.PathRefused),
         ("..", errors.PathRefused),
         ("../a.jpg", errors.PathRefused),
@@ -462,15 +557,85 @@ def test_a_stream_of_nothing_is_an_error(tmp_path: Path) -> None:
 )
 def test_paths_that_lead_elsewhere_are_refused(reference: str, error: type[LookalikeError], tmp_path: Path) -> None:
     with pytest.raises(error):
-        picture_at(reference, tmp_path)
+        PicturePlaces(tmp_path).at(reference)
     table = Table(write(tmp_path / "t.jsonl", json.dumps({"id": "1", "image": reference})))
     (failure,) = failures_of(table)
     assert (failure.place, failure.id, failure.code) == (1, "1", error.code)
 
 
 def test_paths_within_the_folder_are_followed(tmp_path: Path) -> None:
-    assert picture_at("a/../b/./c.jpg", tmp_path) == PictureFile(tmp_path / "b/c.jpg")
-    assert picture_at("..a/b.jpg", tmp_path) == PictureFile(tmp_path / "..a/b.jpg")
+    assert PicturePlaces(tmp_path).at("a/../b/./c.jpg") == PictureFile(tmp_path / "b/c.jpg")
+    assert PicturePlaces(tmp_path).at("..a/b.jpg") == PictureFile(tmp_path / "..a/b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("written", "is_at"),
+    [
+        ("Kleider\\Sommer 26\\a.JPG", "Kleider/Sommer 26/a.JPG"),
+        ("/Kleider/Sommer 26/a.JPG", "Kleider/Sommer 26/a.JPG"),
+        ("\\Kleider\\Sommer%2026\\a.jpg", "Kleider/Sommer 26/a.JPG"),
+        ("kleider/SOMMER 26/A.jpg", "Kleider/Sommer 26/a.JPG"),
+        ("cafe\u0301/\u00e9te\u0301.png", "caf\u00e9/e\u0301t\u00e9.png"),
+        ("CAF%C3%89/%C3%89t%C3%A9.PNG", "caf\u00e9/e\u0301t\u00e9.png"),
+        ("100%25.png", "100%25.png"),
+        ("twice.png", "twice.png"),
+    ],
+)
+def test_a_path_is_found_however_another_system_writes_it(written: str, is_at: str, tmp_path: Path) -> None:
+    sommer, ete = "Kleider/Sommer 26/a.JPG", "caf\u00e9/e\u0301t\u00e9.png"
+    for name in (sommer, ete, "100%25.png", "100%.png", "twice.png", "Twice.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, name)
+    picture = PicturePlaces(tmp_path).at(written)
+    assert picture == PictureFile(tmp_path / is_at)
+    assert picture.read().decode() == is_at
+
+
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [
+        ("shoes/boot-1.png", "'shoes/Boot 1.jpg'"),
+        ("SHOES/boot_1", "'shoes/Boot 1.jpg'"),
+        ("bags/bag.png", "'bag.png'"),
+        ("shoes/other.png", None),
+        ("TWICE.PNG", "'Twice.png'"),
+    ],
+)
+def test_a_picture_that_is_not_there_is_told_with_one_that_is_near(
+    written: str, near: str | None, tmp_path: Path
+) -> None:
+    for name in ("shoes/Boot 1.jpg", "bag.png", "Twice.png", "twice.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    picture = PicturePlaces(tmp_path).at(written)
+    assert isinstance(picture, PictureFile)
+    with pytest.raises(errors.PictureMissing) as failed:
+        picture.read()
+    assert (f"There is {near}." in str(failed.value)) is (near is not None)
+    with pytest.raises(errors.PathRefused, match=r"--images-dir.* There is 'bag.png'"):
+        PicturePlaces(tmp_path).at("C:\\Users\\me\\bag.png")
+
+
+def test_links_of_a_table_lead_out_of_its_folder_only_where_that_is_allowed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    for name in ("mine/secret.png", "archive/real/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        write(tmp_path / name, name)
+    (archive / "inner.png").symlink_to("real/a.png")
+    (archive / "folder").symlink_to(tmp_path / "mine")
+    (archive / "file.png").symlink_to("../mine/secret.png")
+    places = PicturePlaces(archive)
+    assert places.at("inner.png") == PictureFile(archive / "inner.png")
+    for name in ("folder/secret.png", "file.png", "FILE.png", "folder\\secret.png"):
+        with pytest.raises(errors.PathRefused, match="--follow-links-out"):
+            places.at(name)
+        followed = PicturePlaces(archive, follow_links_out=True).at(name)
+        assert isinstance(followed, PictureFile)
+        assert followed.read() == b"mine/secret.png"
+    table = write(archive / "t.csv", "id,image\n1,folder/secret.png\n2,real/a.png\n")
+    assert [failure.id for failure in failures_of(Table(table))] == ["1"]
+    elsewhere = Table(table, options=SourceOptions(images_dir=tmp_path))
+    assert [path_of(item) for item in elsewhere] == [tmp_path / "folder/secret.png", tmp_path / "real/a.png"]
 
 
 @pytest.fixture
@@ -506,12 +671,12 @@ def test_what_is_no_picture_file_is_neither_waited_for_nor_read(
     name: str, error: type[LookalikeError], says: str, odd_files: Path
 ) -> None:
     with pytest.raises(error, match=says) as failed:
-        picture_at(name, odd_files).read()
+        PicturePlaces(odd_files, follow_links_out=True).at(name).read()
     str(failed.value).encode()
 
 
 def test_a_picture_file_gives_its_bytes(odd_files: Path) -> None:
-    assert picture_at("file", odd_files).read() == b"content"
+    assert PicturePlaces(odd_files).at("file").read() == b"content"
 
 
 def test_long_values_are_shortened_where_they_are_told() -> None:

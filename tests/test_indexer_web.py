@@ -30,12 +30,13 @@ from indexer.pipeline.fetching import Fetching
 from indexer.pipeline.plan import Plan, planned
 from indexer.pipeline.run_report import IndexReport
 from indexer.sources import errors
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.json_rows import JsonStream
-from indexer.sources.picture_files import picture_at
 from indexer.sources.web import resolving
-from indexer.sources.web.access import NO_ACCESS, Limits, WebAccess, web_picture
+from indexer.sources.web.access import NO_ACCESS, Limits, WebAccess, WebPicture, web_picture
 from indexer.sources.web.addresses import Address, AllowedHosts
 from indexer.sources.web.fetcher import Fetched, Fetcher
+from indexer.sources.web.headers import RequestHeaders
 from indexer.sources.web.validators import condition, validator_of
 from models.errors import LookalikeError, PictureTooLarge, UnsupportedPicture
 from models.pictures.decoding import decode
@@ -99,6 +100,51 @@ def fetch(server: MisbehavingServer) -> Iterator[Fetch]:
     yield fetch_
     for fetcher in fetchers.values():
         fetcher.close()
+
+
+def test_a_picture_is_taken_for_one_whatever_its_server_calls_it(fetch: Fetch, server: MisbehavingServer) -> None:
+    assert fetch("as-text/red.png").data == server.pictures["red.png"]
+
+
+def test_headers_go_to_the_host_that_they_are_for_alone(server: MisbehavingServer) -> None:
+    lines = [f"{server.authority}: X-Key: open sesame", "127.0.0.1:1: X-Other: secret"]
+    known, stranger = RequestHeaders(lines, "a shop"), RequestHeaders(lines[1:])
+    asked = [
+        web_picture(server.url("with-key/red.png"), WebAccess(AllowedHosts([server.authority]), QUICK, headers))
+        for headers in (known, stranger)
+    ]
+    fetcher = Fetcher(QUICK)
+    assert fetcher.fetch(asked[0]).data == server.pictures["red.png"]
+    with pytest.raises(errors.AddressFailed, match="--header"):
+        fetcher.fetch(asked[1])
+    fetcher.close()
+    assert all("x-other" not in sent for _, sent in server.requests)
+    assert RequestHeaders(["cdn.example: A: b"]).of(Address.parse("https://sub.cdn.example/a")) == {}
+    assert RequestHeaders(["cdn.example: A: b"]).of(Address.parse("https://cdn.example:8080/a")) == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Authorization: Bearer s3cret", "cdn.example: Host: other", "cdn.example: A: s3cret\r\nB: c", "cdn.example: A"],
+)
+def test_what_is_no_header_of_a_host_is_refused_and_not_repeated(line: str) -> None:
+    with pytest.raises((errors.InvalidHeader, errors.InvalidHost)) as refused:
+        RequestHeaders([line])
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("//images.shop.example/a.jpg", "https://images.shop.example/a.jpg"),
+        (" https://images.shop.example/a.jpg?w=1&amp;h=2 ", "https://images.shop.example/a.jpg?w=1&h=2"),
+        ("https://images.shop.example/a b.jpg?w=1&h=2", "https://images.shop.example/a%20b.jpg?w=1&h=2"),
+    ],
+)
+def test_addresses_are_read_as_pages_write_them(written: str, address: str, tmp_path: Path) -> None:
+    picture = PicturePlaces(tmp_path, WebAccess(AllowedHosts(["images.shop.example"]))).at(written)
+    assert isinstance(picture, WebPicture)
+    assert str(picture.address) == address
 
 
 # Addresses and hosts
@@ -205,7 +251,7 @@ def test_what_is_no_host_is_not_taken_for_one(name: str) -> None:
 
 def test_nothing_is_fetched_unless_its_host_is_named(tmp_path: Path) -> None:
     with pytest.raises(errors.AddressRefused, match=r"Add --allow-host images\.shop\.example:8080 "):
-        picture_at("http://images.shop.example:8080/a.jpg", tmp_path, NO_ACCESS)
+        PicturePlaces(tmp_path, NO_ACCESS).at("http://images.shop.example:8080/a.jpg")
 
 
 NOT_PUBLIC = [

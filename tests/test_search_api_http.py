@@ -209,8 +209,9 @@ def test_items_are_listed_by_predicted_class(client: FlaskClient) -> None:
 
 
 ODD_IDS = [
-    "a", "a/image", "a/similar", "folder/sub folder/x.png", "/rooted", "trailing/", "a//b", "..", "../../etc/passwd",
-    "naïve Kleid 裙子 👗", "50%", "%2F", "a+b&c=d?e#f", "'\"<>", "x" * 200,
+    "a", "a/image", "a/similar", "folder/sub folder/x.png", "/rooted", "trailing/", "a//b", "../../etc/passwd",
+    "naïve Kleid 裙子 👗", "50%", "%2F", "a+b&c=d?e#f", "'\"<>", "x" * 1000,
+    "at 9.41.00\u202fAM v\u00a013.png", "シャツ\u3000白", "لباس\u200cها", "Trench\u00adcoat", "👨\u200d👩\u200d👧",
 ]  # fmt: skip
 
 

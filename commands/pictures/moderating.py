@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.composition import engine_without_items
-from commands.indexing import web_access
 from commands.options import data_dir_option, directory, hosts_option, model_option, policy_option
 from commands.pictures.judging import judged_rows, opened_source
+from commands.source_options import web_access
 from commands.terminal import progress_bar
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from indexer.pipeline.embed import PreparedItem, embedded
 from indexer.pipeline.fetching import Fetching, Resolved
 from indexer.pipeline.plan import Change, Plan, batches, planned
 from indexer.pipeline.pool import DECODING_SECONDS, Workers
+from indexer.pipeline.pruning import prune_doubt
 from indexer.pipeline.run_report import IndexReport, OnFailure, Outcome, RunReport
+from indexer.pipeline.spellings import as_kept
 from indexer.pipeline.worker_main import Prepared
 from indexer.records import AttributeUpdate
 from indexer.sources.items import Failure, Source, SourceItem
@@ -43,6 +45,7 @@ def index(
     *,
     strict: bool = False,
     prune: bool = False,
+    prune_surely: bool = False,
     workers: int | None = None,
     decoding_seconds: float = DECODING_SECONDS,
     publishing: Progress | None = None,
@@ -58,8 +61,9 @@ def index(
     this does so below `if __name__ == "__main__"`. One that takes them more than `decoding_seconds` fails. Those at web
     addresses are fetched before, a few at once; that of a known item only where its server does not say that it is
     still the same. With `prune`, items that the source does not have are deleted at the end, unless a failure hides
-    some of them. With `strict`, the first failure ends the run. `publishing` counts the vectors that join a graph,
-    where one is built.
+    some of them, or so many are missing that they are likelier moved (`indexer.pipeline.pruning`) and it is not to be
+    done `prune_surely`. With `strict`, the first failure ends the run. `publishing` counts the vectors that join a
+    graph, where one is built.
 
     Raises ModelMismatch, ItemFailed, WorkersLost, and what the catalogue's writing and the source's reading raise.
     """
@@ -76,8 +80,8 @@ def index(
     ):
         try:
             for batch in batches(source):
-                kept = _kept(batch, catalogue, seen)
-                begun = [_begun(planned(row, kept), embedder, pool, fetching) for row in batch]
+                rows, kept = _noted(batch, catalogue, seen)
+                begun = [_begun(planned(row, kept), embedder, pool, fetching) for row in rows]
                 committing.append(committer.submit(_committed, begun, embedder, catalogue))
                 if len(committing) > _BATCHES_AHEAD:
                     run.count(committing.popleft().result())
@@ -88,10 +92,10 @@ def index(
             fetching.close()
             pool.close()
             raise
-    gone = _gone(catalogue, seen, run)
+    gone, doubt = _gone(catalogue, seen, run, source, prune_surely)
     if gone:
         catalogue.delete(gone)
-    return run.report(catalogue.publish(progress=publishing), gone)
+    return run.report(catalogue.publish(progress=publishing), gone, doubt)
 
 
 def preview(
@@ -102,6 +106,7 @@ def preview(
     *,
     strict: bool = False,
     prune: bool = False,
+    prune_surely: bool = False,
 ) -> IndexReport:
     """Return what `index` would report, and change nothing; `catalogue` is None where there is none yet.
 
@@ -111,31 +116,40 @@ def preview(
     seen: set[str] | None = set() if prune else None
     with Fetching() as fetching:
         for batch in batches(source):
-            run.count(_foreseen(batch, _kept(batch, catalogue, seen), fetching))
+            run.count(_foreseen(*_noted(batch, catalogue, seen), fetching))
     if catalogue is None:
         return run.report(generation=0, gone=())
-    return run.report(catalogue.generation, _gone(catalogue, seen, run))
+    return run.report(catalogue.generation, *_gone(catalogue, seen, run, source, prune_surely))
 
 
 def _run_report(source: Source, progress: Progress | None, on_failure: OnFailure | None, strict: bool) -> RunReport:
     return RunReport(len(source) if isinstance(source, Sized) else 0, progress, on_failure, strict)
 
 
-def _kept(
+def _noted(
     batch: Sequence[SourceItem | Failure], catalogue: Catalogue | None, seen: set[str] | None
-) -> Mapping[str, str]:
-    """Return the content keys that a catalogue keeps of the items in a batch, and note the ids that it has."""
-    ids = [row.id for row in batch if row.id is not None]
+) -> tuple[Sequence[SourceItem | Failure], Mapping[str, str]]:
+    """Return a batch and the content keys that a catalogue keeps of its items, and note the ids that it has."""
+    rows, kept = as_kept(batch, catalogue)
     if seen is not None:
-        seen.update(ids)
-    return {} if catalogue is None else catalogue.content_keys(ids)
+        seen.update(row.id for row in rows if row.id is not None)
+    return rows, kept
 
 
-def _gone(catalogue: Catalogue, seen: set[str] | None, run: RunReport) -> list[str] | None:
-    """Return the ids that the source does not have, none unless they were noted; None when it can't be known."""
+def _gone(
+    catalogue: Catalogue, seen: set[str] | None, run: RunReport, source: Source, surely: bool
+) -> tuple[list[str] | None, str]:
+    """Return the ids that the source does not have, none unless they were noted, or None when it can't be known; and
+    why they are not to be deleted, none of them then.
+    """
     if seen is None:
-        return []
-    return [id_ for id_ in catalogue.ids() if id_ not in seen] if run.is_complete else None
+        return [], ""
+    if not run.is_complete:
+        return None, ""
+    ids = catalogue.ids()
+    gone = [id_ for id_ in ids if id_ not in seen]
+    doubt = "" if surely else prune_doubt(ids, gone, by_folder=getattr(source, "has_sub_folders", False))
+    return ([] if doubt else gone), doubt
 
 
 def _begun(plan: Plan | Failure, embedder: Embedder, pool: Workers, fetching: Fetching) -> Begun:

@@ -16,7 +16,8 @@ OnFailure: TypeAlias = Callable[[Failure], None]
 class IndexReport:
     """How many items were new, changed, as they were, failed, or deleted, and the generation that holds them all.
 
-    `prune_held_back` tells that nothing was deleted because not every row of the source could be read.
+    `prune_held_back` tells that nothing was deleted because not every row of the source could be read;
+    `prune_doubt` says why nothing was deleted without being asked for twice, empty where there was no doubt.
     """
 
     added: int
@@ -26,6 +27,7 @@ class IndexReport:
     failed: int = 0
     pruned: int = 0
     prune_held_back: bool = False
+    prune_doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,14 @@ class RunReport:
         if self._progress is not None:
             self._progress(self._done, self._total)
 
-    def report(self, generation: int, gone: Sequence[str] | None) -> IndexReport:
-        """Return the sums; `gone` are the items that the source no longer has, None when that can't be known."""
+    def report(self, generation: int, gone: Sequence[str] | None, doubt: str = "") -> IndexReport:
+        """Return the sums; `gone` are the items that the source no longer has, None when that can't be known.
+
+        `doubt` says why none was deleted.
+        """
         unchanged = self._done - self._added - self._updated - self._failed
         return IndexReport(
-            self._added, self._updated, unchanged, generation, self._failed, len(gone or ()), gone is None
+            self._added, self._updated, unchanged, generation, self._failed, len(gone or ()), gone is None, doubt
         )
 
 

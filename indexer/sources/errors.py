@@ -81,6 +81,12 @@ class InvalidHost(LookalikeError):
     code = "invalid-host"
 
 
+class InvalidHeader(LookalikeError):
+    """What was given as a header to ask for pictures with is none."""
+
+    code = "invalid-header"
+
+
 class AddressRefused(LookalikeError):
     """A web address that pictures are not fetched from: it, or where it leads to, is not allowed."""
 

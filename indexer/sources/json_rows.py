@@ -7,7 +7,9 @@ from typing import Any, BinaryIO
 
 from indexer.sources.bounded_lines import bounded_lines
 from indexer.sources.errors import DuplicateId, SourceEmpty, TableDamaged
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
+from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.table_rows import UNCHANGED, Row, source_item
 from indexer.sources.tabular.headings import known_names
 from indexer.sources.tabular.json_values import is_array, json_values
@@ -64,10 +66,12 @@ class JsonStream:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, file: BinaryIO, folder: Path, web: WebAccess = NO_ACCESS) -> None:
+    def __init__(
+        self, file: BinaryIO, folder: Path, web: WebAccess = NO_ACCESS, options: SourceOptions = AS_IT_IS
+    ) -> None:
         self._file = file
-        self._folder = folder
-        self._web = web
+        self._places = PicturePlaces(options.images_dir or folder, web, follow_links_out=options.follow_links_out)
+        self._names = {theirs: ours for ours, theirs in options.columns.items()}
 
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         line_of: dict[str, int] = {}
@@ -79,13 +83,21 @@ class JsonStream:
             if isinstance(row, TableDamaged):
                 yield Failure(number, None, row.code, str(row), hides_items=True)
                 continue
-            item = source_item(row, self._folder, self._web)
+            item = source_item(self._named(row), self._places)
             if item.id is not None and (first := line_of.setdefault(item.id, number)) != number:
                 yield Failure(number, item.id, DuplicateId.code, f"The id {item.id!r} was on line {first} already.")
             else:
                 yield item
         if not number:
             raise SourceEmpty("Nothing came on standard input. Send an object with id and image on every line.")
+
+    def _named(self, row: Row) -> Row:
+        """Return a row in the names that were given for its columns."""
+        if not self._names:
+            return row
+        named = {ours: row.values[theirs] for theirs, ours in self._names.items() if theirs in row.values}
+        rest = {name: value for name, value in row.values.items() if name not in self._names}
+        return Row(row.number, rest | named)
 
 
 def _row(number: int, line: str | TableDamaged, name: str) -> Row | TableDamaged | None:

@@ -5,7 +5,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from indexer.sources.errors import InvalidRow
-from indexer.sources.folder import SUFFIXES
+from indexer.sources.files.walk import SUFFIXES
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.picture_files import PictureFile
 from indexer.validation import id_error

@@ -9,6 +9,7 @@ from indexer.sources.fashion_mnist import FashionMNIST
 from indexer.sources.folder import Folder
 from indexer.sources.items import Source
 from indexer.sources.json_rows import JsonStream
+from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.tables import FORMATS, Table
 from indexer.sources.tabular.opened import format_suffix
 from indexer.sources.web.access import NO_ACCESS, WebAccess
@@ -33,11 +34,13 @@ def open_source(
     progress: Progress | None = None,
     stream: BinaryIO | None = None,
     web: WebAccess = NO_ACCESS,
+    options: SourceOptions = AS_IT_IS,
 ) -> NamedSource:
     """Return a source: `fashion-mnist` (its 10,000 test images), `sample`, the path of a folder or a table, or `-`.
 
     `-` is JSON Lines on `stream`, with paths relative to the current directory. `progress(done, total)` counts the
-    bytes of a download; `web` says which hosts pictures may be fetched from. Raises UnknownSource, SourceUnreadable,
+    bytes of a download; `web` says which hosts pictures may be fetched from, `options` how
+    folders and tables are read. Raises UnknownSource, SourceUnreadable,
     or what `models.datasets.fashion_mnist.load`, `Folder` and `Table` raise.
     """
     if name == FASHION_MNIST:
@@ -47,7 +50,7 @@ def open_source(
 
         return SampleCatalogue()
     if name == STREAM and stream is not None:
-        return JsonStream(stream, Path(), web)
+        return JsonStream(stream, Path(), web, options)
     path = Path(name)
     try:
         mode = path.stat().st_mode
@@ -56,9 +59,9 @@ def open_source(
     except OSError as error:
         raise SourceUnreadable(f"{path} can't be read ({error.strerror or error}). Check it.") from error
     if mode is not None and stat.S_ISDIR(mode):
-        return Folder(path)
+        return Folder(path, options)
     if mode is not None and stat.S_ISREG(mode) and format_suffix(path) in FORMATS:
-        return Table(path, web)
+        return Table(path, web, options)
     what = "does not exist" if mode is None else "is of no kind that can be read"
     raise UnknownSource(
         f"The source {name!r} {what}. Choose {FASHION_MNIST}, {SAMPLE}, a folder of pictures, a table "

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from indexer.sources.errors import InvalidRow
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
-from indexer.sources.picture_files import picture_at
 from indexer.sources.tabular.columns import is_no_value
 from indexer.sources.tabular.headings import ID, IMAGE
 from indexer.sources.tabular.picture_values import PictureBytes, picture_in
-from indexer.sources.web.access import WebAccess
 from indexer.validation import attribute_error, id_error
 from models.errors import LookalikeError
 
@@ -74,8 +73,8 @@ class TableRows(Protocol):
     def __iter__(self) -> Iterator[Row]: ...
 
 
-def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
-    """Return the item of a row whose picture lies in a folder, or on the web, or why it is none."""
+def source_item(row: Row, places: PicturePlaces) -> SourceItem | Failure:
+    """Return the item of a row, or why it is none."""
     try:
         if row.id is None:
             raise InvalidRow("The row has no id. Give it one.")
@@ -87,7 +86,7 @@ def source_item(row: Row, folder: Path, web: WebAccess) -> SourceItem | Failure:
         attributes = {name: value for name, value in row.values.items() if name not in UNCHANGED}
         if problem := attribute_error(attributes):
             raise InvalidRow(problem)
-        picture = image if isinstance(image, PictureBytes) else picture_at(image, folder, web)
+        picture = image if isinstance(image, PictureBytes) else places.at(image)
         return SourceItem(row.id, picture, attributes, place=row.number)
     except LookalikeError as error:
         id_ = None if id_error(row.id) else row.id

@@ -5,9 +5,13 @@ from pathlib import Path
 
 from indexer.sources.csv_rows import DELIMITERS, CsvRows
 from indexer.sources.errors import SourceChanged
+from indexer.sources.feeds.taken_rows import TakenRows
+from indexer.sources.feeds.xml_rows import XmlRows
+from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.json_rows import JSON, JsonRows
 from indexer.sources.parquet_rows import ParquetRows
+from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.table_rows import TableRows, source_item
 from indexer.sources.tabular.opened import format_suffix, signature_of
 from indexer.sources.tabular.survey import surveyed
@@ -20,6 +24,7 @@ FORMATS: Mapping[str, Callable[[Path], TableRows]] = {
     **dict.fromkeys((JSON, ".jsonl", ".ndjson"), JsonRows),
     **dict.fromkeys((".parquet", ".pq"), ParquetRows),
     **dict.fromkeys(WORKBOOKS, XlsxRows),
+    ".xml": XmlRows,
 }
 """How the rows of a table are read, by the suffix of its file; any may be packed by gzip, with `.gz` behind that."""
 
@@ -36,11 +41,11 @@ class Table:
     text (`indexer.sources.tabular.columns`).
     """
 
-    def __init__(self, path: Path, web: WebAccess = NO_ACCESS) -> None:
+    def __init__(self, path: Path, web: WebAccess = NO_ACCESS, options: SourceOptions = AS_IT_IS) -> None:
+        self.options = options
         self._signature = signature_of(path)
-        self._rows = FORMATS[format_suffix(path)](path)
-        self._folder = path.parent
-        self._web = web
+        self._rows = TakenRows(FORMATS[format_suffix(path)](path), options.columns)
+        self._places = PicturePlaces(options.images_dir or path.parent, web, follow_links_out=options.follow_links_out)
         self._survey = surveyed(self._rows)
 
     @property
@@ -74,7 +79,7 @@ class Table:
     def __iter__(self) -> Iterator[SourceItem | Failure]:
         """Yield an item or a failure for each row. Raises SourceChanged when the file is no longer what it was."""
         for row in self._rows:
-            yield source_item(self._survey.typed(row), self._folder, self._web)
+            yield source_item(self._survey.typed(row), self._places)
         if signature_of(self._rows.path) != self._signature:
             raise SourceChanged(
                 f"{self._rows.path} was changed while it was being indexed. Run the same command again."

@@ -195,6 +195,14 @@ def _most_pixels(beside: int, bytes_per_pixel: float, most: int) -> int:
     return min(most, int((MAX_MEMORY - beside) / bytes_per_pixel))
 
 
+def is_picture(head: bytes | bytearray) -> bool:
+    """Tell whether a file begins like a picture that can be read; 64 bytes of it are enough."""
+    try:
+        return bool(_format_of(bytes(head)))
+    except UnsupportedPicture:
+        return False
+
+
 def _format_of(data: bytes) -> str:
     """Return Pillow's name of the format that the first bytes declare."""
     if not data:

@@ -1,4 +1,4 @@
-"""Item ids in addresses. An id may hold anything printable, slashes included."""
+"""Item ids in addresses. An id may hold anything but control characters, slashes included."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any

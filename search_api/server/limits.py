@@ -31,7 +31,8 @@ class Limits:
     stop: float = 30.0
     """How long requests may take to end once the server is told to stop."""
 
-    request_line: int = 8190
+    request_line: int = 16_384
+    """An id of 1,000 characters, percent-encoded, has up to 12,000."""
     fields: int = 100
     head: int = 32 * 1024
     """Of all header fields of a request together."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from indexer.sources.web.addresses import Address, AllowedHosts
+from indexer.sources.web.headers import RequestHeaders
 from models.pictures.decoding import MAX_BYTES
 
 
@@ -31,10 +32,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WebAccess:
-    """The hosts that pictures may be fetched from, none unless they are named, and the limits."""
+    """The hosts that pictures may be fetched from, none unless they are named, the limits, and what they are sent."""
 
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     limits: Limits = field(default_factory=Limits)
+    headers: RequestHeaders = field(default_factory=RequestHeaders)
 
 
 NO_ACCESS = WebAccess()

@@ -73,7 +73,8 @@ class Fetcher:
             picture.access.hosts.check(address)
             self._pause(self._backoff.rest(address))
             asked = condition(address, validator)
-            reply = self._asked(address, asked, may_be_private=picture.access.hosts.may_be_private(address))
+            headers = {**picture.access.headers.of(address), **asked}
+            reply = self._asked(address, headers, may_be_private=picture.access.hosts.may_be_private(address))
             if reply.status in _REDIRECTS and (location := reply.headers.get("location")):
                 address = address.joined(location)
                 continue
@@ -122,7 +123,8 @@ def _refusal(address: Address, reply: Reply) -> AddressFailed | PictureMissing:
         )
     if reply.status in _NOT_FOR_US:
         return AddressFailed(
-            f"{address.told} is not open to everyone ({reply.status}). Open it, or give the picture itself."
+            f"{address.told} is not open to everyone ({reply.status}). Open it, or give the picture itself; what "
+            "its server wants to see, `lookalike index` sends by --header and --user-agent."
         )
     return AddressFailed(
         f"{address.told} is answered {reply.status}, without a picture. Look at it in a browser, and correct the "

@@ -19,6 +19,7 @@ from indexer.sources.web.access import Limits
 from indexer.sources.web.addresses import Address, shortened
 from indexer.sources.web.resolving import ips_of
 from models.errors import LookalikeError, PictureTooLarge
+from models.pictures.decoding import is_picture
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -29,6 +30,7 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # a picture is compressed already, and a bomb is not taken apart
 }
 _CHUNK = 1 << 16
+_HEAD = 64
 
 MOST_OPEN = 8
 """Connections that a thread keeps open: the one that it opened first makes room."""
@@ -159,12 +161,14 @@ class Connections:
             response.close()
             return Reply(response.status, headers, b"")
         try:
-            _check_kind(address, headers)
+            _check_encoding(address, headers)
             most = self._limits.max_bytes
             announced = headers.get("content-length", "")
             if announced.isdecimal() and int(announced[:20]) > most:
                 raise _too_large(address, most)
-            data = bytearray()
+            data = bytearray(response.read(_HEAD))
+            if not is_picture(data):  # some servers call pictures text
+                _check_kind(address, headers)
             while chunk := response.read(min(_CHUNK, most + 1 - len(data))):
                 data += chunk
                 if len(data) > most:
@@ -183,6 +187,9 @@ def _check_kind(address: Address, headers: Mapping[str, str]) -> None:
             f"{address.told} gives {shortened(kind)}, no picture: is it a page that shows the picture, or asks to log "
             "in? Give the address of the picture itself."
         )
+
+
+def _check_encoding(address: Address, headers: Mapping[str, str]) -> None:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise AddressFailed(

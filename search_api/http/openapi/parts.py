@@ -3,7 +3,7 @@
 import json
 from typing import Any, TypeAlias
 
-from indexer.fields import LONGEST_NAME
+from indexer.fields import LONGEST_ID
 from search_api.cursors import LONGEST
 from search_api.http.reading.json_bodies import LONGEST_ADDRESS
 from search_api.http.reading.parameters import LONGEST_BOX
@@ -16,7 +16,7 @@ NUMBER: Json = {"type": "number"}
 WHOLE: Json = {"type": "integer"}
 SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
 BYTES: Json = {"type": "string", "format": "binary"}
-NAME: Json = {"type": "string", "format": "printable", "minLength": 1, "maxLength": LONGEST_NAME}
+NAME: Json = {"type": "string", "format": "printable", "minLength": 1, "maxLength": LONGEST_ID}
 """What an item's id may be."""
 
 ENCODED: Json = {

@@ -1,0 +1,72 @@
+"""Product feeds in XML: RSS 2.0 and Atom, as Google Merchant reads them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from indexer.sources.bounded_lines import LONGEST_LINE
+from indexer.sources.errors import TableDamaged
+from indexer.sources.table_rows import Row
+from indexer.sources.tabular.opened import open_table
+
+_ITEMS = frozenset({"item", "entry"})
+_PROLOG = 2**16
+
+
+class XmlRows:
+    """The items of a feed; their elements are columns, without namespaces, a list where one comes several times."""
+
+    is_text = True
+    columns: tuple[str, ...] = ()
+    unnamed: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    delimiter = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Row]:
+        with open_table(self.path) as file:
+            if b"<!DOCTYPE" in file.read(_PROLOG).upper():
+                raise TableDamaged(f"{self.path} declares a document type, which no feed needs. Take that line out.")
+        number = 0
+        try:
+            with open_table(self.path) as file:
+                path: list[Any] = []
+                for event, element in ElementTree.iterparse(file, events=("start", "end")):  # noqa: S314 -- no DTD
+                    if event == "start":
+                        path.append(element)
+                        continue
+                    path.pop()
+                    if _name(element.tag) in _ITEMS:
+                        number += 1
+                        yield Row(number, _values(element, number, self.path))
+                        for above in path[-1:]:
+                            above.clear()
+        except ElementTree.ParseError as error:
+            raise TableDamaged(f"{self.path} is no sound XML ({error}). Export it again.") from error
+
+
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _values(item: Any, number: int, path: Path) -> dict[str, Any]:
+    found: dict[str, list[str]] = {}
+    size = 0
+    for element in sorted(item, key=lambda one: "base.google.com" not in one.tag):  # Google's own come first
+        text = " ".join("".join(element.itertext()).split()) or element.get("href", "")
+        size += len(text)
+        if size > LONGEST_LINE:
+            raise TableDamaged(f"{path}: item {number} is longer than {LONGEST_LINE >> 20} MiB.")
+        if text:
+            found.setdefault(_name(element.tag), []).append(text)
+    own = {_name(element.tag) for element in item if "base.google.com" in element.tag}
+    return {
+        name: texts[0] if len(texts) == 1 or (name in own and name not in _REPEATED) else texts
+        for name, texts in found.items()
+    }
+
+
+_REPEATED = frozenset({"additional_image_link", "product_type", "product_highlight", "excluded_destination"})
