@@ -83,8 +83,8 @@ def test_a_shopify_export_is_one_item_for_all_rows_of_a_product(tmp_path: Path) 
     assert (dress.attributes["price"], dress.attributes["Vendor"]) == (75.95, "Quillon")
     told = " ".join(table.notes)
     assert "Taken for a Shopify export: id is 'Handle', image is 'Image Src', title is " in told
-    assert "2 further pictures of 1 items are left out" in told
-    assert "3 rows are further ones" in told
+    assert "Further pictures, left out as an item has its first: 2, in items: 1." in told
+    assert "values of its first: 3." in told
     assert len(table) == 3
 
 
@@ -93,8 +93,8 @@ def test_a_woocommerce_export_gives_products_with_the_first_of_their_pictures(tm
     assert pictures_of(table) == {"11": CDN + "a.jpg", "13": CDN + "c.jpg"}
     told = " ".join(table.notes)
     assert "title is 'Name', price is 'Regular price'" in told
-    assert "1 variations without a picture" in told
-    assert "1 further pictures of 1 items" in told
+    assert "left out: 1." in told
+    assert "its first: 1, in items: 1." in told
     assert not [row for row in table if isinstance(row, Failure)]
 
 
@@ -115,7 +115,7 @@ def test_a_google_merchant_feed_says_the_same_in_text_and_xml(name: str, content
     assert "additional_image_link" not in coat.attributes
     told = " ".join(table.notes)
     assert "Taken for a Google Merchant feed: id is 'id', image is 'image_link'" in told
-    assert "2 further pictures of 1 items" in told
+    assert "its first: 2, in items: 1." in told
 
 
 def test_an_atom_feed_is_read_and_what_google_says_counts(tmp_path: Path) -> None:

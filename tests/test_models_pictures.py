@@ -35,6 +35,30 @@ def test_every_format_is_decoded(name: str) -> None:
     assert difference(pixels, image) == 0 if name in LOSSLESS else difference(pixels, image) < 8
 
 
+@pytest.mark.parametrize("lead", [b"\n", b"\r\n \t", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG"])
+def test_blanks_that_a_program_wrote_before_a_picture_do_no_harm(name: str, lead: bytes) -> None:
+    data = encoded(drawing(), name)
+    assert np.array_equal(decode(lead + data).pixels, decode(data).pixels)
+    assert decoding.is_picture(lead + data[:50])
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"\r\n<!DOCTYPE html><html>", "an HTML page"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "an SVG drawing"),
+        (b"8BPS\0\1" + bytes(100), "a Photoshop document"),
+        (b"\xff\x0a" + bytes(100), "JPEG XL"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_called_by_its_name(head: bytes, what: str) -> None:
+    with pytest.raises(UnsupportedPicture, match=f"no picture that can be read: it is .*{what}"):
+        decode(head)
+    assert not decoding.is_picture(head[:64])
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_grey_stays_grey(name: str) -> None:
     image = drawing().convert("L")

@@ -90,6 +90,7 @@ def decode(data: bytes) -> Picture:
         raise PictureTooLarge(
             f"The file has {len(data) / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted. Send a smaller one."
         )
+    data = _trimmed(data)
     name = _format_of(data)
     try:
         return _READERS.get(name, _read_other)(data, name)
@@ -198,7 +199,7 @@ def _most_pixels(beside: int, bytes_per_pixel: float, most: int) -> int:
 def is_picture(head: bytes | bytearray) -> bool:
     """Tell whether a file begins like a picture that can be read; 64 bytes of it are enough."""
     try:
-        return bool(_format_of(bytes(head)))
+        return bool(_format_of(_trimmed(bytes(head))))
     except UnsupportedPicture:
         return False
 
@@ -228,7 +229,41 @@ def _format_of(data: bytes) -> str:
         if head[8:12] in _HEIF_BRANDS:
             return "HEIC"
     *others, last = readable_formats()
-    raise UnsupportedPicture(f"This is no picture that can be read. Send a {', '.join(others)} or {last} file.")
+    what = _other_format(data[:1024])
+    raise UnsupportedPicture(
+        f"This is no picture that can be read{f': it is {what}' if what else ''}. Send a {', '.join(others)} or {last} "
+        "file."
+    )
+
+
+def _trimmed(data: bytes) -> bytes:
+    """Return a file without the blanks that programs write before a picture by mistake."""
+    return data if data[:1] not in _BLANKS else data[len(data[:64]) - len(data[:64].lstrip(_LEAD)) :]
+
+
+def _other_format(head: bytes) -> str:
+    """Return what a file is that people take for a picture, empty where that is not known."""
+    text = head.lstrip(_LEAD).lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page, perhaps an error or a login"
+    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!--")) and b"<svg" in text):
+        return "an SVG drawing"
+    return next((told for start, told in _OTHERS if head.startswith(start)), "")
+
+
+_LEAD = b"\xef\xbb\xbf \t\r\n"
+_BLANKS = frozenset(_LEAD[place : place + 1] for place in range(len(_LEAD)))
+_OTHERS = (
+    (b"8BPS", "a Photoshop document"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself"),
+    (b"{", "JSON"),
+)
 
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})

@@ -67,12 +67,12 @@ class TakenRows:
         notes = [*self._rows.notes, *self._told]
         counts = self._counts
         if counts.joined:
-            notes.append(f"{counts.joined} rows are further ones of an item, which has the values of its first.")
+            notes.append(f"Further rows of an item, which has the values of its first: {counts.joined}.")
         if counts.parts:
-            notes.append(f"{counts.parts} variations without a picture of their own are left out.")
+            notes.append(f"Variations without a picture of their own, left out: {counts.parts}.")
         if counts.more:
             notes.append(
-                f"{counts.more} further pictures of {counts.with_more} items are left out: an item has its first."
+                f"Further pictures, left out as an item has its first: {counts.more}, in items: {counts.with_more}."
             )
         return tuple(notes)
 
