@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.sources.errors import ColumnMissing, ColumnUnusable, DuplicateId, SourceEmpty
 from indexer.sources.table_rows import UNCHANGED, Row, TableRows
-from indexer.sources.tabular.columns import Column, Tally, decided
+from indexer.sources.tabular.columns import ColumnReading, Tally, decided
 from indexer.sources.tabular.headings import ID, MOST_COLUMNS
 from indexer.validation import name_error
 
@@ -26,7 +26,7 @@ class Survey:
     """
 
     count: int
-    columns: Mapping[str, Column]
+    columns: Mapping[str, ColumnReading]
     whole_ids: bool
     notes: tuple[str, ...] = ()
 
@@ -84,21 +84,25 @@ def surveyed(rows: TableRows) -> Survey:
     return Survey(count, _without_index(columns, attributes, rows), whole_ids, tuple(notes))
 
 
-def _without_index(columns: Mapping[str, Column], tallies: Mapping[str, Tally], rows: TableRows) -> dict[str, Column]:
+def _without_index(
+    columns: Mapping[str, ColumnReading], tallies: Mapping[str, Tally], rows: TableRows
+) -> dict[str, ColumnReading]:
     """Return the columns, those without a heading left out that are empty, or number the rows as pandas does."""
-    kept: dict[str, Column] = {}
+    kept: dict[str, ColumnReading] = {}
     for name, column in columns.items():
         tally = tallies[name]
         if not rows.is_text and not tally.count:
             continue  # nothing, or an object whose members are columns of their own
         if name in rows.unnamed and not tally.count:
-            kept[name] = Column(name, "nothing, and has no heading", notes=("It is left out.",), is_left_out=True)
+            kept[name] = ColumnReading(
+                name, "nothing, and has no heading", notes=("It is left out.",), is_left_out=True
+            )
         elif name in rows.unnamed and tally.whole == tally.count and (name == rows.columns[0] or not rows.is_text):
             note = "It has no heading, and is left out as the index that pandas writes."
-            kept[name] = Column(name, column.kind, column.samples, notes=(note,), is_left_out=True)
+            kept[name] = ColumnReading(name, column.kind, column.samples, notes=(note,), is_left_out=True)
         elif name in rows.unnamed:
             note = "It has no heading, and is called by its place."
-            kept[name] = Column(
+            kept[name] = ColumnReading(
                 name,
                 column.kind,
                 column.samples,
