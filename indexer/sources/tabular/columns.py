@@ -123,7 +123,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class TableColumn:
+class ColumnReading:
     """What was decided for a column: how its text is read, and what a person should be told of it."""
 
     name: str
@@ -160,7 +160,7 @@ class TableColumn:
         return " ".join([f"{self.name}: {self.kind}{samples}.", *self.notes])
 
 
-def decided(tallies: Mapping[str, Tally], commas_likely: bool) -> dict[str, TableColumn]:
+def decided(tallies: Mapping[str, Tally], commas_likely: bool) -> dict[str, ColumnReading]:
     """Return what each column holds.
 
     A column is of numbers when all its values are, those left out that say that there is none. A price may stand beside
@@ -176,7 +176,7 @@ def decided(tallies: Mapping[str, Tally], commas_likely: bool) -> dict[str, Tabl
     return {name: _decided(tally, likely, tallies) for name, tally in tallies.items()}
 
 
-def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> TableColumn:
+def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> ColumnReading:
     samples = tuple(tally.samples)
     spaces_group = tally.is_price or bool(tally.only)
     numbers = tally.numbers - (0 if spaces_group else tally.spaced)
@@ -186,7 +186,7 @@ def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> 
         is_number = is_number and tally.currencies.total() == numbers and not others
     if not is_number:
         kinds = [kind for kind, _ in tally.kinds.most_common()]
-        return TableColumn(tally.name, " and ".join(kinds) or "nothing", samples)
+        return ColumnReading(tally.name, " and ".join(kinds) or "nothing", samples)
     convention, notes = _convention(tally, likely)
     currency_name = f"{tally.name}_currency" if tally.currencies else ""
     if currency_name in tallies:
@@ -202,7 +202,7 @@ def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> 
         notes.append(f"{_cells(tally.missing.total())} with {words} taken as without a value.")
     if others:
         notes.append(f"{_cells(others)} with other words, like {tally.other}, kept as text.")
-    return TableColumn(
+    return ColumnReading(
         tally.name, "numbers", samples, convention, spaces_group, currency_name=currency_name, notes=tuple(notes)
     )
 

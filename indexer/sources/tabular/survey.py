@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.sources.errors import ColumnMissing, ColumnUnusable, DuplicateId, SourceEmpty
 from indexer.sources.table_rows import UNCHANGED, Row, TableRows
-from indexer.sources.tabular.columns import TableColumn, Tally, decided
+from indexer.sources.tabular.columns import ColumnReading, Tally, decided
 from indexer.sources.tabular.headings import ID, MOST_COLUMNS
 from indexer.validation import name_error
 
@@ -26,7 +26,7 @@ class Survey:
     """
 
     count: int
-    columns: Mapping[str, TableColumn]
+    columns: Mapping[str, ColumnReading]
     whole_ids: bool
     notes: tuple[str, ...] = ()
 
@@ -85,22 +85,24 @@ def surveyed(rows: TableRows) -> Survey:
 
 
 def _without_index(
-    columns: Mapping[str, TableColumn], tallies: Mapping[str, Tally], rows: TableRows
-) -> dict[str, TableColumn]:
+    columns: Mapping[str, ColumnReading], tallies: Mapping[str, Tally], rows: TableRows
+) -> dict[str, ColumnReading]:
     """Return the columns, those without a heading left out that are empty, or number the rows as pandas does."""
-    kept: dict[str, TableColumn] = {}
+    kept: dict[str, ColumnReading] = {}
     for name, column in columns.items():
         tally = tallies[name]
         if not rows.is_text and not tally.count:
             continue  # nothing, or an object whose members are columns of their own
         if name in rows.unnamed and not tally.count:
-            kept[name] = TableColumn(name, "nothing, and has no heading", notes=("It is left out.",), is_left_out=True)
+            kept[name] = ColumnReading(
+                name, "nothing, and has no heading", notes=("It is left out.",), is_left_out=True
+            )
         elif name in rows.unnamed and tally.whole == tally.count and (name == rows.columns[0] or not rows.is_text):
             note = "It has no heading, and is left out as the index that pandas writes."
-            kept[name] = TableColumn(name, column.kind, column.samples, notes=(note,), is_left_out=True)
+            kept[name] = ColumnReading(name, column.kind, column.samples, notes=(note,), is_left_out=True)
         elif name in rows.unnamed:
             note = "It has no heading, and is called by its place."
-            kept[name] = TableColumn(
+            kept[name] = ColumnReading(
                 name,
                 column.kind,
                 column.samples,
@@ -148,10 +150,7 @@ def _check_columns(path: Path, columns: Mapping[str, Tally], is_final: bool) -> 
     for needed in sorted(UNCHANGED):
         if is_final and needed not in columns:
             found = ", ".join(repr(name[:60]) for name in list(columns)[:20]) or "none"
-            raise ColumnMissing(
-                f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it, "
-                f"or name the one that is meant: --column {needed}=HEADING."
-            )
+            raise ColumnMissing(f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it.")
     for column in columns:
         if column not in UNCHANGED and (problem := name_error(column)):
             raise ColumnUnusable(f"{path}: {problem}")
