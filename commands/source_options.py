@@ -43,7 +43,7 @@ _OPTIONS: Sequence[Callable[..., Any]] = (
     click.option(
         "--follow-links-out",
         is_flag=True,
-        help="Follow symbolic links that lead out of the folder of pictures, too: only where all is your own.",
+        help="Let the paths of a table lead by symbolic links out of its folder: only where all is your own.",
     ),
     click.option(
         "--exclude",
@@ -80,8 +80,8 @@ def source_options(command: Command) -> Command:
         is_folder = os.path.isdir(given["source"])  # noqa: PTH112 -- whatever was typed
         if (include or exclude) and not is_folder:
             raise click.UsageError("--include and --exclude go with a folder of pictures.")
-        if (images_dir is not None or columns) and is_folder:
-            raise click.UsageError("--images-dir and --column go with a table.")
+        if (images_dir is not None or columns or follow_links_out) and is_folder:
+            raise click.UsageError("--images-dir, --column and --follow-links-out go with a table.")
         options = SourceOptions(include, exclude, follow_links_out, _columns(columns), images_dir)
         return command(options=options, web=web_access(given.pop("hosts"), headers, user_agent), **given)
 

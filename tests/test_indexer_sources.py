@@ -131,7 +131,7 @@ def test_two_names_that_are_one_but_for_how_letters_are_composed_are_told(tmp_pa
     assert [(failure.id, failure.code) for failure in failures_of(source)] == [(None, "duplicate-id")]
 
 
-def test_links_are_followed_once_and_only_within_the_folder_unless_allowed(tmp_path: Path) -> None:
+def test_links_are_followed_once_without_circles_and_told_where_they_lead_out(tmp_path: Path) -> None:
     root, outside = tmp_path / "shop", tmp_path / "outside"
     for path in (root / "a/x.png", root / ".releases/7/y.png", outside / "secret.png"):
         path.parent.mkdir(parents=True)
@@ -143,13 +143,13 @@ def test_links_are_followed_once_and_only_within_the_folder_unless_allowed(tmp_p
     (root / "one.png").symlink_to(outside / "secret.png")
     (root / "itself.png").symlink_to("itself.png")
     source = Folder(root)
-    assert list(attributes_of(source)) == ["a/x.png", "current/y.png", "itself.png"]
-    refused = {failure.place: (failure.code, failure.hides_items) for failure in failures_of(source)}
-    assert refused == {"one.png": ("path-refused", True), "out": ("path-refused", True)}
-    assert source.notes == ("Links to folders that are read already: 2.",)
-    allowed = Folder(root, SourceOptions(follow_links_out=True))
-    assert list(attributes_of(allowed)) == ["a/x.png", "current/y.png", "itself.png", "one.png", "out/secret.png"]
-    assert failures_of(Folder(root, SourceOptions(exclude=("out", "one.png")))) == []
+    assert list(attributes_of(source)) == ["a/x.png", "current/y.png", "itself.png", "one.png", "out/secret.png"]
+    assert source.notes == (
+        "Followed 2 links out of the folder: one.png, out.",
+        "Links to folders that are read already: 2.",
+    )
+    without = Folder(root, SourceOptions(exclude=("out", "one.png")))
+    assert list(attributes_of(without)) == ["a/x.png", "current/y.png", "itself.png"]
 
 
 @pytest.mark.parametrize("only", ["link", "@eaDir"])
@@ -157,8 +157,10 @@ def test_a_folder_in_which_all_is_left_out_says_what(only: str, tmp_path: Path) 
     (tmp_path / "root").mkdir()
     if only == "link":
         (tmp_path / "root/season").symlink_to(tmp_path)
-        (failure,) = failures_of(Folder(tmp_path / "root"))
-        assert "'season' is a link that leads out" in failure.message
+        with pytest.raises(errors.SourceEmpty, match="1 links out of the folder: season"):
+            Folder(tmp_path / "root")
+        (tmp_path / "a.png").touch()
+        assert list(attributes_of(Folder(tmp_path / "root"))) == ["season/a.png"]
     else:
         (tmp_path / "root/@eaDir").mkdir()
         with pytest.raises(errors.SourceEmpty, match="1 @eaDir"):

@@ -308,7 +308,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
         422,
         "blank-picture",
     ),
-    "a long id": ({"path": f"/v1/items/{'x' * 201}", "json": {"image": text(PNG)}}, 422, "invalid-item"),
+    "a long id": ({"path": f"/v1/items/{'x' * 1001}", "json": {"image": text(PNG)}}, 422, "invalid-item"),
     "an id with a line break": ({"path": "/v1/items/a%0Ab", "json": {"image": text(PNG)}}, 422, "invalid-item"),
     "a patch of nothing": ({"path": ITEM, "method": "PATCH", "json": {}}, 400, "invalid-field"),
     "a patch of no item": ({"path": NEW, "method": "PATCH", "json": {"attributes": {}}}, 404, "unknown-item"),

@@ -19,8 +19,8 @@ class Folder:
 
     Its id is the path below the folder, with forward slashes; a picture in a sub-folder has that one's path as the
     attribute `folder`. What is hidden (a name that begins with a dot) is passed over, and so are the folders of systems
-    and files that don't have a picture's name. Links are followed as far as they stay in the folder, or everywhere as
-    `options` say; a folder that several of them lead to is read once.
+    and files that don't have a picture's name. Links are followed, and those told that lead out of the folder; a folder
+    that several of them lead to is read once.
 
     Raises SourceUnreadable and SourceEmpty.
     """
@@ -51,6 +51,10 @@ class Folder:
             notes.append(f"Left out as folders of the system, unless --include names them: {names}.")
         if walked.excluded:
             notes.append(f"Left out by --include and --exclude: {walked.excluded}.")
+        if walked.links_out:
+            names = ", ".join(map(shown, sorted(walked.links_out)[:5]))
+            more = ", ..." if len(walked.links_out) > 5 else ""
+            notes.append(f"Followed {len(walked.links_out)} links out of the folder: {names}{more}.")
         if walked.links_inside:
             notes.append(f"Links to folders that are read already: {walked.links_inside}.")
         return tuple(notes)

@@ -11,8 +11,8 @@ class SourceOptions:
 
     Of a folder: only paths that `include` matches, where there is any, none that `exclude` does. Of a table: `columns`
     maps `id`, `image` or an attribute to the heading that is meant by it, and `images_dir` is where the paths of
-    pictures begin (default: the table's folder). `follow_links_out` also follows links to what lies outside of the
-    folder of pictures.
+    pictures begin (default: the table's folder). `follow_links_out` also follows links that
+    lead out of that folder.
     """
 
     include: Sequence[str] = ()

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.sources.errors import PathRefused, SourceUnreadable
+from indexer.sources.errors import SourceUnreadable
 from indexer.sources.files.path_patterns import PathPatterns
 from indexer.sources.items import Failure
 from indexer.sources.source_options import SourceOptions
@@ -55,6 +55,8 @@ class Walked:
     """Files that have no picture's name, by suffix."""
     system: Counter[str] = field(default_factory=Counter)
     excluded: int = 0
+    links_out: list[str] = field(default_factory=list)
+    """Links, to pictures or folders, that lead out of the folder. They are followed."""
     links_inside: int = 0
     """Links to folders whose pictures are found without them."""
 
@@ -73,7 +75,6 @@ class _Walk:
         self._root = root
         self._real_root = os.path.realpath(root)
         self._include, self._exclude = PathPatterns(options.include), PathPatterns(options.exclude)
-        self._follow_links_out = options.follow_links_out
         self._walked = Walked()
         self._seen: set[tuple[int, int]] = set()
         self._links: deque[str] = deque()
@@ -118,9 +119,8 @@ class _Walk:
         if self._exclude.match(path) or (not is_folder and self._include and not self._include.match(path)):
             self._walked.excluded += 1
             return False
-        if entry.is_symlink() and not self._follow_links_out and not self._is_inside(path):
-            self._refuse_link(path)
-            return False
+        if entry.is_symlink() and not self._is_inside(path):
+            self._walked.links_out.append(path)
         if is_folder and entry.is_symlink():
             self._links.append(path)
             return False
@@ -139,13 +139,6 @@ class _Walk:
     def _is_inside(self, path: str) -> bool:
         real = os.path.realpath(self._root / path)
         return os.path.commonpath((self._real_root, real)) == self._real_root
-
-    def _refuse_link(self, path: str) -> None:
-        message = (
-            f"{path!r} is a link that leads out of {str(self._root)!r}. Put the pictures into the folder; or follow "
-            "such links with --follow-links-out if all of them are yours, or leave it out with --exclude."
-        )
-        self._walked.failures.append(Failure(shown(path), None, PathRefused.code, message, hides_items=True))
 
     def _note_unreadable(self, below: str, error: OSError) -> None:
         path = self._root / below
