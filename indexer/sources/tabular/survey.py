@@ -150,7 +150,10 @@ def _check_columns(path: Path, columns: Mapping[str, Tally], is_final: bool) -> 
     for needed in sorted(UNCHANGED):
         if is_final and needed not in columns:
             found = ", ".join(repr(name[:60]) for name in list(columns)[:20]) or "none"
-            raise ColumnMissing(f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it.")
+            raise ColumnMissing(
+                f"{path} has no column {needed!r}; its columns are: {found}. Rename or add it, or say which one it is: "
+                f"--column {needed}=HEADING."
+            )
     for column in columns:
         if column not in UNCHANGED and (problem := name_error(column)):
             raise ColumnUnusable(f"{path}: {problem}")
