@@ -89,7 +89,7 @@ def test_a_model_of_another_kind_is_indexed_searched_and_reindexed(
             assert found.hits[0].score == pytest.approx(1, abs=1e-5)
             assert found.hits[1].score < 0.9999
             assert found.view.pixels.shape == (SIDE, SIDE, 3)
-            assert {one.label for one in found.predictions} == set(CLASSES)
+            assert {one.value for one in (found.best_class, *found.best_class.others)} == set(CLASSES)
             expected = colour.embed([COLOUR.prepare(picture, None)])[0]
             np.testing.assert_allclose(catalogue.vectors([path.name]), expected, atol=1e-6)
             assert engine.search_view(found.view.pixels, Query(k=1)).hits == found.hits[:1]
