@@ -126,17 +126,24 @@ def test_an_atom_feed_is_read_and_what_google_says_counts(tmp_path: Path) -> Non
     assert coat.attributes["link"] == "https://shop.example/1"
 
 
+ENTITIES = '<!DOCTYPE rss [<!ENTITY a "aaaa">]><rss><item><id>&a;</id></item></rss>'
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         ("<rss><channel><item><id>1</id>", "no sound XML"),
-        ('<!DOCTYPE rss [<!ENTITY a "aaaa">]><rss><item><id>&a;</id></item></rss>', "document type"),
+        (ENTITIES, "document type"),
+        (f"<!--{' ' * 200_000}-->{ENTITIES}", "document type"),
+        (f'<?xml version="1.0" encoding="UTF-16"?>{ENTITIES}'.encode("utf-16"), "document type"),
+        ('<?xml version="1.0" encoding="klingon"?><rss/>', "no sound XML"),
         ("not xml", "no sound XML"),
     ],
 )
-def test_xml_that_is_damaged_or_declares_entities_is_refused(content: str, says: str, tmp_path: Path) -> None:
+def test_xml_that_is_damaged_or_declares_entities_is_refused(content: str | bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(errors.TableDamaged, match=says):
-        opened(tmp_path, "feed.xml", content)
+        open_source(str(tmp_path / "feed.xml"))
 
 
 def test_columns_and_the_folder_of_pictures_are_as_one_says(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from indexer.sources.bounded_lines import LONGEST_LINE
 from indexer.sources.errors import TableDamaged
@@ -11,7 +12,7 @@ from indexer.sources.table_rows import Row
 from indexer.sources.tabular.opened import open_table
 
 _ITEMS = frozenset({"item", "entry"})
-_PROLOG = 2**16
+_BLOCK = 2**16
 
 
 class XmlRows:
@@ -27,14 +28,12 @@ class XmlRows:
         self.path = path
 
     def __iter__(self) -> Iterator[Row]:
-        with open_table(self.path) as file:
-            if b"<!DOCTYPE" in file.read(_PROLOG).upper():
-                raise TableDamaged(f"{self.path} declares a document type, which no feed needs. Take that line out.")
         number = 0
         try:
+            self._refuse_document_type()
             with open_table(self.path) as file:
                 path: list[Any] = []
-                for event, element in ElementTree.iterparse(file, events=("start", "end")):  # noqa: S314 -- no DTD
+                for event, element in ElementTree.iterparse(file, events=("start", "end")):  # noqa: S314 -- it declares no entities
                     if event == "start":
                         path.append(element)
                         continue
@@ -44,8 +43,28 @@ class XmlRows:
                         yield Row(number, _values(element, number, self.path))
                         for above in path[-1:]:
                             above.clear()
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, expat.ExpatError, ValueError, LookupError) as error:
             raise TableDamaged(f"{self.path} is no sound XML ({error}). Export it again.") from error
+
+    def _refuse_document_type(self) -> None:
+        """Raise TableDamaged where entities may be declared, in any encoding: a few lines of them become gigabytes.
+
+        The parser itself is asked, and only up to the first element: a document type comes before it or nowhere.
+        """
+        has_begun = False
+
+        def begin(*_: object) -> None:
+            nonlocal has_begun
+            has_begun = True
+
+        def refuse(*_: object) -> None:
+            raise TableDamaged(f"{self.path} declares a document type, which no feed needs. Take that line out.")
+
+        parser = expat.ParserCreate()
+        parser.StartElementHandler, parser.StartDoctypeDeclHandler = begin, refuse
+        with open_table(self.path) as file:
+            while not has_begun and (block := file.read(_BLOCK)):
+                parser.Parse(block)
 
 
 def _name(tag: str) -> str:
