@@ -41,7 +41,7 @@ from search_api.searching.places import Place, cursor_of, place_of, question_nam
 from search_api.searching.rankings import Rankings
 from search_api.searching.seed import Seed
 from search_api.searching.selection import Ranking, select
-from search_api.seeing.embedded_picture import EmbeddedPicture, Seen, colours_seen, predicted_of, sound
+from search_api.seeing.embedded_picture import EmbeddedPicture, Seen, predicted_of, sound
 
 if TYPE_CHECKING:
     from indexer.catalogue import CatalogueState
@@ -101,9 +101,8 @@ class EngineState:
     def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
         """Answer a picture: what it is taken for, and the items most like it."""
         predicted = predicted_of(picture, self.card.classes)
-        colours = colours_seen(picture.view)
         subject = Seed.of_one(picture.vectors, int(picture.probabilities.argmax()))
-        result = self._result(picture.view, subject, predicted, colours, query, picture.timings)
+        result = self._result(picture.view, subject, predicted, picture.colours, query, picture.timings)
         return replace(result, garments=picture.garments)
 
     def search_item(self, item_id: str, query: Query = ANY) -> SearchResult:

@@ -4,8 +4,10 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from api_asserts import assert_problem
@@ -18,10 +20,14 @@ from indexer.records import Item
 from indexer.sources.folder import Folder
 from models.colours.names import NAMES
 from models.datasets.photographs import Photograph
+from models.pictures.png import encode_png
 from models.runtime import LiteRTEmbedder
+from sample_shop.products import products
 from search_api.engine import Engine
 from search_api.query import Query
+from webui import view_codec
 from webui.app import create_app
+from webui.deflate64 import compact, expand
 
 FOREIGN = ("hat", "shorts", "skirt")
 
@@ -172,6 +178,42 @@ def page_of(client: FlaskClient, address: str) -> str:
 def uploaded(client: FlaskClient, picture: bytes) -> str:
     form = {"image": (io.BytesIO(picture), "dress.jpg")}
     return client.post("/search", data=form, content_type="multipart/form-data").headers["Location"]
+
+
+def test_a_page_tells_the_colours_that_the_picture_has_and_not_those_of_its_thumbnail(
+    client: FlaskClient, engine: Engine
+) -> None:
+    differ = 0
+    for product in products()[3:60:7]:
+        picture = encode_png(product.draw())
+        told = engine.search(picture).colours
+        address = uploaded(client, picture)
+        text = page_of(client, address)
+        shown = text[text.index('class="colours"') : text.index("</ul>", text.index('class="colours"'))]
+        assert re.findall(r'fill="#([0-9a-f]{6})"', shown) == [one.code for one in told]
+        seen = view_codec.embedded_from_address(parse_qs(urlsplit(address).query)["view"][0], engine.card)
+        differ += replace(seen, told_colours=None).colours != told
+    assert differ, "a thumbnail tells others"
+
+
+def test_colours_in_an_address_are_colours_or_it_is_refused(client: FlaskClient, dress: bytes) -> None:
+    (view,) = parse_qs(urlsplit(uploaded(client, dress)).query)["view"]
+    data = expand(view, 10_000)
+    before, bar, _ = data.rpartition(b"|")
+    for behind, status in (
+        (b"", 200),  # of before there were colours in it
+        (b"|", 200),
+        (b"|1f2a44:71 ffffff:20", 200),
+        (b"|1f2a44:101", 400),
+        (b"|zzzzzz:71", 400),
+        (b"|1f2a44:71 ffffff:20 000000:5 123456:1", 400),
+        (b'|"><script>', 400),
+        (b"1f2a44:71", 400),
+        (b"|\xff", 400),
+    ):
+        assert client.get("/search", query_string={"view": compact(before + behind)}).status_code == status, behind
+    assert bar
+    assert 'class="colours"' not in page_of(client, f"/search?view={compact(before + b'|')}")
 
 
 def test_a_result_shows_colours_and_lets_one_weigh(client: FlaskClient, dress: bytes) -> None:

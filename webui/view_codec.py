@@ -5,6 +5,7 @@ A small view is in it as it is. Of a large one there is only a thumbnail, and be
 
 import io
 import math
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.colours.garment_colours import MOST_COLOURS, GarmentColour, colours_text, read_colours
 from models.embedder import SHOWN_SIDE, View
 from models.pictures.webp import encode_webp
 from search_api.errors import BadRequest
@@ -27,6 +29,11 @@ SMALL = 4096
 _HEAD = struct.Struct("<8sf")  # of the model's fingerprint, and the largest number of the vector
 _STEPS = 32_767
 _MOST_THUMBNAIL = 6_000
+_COLOURS = "|"
+"""What colours begin with, even none: an address of before they were told ends with the thumbnail."""
+
+_COLOURS_TOLD = re.compile(rb"\|(?:[0-9a-f]{6}:(?:100|[0-9]{1,2})(?: |$)){0,%d}" % MOST_COLOURS)
+_MOST_COLOURS = 64
 _QUALITY = 60
 
 
@@ -58,7 +65,7 @@ def from_address(text: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def embedded_to_address(picture: EmbeddedPicture, card: "ModelCard") -> str:
-    """Return a picture that a model has seen as text: a thumbnail, its vector and the probabilities of its classes.
+    """Return a picture that a model has seen as text: its vector, probabilities of classes, a thumbnail, colours.
 
     For a vector of 256 dimensions that takes some 1,500 to 3,000 characters. The vector's numbers are rounded to 1 in
     32,767 of the largest.
@@ -68,25 +75,43 @@ def embedded_to_address(picture: EmbeddedPicture, card: "ModelCard") -> str:
     vector = np.rint(picture.vectors[0] * (_STEPS / largest)).astype("<i2")
     probabilities = np.rint(picture.probabilities * _STEPS).astype("<i2")
     head = _HEAD.pack(card.fingerprint[:8].encode(), largest)
-    return compact(head + vector.tobytes() + probabilities.tobytes() + thumbnail)
+    colours = f"{_COLOURS}{colours_text(picture.colours)}".encode()
+    return compact(head + vector.tobytes() + probabilities.tobytes() + thumbnail + colours)
 
 
 def embedded_from_address(text: str, card: "ModelCard") -> EmbeddedPicture:
-    """Return the picture that an address holds, its view being the thumbnail. Raises InvalidSharedView."""
+    """Return the picture that an address holds, its view being the thumbnail. Raises InvalidSharedView.
+
+    In an address of before colours were told, they are those of the thumbnail.
+    """
     classes = len(card.classes)
     numbers = card.dim + classes
     try:
-        data = expand(text, _HEAD.size + 2 * numbers + _MOST_THUMBNAIL)
+        data = expand(text, _HEAD.size + 2 * numbers + _MOST_THUMBNAIL + _MOST_COLOURS)
         fingerprint, largest = _HEAD.unpack_from(data)
         values = np.frombuffer(data, "<i2", numbers, _HEAD.size).astype(np.float32)
-        pixels = _thumbnail(data[_HEAD.size + 2 * numbers :])
+        thumbnail, told = _parted(data[_HEAD.size + 2 * numbers :])
+        pixels, colours = _thumbnail(thumbnail), _colours(told) if told else None
     except (ValueError, struct.error, OSError) as error:
         raise _cut_short() from error
     vector, probabilities = values[: card.dim], np.maximum(values[card.dim :], 0)
     length, total = float(np.linalg.norm(vector)), float(probabilities.sum())
     if fingerprint != card.fingerprint[:8].encode() or not math.isfinite(largest) or not length or not total:
         raise _cut_short()
-    return EmbeddedPicture(View(pixels), (vector / length)[np.newaxis], (probabilities / total).astype(np.float32), {})
+    probable = (probabilities / total).astype(np.float32)
+    return EmbeddedPicture(View(pixels), (vector / length)[np.newaxis], probable, {}, told_colours=colours)
+
+
+def _parted(data: bytes) -> tuple[bytes, bytes]:
+    """Return a WebP file, whose head tells its length, and what stands behind it."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    return data[:end], data[end:]
+
+
+def _colours(told: bytes) -> tuple[GarmentColour, ...]:
+    if _COLOURS_TOLD.fullmatch(told) is None:
+        raise ValueError("these are no colours")
+    return read_colours(told[len(_COLOURS) :].decode())
 
 
 def _thumbnail(data: bytes) -> NDArray[np.uint8]:

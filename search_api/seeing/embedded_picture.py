@@ -24,7 +24,8 @@ class EmbeddedPicture:
     """A picture that a model has seen, ready to search any state of the catalogue with.
 
     `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
-    step so far; `garments` those that the picture shows, of which one is this.
+    step so far; `garments` those that the picture shows, of which one is this; `told_colours` the garment's, where the
+    view is too small to tell them.
     """
 
     view: "View"
@@ -32,6 +33,12 @@ class EmbeddedPicture:
     probabilities: NDArray[np.float32]
     timings: Mapping[str, float]
     garments: tuple[Garment, ...] = ()
+    told_colours: tuple[GarmentColour, ...] | None = None
+
+    @property
+    def colours(self) -> tuple[GarmentColour, ...]:
+        """The dominant colours of its garment, the largest share first."""
+        return _colours_seen(self.view) if self.told_colours is None else self.told_colours
 
 
 Seen: TypeAlias = "Mapping[tuple[bytes | Address, Box | None], EmbeddedPicture | LookalikeError]"
@@ -48,7 +55,7 @@ def predicted_of(picture: EmbeddedPicture, classes: Sequence[str]) -> Predicted:
     return predicted_class(best.value, best.probability, tuple(others))
 
 
-def colours_seen(view: "View") -> tuple[GarmentColour, ...]:
+def _colours_seen(view: "View") -> tuple[GarmentColour, ...]:
     """Return the colours of a view's garment; none of a grey one, or of one that nothing was cut out for."""
     if view.cutout is None and view.pixels.shape[2:] != (4,):
         return ()
