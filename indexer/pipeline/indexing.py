@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -84,9 +84,9 @@ def index(
                 begun = [_begun(planned(row, kept), embedder, pool, fetching) for row in rows]
                 committing.append(committer.submit(_committed, begun, embedder, catalogue))
                 if len(committing) > _BATCHES_AHEAD:
-                    run.count(committing.popleft().result())
+                    run.count(_awaited(committing.popleft()))
             while committing:
-                run.count(committing.popleft().result())
+                run.count(_awaited(committing.popleft()))
         except (KeyboardInterrupt, ItemFailed, WorkersLost):
             committer.shutdown(wait=False, cancel_futures=True)
             fetching.close()
@@ -96,6 +96,13 @@ def index(
     if gone:
         catalogue.delete(gone)
     return run.report(catalogue.publish(progress=publishing), gone, doubt)
+
+
+def _awaited(outcome: Future[Outcome]) -> Outcome:
+    """Wait for what a batch becomes, by the second: an interrupt that comes just as a wait begins does not end it."""
+    while not wait([outcome], 1).done:
+        pass
+    return outcome.result()
 
 
 def preview(
