@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -89,27 +91,44 @@ def test_a_photograph_stays_in_the_tab_and_is_shown_beside_the_view(open_page: O
     expect(page.get_by_alt_text("Your picture")).to_be_visible()
 
 
+def drag_over(page: Page, picture: Path) -> Callable[[str], object]:
+    """Hold a file over the page, whose time stands still; what is returned ends the drag: `drop` or `dragCancel`."""
+    page.clock.install()
+    page.clock.pause_at(datetime.now() + timedelta(hours=1))
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(picture)], "dragOperationsMask": 1}
+
+    def dispatch(kind: str) -> object:
+        return devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 300, "data": data})
+
+    dispatch("dragEnter")
+    dispatch("dragOver")
+    expect(page.get_by_text("Drop it to search")).to_be_visible()
+    return dispatch
+
+
 def test_a_file_dropped_anywhere_on_any_page_is_searched_with(open_page: Open, picture: Path) -> None:
     for path in ("/", "/items/test-00007", "/nothing-here"):
         page = open_page(path)
-        devtools = page.context.new_cdp_session(page)
-        drag = {"items": [], "files": [str(picture)], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver"):
-            devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 300, "data": drag})
-        expect(page.get_by_text("Drop it to search")).to_be_visible()
-        devtools.send("Input.dispatchDragEvent", {"type": "drop", "x": 200, "y": 300, "data": drag})
+        end = drag_over(page, picture)
+        page.clock.resume()
+        end("drop")
         page.wait_for_url(RESULTS)
         assert first_card(page) == f"/items/test-{QUERY:05}"
 
 
 def test_a_drag_that_leaves_again_takes_its_veil_along(open_page: Open, picture: Path) -> None:
     page = open_page()
-    devtools = page.context.new_cdp_session(page)
-    drag = {"items": [], "files": [str(picture)], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver"):
-        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 300, "data": drag})
-    expect(page.get_by_text("Drop it to search")).to_be_visible()
-    devtools.send("Input.dispatchDragEvent", {"type": "dragCancel", "x": 200, "y": 300, "data": drag})
+    drag_over(page, picture)
+    page.evaluate("document.body.dispatchEvent(new DragEvent('dragleave', { bubbles: true }))")
+    expect(page.get_by_text("Drop it to search")).to_have_count(0)
+
+
+def test_a_drag_that_ends_without_a_word_takes_its_veil_along(open_page: Open, picture: Path) -> None:
+    page = open_page()
+    end = drag_over(page, picture)
+    end("dragCancel")
+    page.clock.run_for(1000)
     expect(page.get_by_text("Drop it to search")).to_have_count(0)
 
 
