@@ -4,7 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,7 @@ def test_a_photograph_stays_in_the_tab_and_is_shown_beside_the_view(open_page: O
 def drag_over(page: Page, picture: Path) -> Callable[[str], object]:
     """Hold a file over the page, whose time stands still; what is returned ends the drag: `drop` or `dragCancel`."""
     page.clock.install()
-    page.clock.pause_at(datetime.now() + timedelta(hours=1))
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
     devtools = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(picture)], "dragOperationsMask": 1}
 
