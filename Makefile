@@ -9,7 +9,7 @@ SAMPLE := catalogues/sample
 ifeq ($(CATALOGUE),sample)
 override CATALOGUE := $(SAMPLE)
 endif
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 # Where others can reach the server, anybody may ask it, and nobody write.
 PUBLIC := $(if $(filter-out 127.0.0.1 ::1 localhost,$(HOST)),--public-read)
 MODEL_OUT ?= reports/trained
