@@ -200,7 +200,7 @@ def save_packed(model: keras.Model, path: Path) -> None:
     packed = path.with_suffix(".packed")
     with zipfile.ZipFile(path) as plain, zipfile.ZipFile(packed, "w") as small:
         for entry in plain.infolist():
-            small.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), plain.read(entry), zipfile.ZIP_LZMA)
+            small.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), plain.read(entry), zipfile.ZIP_BZIP2)
     packed.replace(path)
 
 
