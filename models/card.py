@@ -23,12 +23,27 @@ _NEEDED = RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE
 
 _SHARE_TOLERANCE = 1e-6
 
+_WITH_TARGETS = 4
+"""The format of a card that names targets; one that names none keeps the format before, which older programs read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a model tells beside the class: its name, the values, and the graph's output with their probabilities.
+
+    `output` is float32 (n, values) of calibrated probabilities, in the order of `values`.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    output: str
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """Everything that is known of a bundle without opening its weights.
 
-    `parts` are those of the vector in their order, none where it is undivided; `input_shape` is (height, width) for
+    `parts` are those of the vector in their order, none where it is undivided; `targets` what is told beside the class; `input_shape` is (height, width) for
     grey or (height, width, 3) for colour views; `files` maps file names to their SHA-256; `metrics` are shares
     between 0 and 1 on the official test split; `training` holds recipe, seeds, versions, data checksums and seconds.
     """
@@ -44,6 +59,7 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[VectorPart, ...] = ()
+    targets: tuple[Target, ...] = ()
 
     @property
     def epochs(self) -> tuple[Mapping[str, Any], ...]:
@@ -71,7 +87,10 @@ def fingerprint_of(files: Mapping[str, str], preprocessing: str) -> str:
 
 def write_card(card: ModelCard, bundle: Path) -> None:
     """Write `card.json` into the bundle directory."""
-    text = json.dumps({"format": CARD_FORMAT, **asdict(card)}, indent=2, sort_keys=True)
+    raw = asdict(card)
+    if not card.targets:
+        del raw["targets"]
+    text = json.dumps({"format": _WITH_TARGETS if card.targets else CARD_FORMAT, **raw}, indent=2, sort_keys=True)
     (bundle / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -101,9 +120,9 @@ def read_card(bundle: Path) -> ModelCard:
 def _parse(raw: Any, path: Path) -> ModelCard:
     if not isinstance(raw, dict) or not isinstance(raw.get("format"), int):
         raise BundleDamaged(f"{path} is not a model card.")
-    if raw["format"] > CARD_FORMAT:
+    if raw["format"] > _WITH_TARGETS:
         raise BundleTooNew(
-            f"{path} has format {raw['format']}; this version reads up to {CARD_FORMAT}. Upgrade lookalike."
+            f"{path} has format {raw['format']}; this version reads up to {_WITH_TARGETS}. Upgrade lookalike."
         )
     if raw["format"] < CARD_FORMAT:
         raise BundleTooOld(
@@ -123,6 +142,7 @@ def _parse(raw: Any, path: Path) -> ModelCard:
             metrics=dict(raw["metrics"]),
             training=dict(raw["training"]),
             parts=tuple(_part(entry) for entry in raw.get("parts", ())),
+            targets=tuple(_target(entry) for entry in raw.get("targets", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleDamaged(f"{path} lacks or garbles {error}. Train the model again or restore the file.") from error
@@ -132,6 +152,14 @@ def _parse(raw: Any, path: Path) -> ModelCard:
         raise BundleDamaged(f"{path} has a fingerprint that does not fit its own file list.")
     _check_parts(card, path)
     return card
+
+
+def _target(entry: Mapping[str, Any]) -> Target:
+    name, values, output = entry["name"], tuple(entry["values"]), entry["output"]
+    texts = name, output, *values
+    if not all(isinstance(text, str) and text for text in texts) or len(set(values)) != len(values) or not values:
+        raise TypeError("targets")
+    return Target(name, values, output)
 
 
 def _part(entry: Mapping[str, Any]) -> VectorPart:

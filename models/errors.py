@@ -87,6 +87,18 @@ class TrainingUnavailable(LookalikeError):
     code = "training-unavailable"
 
 
+class TargetUnusable(LookalikeError):
+    """What products are to be told by can't be learned from them."""
+
+    code = "target-unusable"
+
+
+class TooFewProducts(LookalikeError):
+    """There are too few products with pictures to learn from."""
+
+    code = "too-few-products"
+
+
 class ReportUnavailable(LookalikeError):
     """A report was asked for and what draws its charts is not installed."""
 
