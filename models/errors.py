@@ -99,6 +99,12 @@ class TooFewProducts(LookalikeError):
     code = "too-few-products"
 
 
+class NothingGained(LookalikeError):
+    """What was learned is no better than the model that is there."""
+
+    code = "nothing-gained"
+
+
 class ReportUnavailable(LookalikeError):
     """A report was asked for and what draws its charts is not installed."""
 
