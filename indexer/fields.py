@@ -7,7 +7,7 @@ from indexer.predictions import CLASS
 ID = "id"
 
 PREDICTED = "predicted."
-"""What stands before the name of what a model predicts. An attribute is called so behind `attributes.` alone."""
+"""What stands before the name of what a model predicts."""
 
 PREDICTED_CLASS = PREDICTED + CLASS
 """The predicted class."""
@@ -65,7 +65,7 @@ def _is_text(text: object, longest: int) -> bool:
 
 def attribute_in(field: object) -> str | None:
     """Return the name of the attribute that a field is about, `attributes.` taken off; None where it is about none."""
-    if isinstance(field, str) and field.startswith(PREDICTED):
+    if field == PREDICTED_CLASS:
         return None
     name = field.removeprefix(ATTRIBUTES) if isinstance(field, str) else field
     return str(name) if can_name_attribute(name) else None
@@ -73,5 +73,6 @@ def attribute_in(field: object) -> str | None:
 
 def field_of(attribute: str) -> str:
     """Return the field that an attribute is asked about by."""
-    is_taken = attribute in (ID, NOT, ANY, ALL, *COLOUR_FIELDS, WORDS) or attribute.startswith((ATTRIBUTES, PREDICTED))
+    names = ID, NOT, ANY, ALL, PREDICTED_CLASS, *COLOUR_FIELDS, WORDS
+    is_taken = attribute in names or attribute.startswith(ATTRIBUTES)
     return ATTRIBUTES + attribute if is_taken else attribute

@@ -20,7 +20,7 @@ from indexer.conditions import (
     StartsWith,
 )
 from indexer.errors import FilterTooLarge, InvalidFilter
-from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, NOT, PREDICTED, PREDICTED_CLASS, WORDS, attribute_in
+from indexer.fields import ALL, ANY, ATTRIBUTES, COLOUR_FIELDS, ID, NOT, PREDICTED_CLASS, WORDS, attribute_in
 from indexer.predictions import CLASS
 from indexer.records import Scalar, Where
 from models.colours.matching import WITHIN, NearColour
@@ -124,11 +124,6 @@ class _Reader:
                         f"There is no class {repr(value)[:60]}. The classes are: {', '.join(self._classes)}."
                     )
             return PredictedIn(CLASS, tuple(values))
-        if isinstance(name, str) and name.startswith(PREDICTED):
-            raise InvalidFilter(
-                f"The model doesn't predict {name.removeprefix(PREDICTED)[:60]!r}. There is: {PREDICTED_CLASS}. An "
-                f'attribute of that name is called "{ATTRIBUTES}{name[:60]}".'
-            )
         if name == ID:
             if not all(isinstance(value, str) and is_text(value) for value in values):
                 raise InvalidFilter(

@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.card import ModelCard
+    from models.embedder import Answers
 
 CLASS = "class"
 """The target that models have."""
@@ -30,6 +38,33 @@ class TargetPrediction:
 
 Predicted: TypeAlias = Mapping[str, TargetPrediction]
 """What is predicted by the name of each target; empty where there is nothing to see."""
+
+
+def best_of(card: "ModelCard", answers: "Answers", at: int) -> dict[str, TargetPrediction]:
+    """Return the most probable value of each target that a model tells of the picture number `at`."""
+    told = {CLASS: (card.classes, answers.probabilities[at])}
+    told |= {one.name: (one.values, answers.targets[one.name][at]) for one in card.targets}
+    return {
+        name: TargetPrediction(values[best], float(row[best]))
+        for name, (values, row) in told.items()
+        for best in [int(row.argmax())]
+    }
+
+
+def all_of(
+    card: "ModelCard", probabilities: "NDArray[np.float32]", targets: "Mapping[str, NDArray[np.float32]]"
+) -> dict[str, TargetPrediction]:
+    """Return every value of each target of a picture, the most probable first.
+
+    `probabilities` is float32 (classes,), `targets` hold float32 (values,) by name.
+    """
+    told = {CLASS: (card.classes, probabilities)}
+    told |= {one.name: (one.values, targets[one.name]) for one in card.targets if one.name in targets}
+    found = {}
+    for name, (values, row) in told.items():
+        best, *others = (Guess(values[at], float(row[at])) for at in np.argsort(-row, kind="stable").tolist())
+        found[name] = TargetPrediction(best.value, best.probability, tuple(others))
+    return found
 
 
 def predicted_class(value: str, probability: float, others: tuple[Guess, ...] = ()) -> Predicted:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from indexer.errors import InvalidFilter
-from indexer.fields import COLOUR, ID, NOT, PREDICTED_CLASS, WORDS
+from indexer.fields import COLOUR, ID, NOT, PREDICTED, WORDS
 from indexer.filters import LARGEST_INTEGER
 
 BETWEEN = ";"
@@ -73,7 +73,7 @@ def _add_colour(where: dict[str, Any], typed: str) -> None:
 
 def _readings(name: str, text: str) -> list[str | int | float | bool | None]:
     """Return what a typed value may mean, the string first; an id and a class are nothing else."""
-    if name in (ID, PREDICTED_CLASS):
+    if name == ID or name.startswith(PREDICTED):
         return [text]
     if text in _WORDS:
         return [text, _WORDS[text]]

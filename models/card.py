@@ -43,9 +43,10 @@ class Target:
 class ModelCard:
     """Everything that is known of a bundle without opening its weights.
 
-    `parts` are those of the vector in their order, none where it is undivided; `targets` what is told beside the class; `input_shape` is (height, width) for
-    grey or (height, width, 3) for colour views; `files` maps file names to their SHA-256; `metrics` are shares
-    between 0 and 1 on the official test split; `training` holds recipe, seeds, versions, data checksums and seconds.
+    `parts` are those of the vector in their order, none where it is undivided; `targets` what is told beside the
+    class; `input_shape` is (height, width) for grey or (height, width, 3) for colour views; `files` maps file names to
+    their SHA-256; `metrics` are shares between 0 and 1 on the official test split; `training` holds recipe, seeds,
+    versions, data checksums and seconds.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """What makes vectors out of pictures: the view, and the protocol that every embedder keeps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -59,6 +59,18 @@ def as_views(images: Images) -> list[View]:
     return [View(image) for image in images]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """All that a model says of n pictures: vectors float32 (n, dim), unit rows; probabilities float32 (n, classes).
+
+    `targets` are the probabilities, float32 (n, values), of what its card says is told beside the class, by name.
+    """
+
+    vectors: Vectors
+    probabilities: Probabilities
+    targets: Mapping[str, Probabilities] = field(default_factory=dict)
+
+
 class Embedder(Protocol):
     """A model ready to answer. Safe to call from several threads at once."""
 
@@ -78,6 +90,10 @@ class Embedder(Protocol):
 
         Raises ValueError when the shape or dtype of a view's pixels is not the card's.
         """
+        ...
+
+    def answers(self, views: Sequence[View]) -> Answers:
+        """Return all that the model says of `n >= 0` views, from one forward pass. Raises what `embed` does."""
         ...
 
     def familiarity(self, vectors: Vectors, *, others: bool = False) -> NDArray[np.float32]:

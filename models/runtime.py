@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Images, Probabilities, Vectors
 from models.card import CONFIDENCE_FILE, OOD_SCORE_FILE, RUNTIME_FILE, ModelCard, read_card
-from models.embedder import View
+from models.embedder import Answers, View
 from models.errors import BundleDamaged
 from models.match_confidence import MatchConfidence
 from models.native_output import silenced
@@ -84,8 +84,9 @@ class LiteRTEmbedder:
                 f"{bundle.directory / RUNTIME_FILE} is not the graph that its card describes: {error}"
             ) from error
         directory, classes = bundle.directory, len(self._card.classes)
+        least = 1 if self._card.targets else classes  # what a shop's own model knows are values of a target
         try:
-            self._known = OodScore.load(directory / OOD_SCORE_FILE, classes, self._card.dim, bundle.familiarity)
+            self._known = OodScore.load(directory / OOD_SCORE_FILE, least, self._card.dim, bundle.familiarity)
             self._confidence = MatchConfidence.load(directory / CONFIDENCE_FILE, classes, bundle.confidence)
         except ValueError as error:
             raise BundleDamaged(f"What {directory} knows of its own answers can't be read: {error}") from error
@@ -119,6 +120,11 @@ class LiteRTEmbedder:
 
         Raises ValueError unless the pixels of each are uint8 of the card's `input_shape`.
         """
+        answers = self.answers(views)
+        return answers.vectors, answers.probabilities
+
+    def answers(self, views: Sequence[View]) -> Answers:
+        """Return all that the model says of n >= 0 views. Raises ValueError as `embed` does."""
         shape = self._card.input_shape
         for view in views:
             if view.pixels.shape != shape or view.pixels.dtype != np.uint8:
@@ -126,14 +132,17 @@ class LiteRTEmbedder:
         n = len(views)
         vectors = np.empty((n, self._card.dim), np.float32)
         probabilities = np.empty((n, len(self._card.classes)), np.float32)
+        targets = {one.name: np.empty((n, len(one.values)), np.float32) for one in self._card.targets}
         start = 0
         while start < n:
             size = next(size for size in self._batch_sizes if size <= n - start)
             rows = slice(start, start + size)
             pixels = np.stack([view.pixels for view in views[rows]])
-            vectors[rows], probabilities[rows] = self._interpreter(size).run(pixels)
+            vectors[rows], probabilities[rows], *told = self._interpreter(size).run(pixels)
+            for name, of in zip(targets, told, strict=True):
+                targets[name][rows] = of
             start += size
-        return vectors, probabilities
+        return Answers(vectors, probabilities, targets)
 
     def familiarity(self, vectors: Vectors, *, others: bool = False) -> NDArray[np.float32]:
         """Return the share of known pictures that are as strange as each of n vectors or more, float32 (n,)."""
@@ -175,20 +184,23 @@ class _FixedBatch:
         threads = (os.cpu_count() or 1) if size >= _PARALLEL_FROM else 1
         self._interpreter = Interpreter(model_content=graph, num_threads=threads)
         outputs: dict[str, Any] = self._interpreter.get_signature_runner().get_output_details()
-        self._vector: int = outputs["vector"]["index"]
-        self._probabilities: int = outputs["probabilities"]["index"]
+        names = "vector", "probabilities", *(one.output for one in card.targets)
+        self._outputs: list[int] = [outputs[name]["index"] for name in names]
         (given,) = self._interpreter.get_input_details()
         self._shape = (size, *card.input_shape) if len(card.input_shape) == 3 else (size, *card.input_shape, 1)
         self._input: int = given["index"]
         self._interpreter.resize_tensor_input(self._input, self._shape, strict=True)
         self._interpreter.allocate_tensors()
         self._interpreter.invoke()  # some outputs have no shape before
-        dims = [self._interpreter.get_tensor(index).shape for index in (self._vector, self._probabilities)]
-        if dims != [(size, card.dim), (size, len(card.classes))]:
+        dims = [self._interpreter.get_tensor(index).shape for index in self._outputs]
+        if dims != [
+            (size, width) for width in (card.dim, len(card.classes), *(len(one.values) for one in card.targets))
+        ]:
             raise ValueError(f"its outputs have the shapes {dims}")
 
-    def run(self, pixels: Images) -> tuple[Vectors, Probabilities]:
+    def run(self, pixels: Images) -> list[NDArray[np.float32]]:
+        """Return vectors, probabilities of the classes, and those of each target."""
         interpreter = self._interpreter
         interpreter.set_tensor(self._input, pixels.reshape(self._shape).astype(np.float32))
         interpreter.invoke()
-        return interpreter.get_tensor(self._vector), interpreter.get_tensor(self._probabilities)
+        return [interpreter.get_tensor(index) for index in self._outputs]

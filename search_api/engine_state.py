@@ -100,7 +100,7 @@ class EngineState:
 
     def search(self, picture: EmbeddedPicture, query: Query = ANY) -> SearchResult:
         """Answer a picture: what it is taken for, and the items most like it."""
-        predicted = predicted_of(picture, self.card.classes)
+        predicted = predicted_of(picture, self.card)
         subject = Seed.of_one(picture.vectors, int(picture.probabilities.argmax()))
         result = self._result(picture.view, subject, predicted, picture.colours, query, picture.timings)
         return replace(result, garments=picture.garments)

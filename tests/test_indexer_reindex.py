@@ -45,9 +45,8 @@ from indexer.thumbnails import display_copy
 from indexer.upkeep import reindexing
 from indexer.upkeep.reindexing import reindex
 from indexer.upkeep.swap import drop_previous
-from models.arrays import Probabilities, Vectors
 from models.datasets.fashion_mnist import Split
-from models.embedder import View
+from models.embedder import Answers, View
 from models.pictures.decoding import Picture, decode
 from models.runtime import LiteRTEmbedder
 
@@ -210,10 +209,10 @@ class KindOnly(LiteRTEmbedder):
         )
         self._whole = LiteRTEmbedder(bundle)
 
-    def embed(self, views: Sequence[View]) -> tuple[Vectors, Probabilities]:
+    def answers(self, views: Sequence[View]) -> Answers:
         vectors, probabilities = self._whole.embed(views)
         kind = vectors[:, :64]
-        return kind / np.linalg.norm(kind, axis=1, keepdims=True), probabilities
+        return Answers(kind / np.linalg.norm(kind, axis=1, keepdims=True), probabilities)
 
 
 def test_the_other_model_may_have_other_classes_and_dimensions(directory: Path) -> None:

@@ -73,7 +73,8 @@ def embedded_to_address(picture: EmbeddedPicture, card: "ModelCard") -> str:
     thumbnail = encode_webp(picture.view.shown(), _QUALITY)
     largest = float(np.abs(picture.vectors[0]).max())
     vector = np.rint(picture.vectors[0] * (_STEPS / largest)).astype("<i2")
-    probabilities = np.rint(picture.probabilities * _STEPS).astype("<i2")
+    told = [picture.probabilities, *(picture.targets[one.name] for one in card.targets)]
+    probabilities = np.rint(np.concatenate(told) * _STEPS).astype("<i2")
     head = _HEAD.pack(card.fingerprint[:8].encode(), largest)
     colours = f"{_COLOURS}{colours_text(picture.colours)}".encode()
     return compact(head + vector.tobytes() + probabilities.tobytes() + thumbnail + colours)
@@ -84,8 +85,8 @@ def embedded_from_address(text: str, card: "ModelCard") -> EmbeddedPicture:
 
     In an address of before colours were told, they are those of the thumbnail.
     """
-    classes = len(card.classes)
-    numbers = card.dim + classes
+    widths = [len(card.classes), *(len(one.values) for one in card.targets)]
+    numbers = card.dim + sum(widths)
     try:
         data = expand(text, _HEAD.size + 2 * numbers + _MOST_THUMBNAIL + _MOST_COLOURS)
         fingerprint, largest = _HEAD.unpack_from(data)
@@ -94,12 +95,15 @@ def embedded_from_address(text: str, card: "ModelCard") -> EmbeddedPicture:
         pixels, colours = _thumbnail(thumbnail), _colours(told) if told else None
     except (ValueError, struct.error, OSError) as error:
         raise _cut_short() from error
-    vector, probabilities = values[: card.dim], np.maximum(values[card.dim :], 0)
-    length, total = float(np.linalg.norm(vector)), float(probabilities.sum())
+    vector, *told_of = np.split(values, np.cumsum([card.dim, *widths[:-1]]))
+    told_of = [np.maximum(some, 0) for some in told_of]
+    length, total = float(np.linalg.norm(vector)), min(float(some.sum()) for some in told_of)
     if fingerprint != card.fingerprint[:8].encode() or not math.isfinite(largest) or not length or not total:
         raise _cut_short()
-    probable = (probabilities / total).astype(np.float32)
-    return EmbeddedPicture(View(pixels), (vector / length)[np.newaxis], probable, {}, told_colours=colours)
+    probable, *targets = ((some / some.sum()).astype(np.float32) for some in told_of)
+    named = {one.name: of for one, of in zip(card.targets, targets, strict=True)}
+    unit = (vector / length)[np.newaxis]
+    return EmbeddedPicture(View(pixels), unit, probable, {}, told_colours=colours, targets=named)
 
 
 def _parted(data: bytes) -> tuple[bytes, bytes]:

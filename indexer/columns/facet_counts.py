@@ -12,8 +12,9 @@ from indexer.columns.columns import Segments
 from indexer.columns.segment import Segment, among
 from indexer.database.rows import Rows
 from indexer.errors import InvalidFacet
-from indexer.fields import COLOUR, COLOUR_FIELDS, ID, PREDICTED_CLASS, attribute_in, field_of
+from indexer.fields import COLOUR, COLOUR_FIELDS, ID, PREDICTED, PREDICTED_CLASS, attribute_in, field_of
 from indexer.records import Facet
+from indexer.told_values import is_probability
 from models.colours.matching import are_called
 from models.colours.names import NAMES
 
@@ -36,7 +37,7 @@ def facets(
     Raises InvalidFacet.
     """
     if fields is None:
-        fields = [PREDICTED_CLASS, COLOUR, *map(field_of, sorted(attributes()))][:MOST_FACETS]
+        fields = [PREDICTED_CLASS, COLOUR, *_asked_about(attributes())][:MOST_FACETS]
     if len(fields) > MOST_FACETS:
         raise InvalidFacet(f"Facets are asked of at most {MOST_FACETS} fields at once, not {len(fields)}.")
     names = {field: _attribute(field) for field in fields}
@@ -47,6 +48,12 @@ def facets(
         for field, name in names.items():
             having[field] += _count(segment, field, name, are_allowed, counts[field])
     return [_facet(field, having[field], counts[field], most) for field in names]
+
+
+def _asked_about(attributes: Iterable[str]) -> list[str]:
+    """Return the fields of attributes: first what is predicted, without its probabilities, then the items' own."""
+    told = [name for name in attributes if not is_probability(name)]
+    return [field_of(name) for name in sorted(told, key=lambda name: (not name.startswith(PREDICTED), name))]
 
 
 def _attribute(field: str) -> str | None:

@@ -17,6 +17,7 @@ from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem, VersionConflict
 from indexer.predictions import CLASS, predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
+from indexer.told_values import clash, with_told, without_told
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
 from models.colours.garment_colours import colours_text, read_colours
@@ -62,7 +63,7 @@ def insert(
                 for row, (_, blobs) in zip(numbers, kept, strict=True)
             ],
         )
-    names = sorted({name for record in records for name in record.attributes})
+    names = sorted({name for record in records for name in with_told(record.attributes, record.predicted)})
     connection.executemany(
         "INSERT OR IGNORE INTO attribute_names (name, digest) VALUES (?1, digest(?1))", [(name,) for name in names]
     )
@@ -275,7 +276,8 @@ def check_change(change: Record | AttributeUpdate, dim: int, classes: Sequence[s
         raise ValueError(error)
     if isinstance(change, Record):
         _check_seen(change, dim, classes)
-    if error := attribute_error(change.attributes):
+    predicted = change.predicted if isinstance(change, Record) else {}
+    if error := attribute_error(change.attributes) or clash(change.attributes, predicted):
         raise ValueError(f"{change.id}: {error}")
 
 
@@ -299,7 +301,7 @@ def _columns(row: int, record: Record) -> tuple[tuple[Value, ...], tuple[bytes, 
         record.id,
         best.value,
         float(best.probability),
-        json.dumps(dict(record.attributes), ensure_ascii=False, allow_nan=False),
+        json.dumps(with_told(record.attributes, record.predicted), ensure_ascii=False, allow_nan=False),
         record.content_key,
         display.media_type,
         display.width,
@@ -317,8 +319,9 @@ def item_of(connection: apsw.Connection, row: Sequence[Any]) -> Item:
     version = version_of(number, row[-2])
     picture = PictureInfo(media_type, width, height, picture_digest(content, version))
     seen = None if colours is None else read_colours(colours)
-    predicted = predicted_class(label, probability)
-    return Item(id_, predicted, json.loads(attributes), picture, seen, fingerprint, version)
+    own, told = without_told(json.loads(attributes))
+    predicted = {**predicted_class(label, probability), **told}
+    return Item(id_, predicted, own, picture, seen, fingerprint, version)
 
 
 def _as_rows(found: Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]) -> Rows:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.pipeline.worker_main import Prepared
-from indexer.predictions import predicted_class
+from indexer.predictions import best_of
 from indexer.records import AttributeValue, Record
 from models.embedder import Embedder
 
@@ -23,12 +23,11 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
     """Return the records of n >= 0 items, in their order."""
     if not items:
         return []
-    classes = embedder.card.classes
-    vectors, probabilities = embedder.embed([item.picture.view for item in items])
+    answers = embedder.answers([item.picture.view for item in items])
     return [
         Record(
             id=item.id,
-            predicted=predicted_class(classes[best], float(row[best])),
+            predicted=best_of(embedder.card, answers, at),
             vector=vector,
             display=item.picture.display,
             attributes=item.attributes,
@@ -36,7 +35,5 @@ def embedded(items: Sequence[PreparedItem], embedder: Embedder) -> list[Record]:
             colours=item.picture.colours,
             fingerprint=item.picture.fingerprint,
         )
-        for item, vector, row, best in zip(
-            items, vectors, probabilities, probabilities.argmax(axis=1).tolist(), strict=True
-        )
+        for at, (item, vector) in enumerate(zip(items, answers.vectors, strict=True))
     ]

@@ -15,6 +15,7 @@ from indexer.database.rows import ITEM_COLUMNS, ROW_COLUMNS, check_change
 from indexer.predictions import predicted_class
 from indexer.records import DisplayCopy, Record
 from indexer.thumbnails import is_shown
+from indexer.told_values import without_told
 from indexer.upkeep.bit_repair import BitRepair
 from indexer.vectors.faiss_index import Index
 from models.colours.garment_colours import read_colours
@@ -230,12 +231,13 @@ def _proven(
     """Return an item that is as it was written, unless it was never one that a catalogue may have."""
     id_, label, attributes, content, media_type = (bytes(columns[place]).decode() for place in (1, 2, 4, 5, 6))
     try:
+        own, told = without_told(json.loads(attributes))
         record = Record(
             id_,
-            predicted_class(label, columns[3]),
+            {**predicted_class(label, columns[3]), **told},
             np.frombuffer(vector, "<f4").astype(np.float32),
             DisplayCopy(data, media_type, columns[7], columns[8]),
-            json.loads(attributes),
+            own,
             content,
             None if columns[9] is None else read_colours(bytes(columns[9]).decode()),
             None if columns[10] is None else bytes(columns[10]),
@@ -245,7 +247,7 @@ def _proven(
         return CheckedRow(row, id_, None, str(error))
     if not is_shown(record.display):
         return CheckedRow(row, id_, None, "its picture is none that a page can show")
-    return CheckedRow(row, id_, record, problem, attributes=record.attributes)
+    return CheckedRow(row, id_, record, problem, attributes=json.loads(attributes))
 
 
 def _readable(id_: bytes) -> str:

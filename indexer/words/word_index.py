@@ -13,6 +13,7 @@ import orjson
 
 from indexer.database import rows
 from indexer.database.proofs import is_proven
+from indexer.told_values import is_probability
 from indexer.words.queries import TypedWords
 from models.colours.matching import names_that_count
 from models.colours.names import other_names
@@ -151,6 +152,8 @@ def _said(item: tuple[Any, ...]) -> tuple[int, str, str, str, str]:
     row, _, label, _, attributes, _, _, _, _, colours, *_ = item
     titles, others = list[str](), list[str]()
     for name, value in orjson.loads(attributes).items():
+        if is_probability(name):
+            continue
         texts = titles if name.lower() in TITLES else others
         texts += [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
     called = sorted(names_that_count(colours)) if colours else []

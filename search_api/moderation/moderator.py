@@ -15,7 +15,7 @@ from search_api.moderation.policy_file import PolicyFile
 from search_api.moderation.submissions import Opened, Submission, opened
 from search_api.results import Garment, Verdict
 from search_api.seeing.embedded_picture import EmbeddedPicture, predicted_of
-from search_api.seeing.picture_reader import milliseconds_since
+from search_api.seeing.picture_reader import embedded, milliseconds_since
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,14 +82,12 @@ class Moderator:
                 seen.append(error)
         decoded = time.perf_counter()
         views = [one.view for one in seen if isinstance(one, Opened) and one.view is not None]
-        vectors, probabilities = self._embedder.embed(views)
+        answers = self._embedder.answers(views)
         steps = {"decode": (decoded - started) * 1000, "embed": milliseconds_since(decoded)}
         steps = {step: taken / len(submissions) for step, taken in steps.items()}
-        embedded = iter(
-            EmbeddedPicture(*one, steps) for one in zip(views, vectors[:, None], probabilities, strict=True)
-        )
+        pictures = iter(replace(embedded(view, answers, at), timings=steps) for at, view in enumerate(views))
         return [
-            self._judged(one, next(embedded) if one.view is not None else None, submission, policy, steps)
+            self._judged(one, next(pictures) if one.view is not None else None, submission, policy, steps)
             if isinstance(one, Opened)
             else one
             for one, submission in zip(seen, submissions, strict=True)
@@ -109,7 +107,7 @@ class Moderator:
         garments: tuple[Garment, ...] = ()
         if whole is not None:
             picture = self._reader.embed_garments(seen.picture, whole, None)
-            garments, predicted = picture.garments, predicted_of(picture, self._embedder.card.classes)
+            garments, predicted = picture.garments, predicted_of(picture, self._embedder.card)
             familiarity = float(self._embedder.familiarity(picture.vectors)[0])
             found = replace(
                 found,

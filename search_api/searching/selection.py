@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.fields import PREDICTED_CLASS, attribute_in
+from indexer.fields import PREDICTED, PREDICTED_CLASS, attribute_in
 from indexer.records import Hit, Item
 from search_api.searching.collapsing import Comparisons
 from search_api.searching.places import MOST_RANKED, Place
@@ -247,7 +247,9 @@ def value_of(item: Item, field: str) -> Any:
     """Return what an item has by which it is grouped: an attribute, or `predicted.class`; None for nothing."""
     if field == PREDICTED_CLASS:
         return item.best_class.value
-    return item.attributes.get(attribute_in(field) or field)
+    name = attribute_in(field) or field
+    told = item.predicted.get(name.removeprefix(PREDICTED)) if name.startswith(PREDICTED) else None
+    return item.attributes.get(name) if told is None else told.value
 
 
 def group_of(hit: Hit, attribute: str | None) -> Hashable:

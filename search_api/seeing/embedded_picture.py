@@ -1,13 +1,13 @@
 """A picture as a model has seen it, and what is told of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.predictions import Guess, Predicted, predicted_class
+from indexer.predictions import Predicted, all_of
 from models.colours.garment_colours import GarmentColour, garment_colours
 from models.errors import LookalikeError
 from search_api.results import Garment
@@ -15,6 +15,7 @@ from search_api.results import Garment
 if TYPE_CHECKING:
     from indexer.sources.web.addresses import Address
     from models.arrays import Vectors
+    from models.card import ModelCard
     from models.embedder import View
     from models.pictures.boxes import Box
 
@@ -25,7 +26,7 @@ class EmbeddedPicture:
 
     `vectors` is float32 (1, dim), unit length; `probabilities` float32 (classes,); `timings` the milliseconds of each
     step so far; `garments` those that the picture shows, of which one is this; `told_colours` the garment's, where the
-    view is too small to tell them.
+    view is too small to tell them; `targets` are probabilities, float32 (values,), of what is told beside the class.
     """
 
     view: "View"
@@ -34,6 +35,7 @@ class EmbeddedPicture:
     timings: Mapping[str, float]
     garments: tuple[Garment, ...] = ()
     told_colours: tuple[GarmentColour, ...] | None = None
+    targets: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def colours(self) -> tuple[GarmentColour, ...]:
@@ -47,12 +49,9 @@ see.
 """
 
 
-def predicted_of(picture: EmbeddedPicture, classes: Sequence[str]) -> Predicted:
-    """Return what a picture is taken for, with all other classes as guesses."""
-    probabilities = picture.probabilities.tolist()
-    best_first = np.argsort(-picture.probabilities, kind="stable").tolist()
-    best, *others = (Guess(classes[at], probabilities[at]) for at in best_first)
-    return predicted_class(best.value, best.probability, tuple(others))
+def predicted_of(picture: EmbeddedPicture, card: "ModelCard") -> Predicted:
+    """Return what a picture is taken for, by each target, with all other values as guesses."""
+    return all_of(card, picture.probabilities, picture.targets)
 
 
 def _colours_seen(view: "View") -> tuple[GarmentColour, ...]:

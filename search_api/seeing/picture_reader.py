@@ -27,6 +27,7 @@ from search_api.seeing.embedded_picture import EmbeddedPicture, sound
 
 if TYPE_CHECKING:
     from indexer.sources.web.addresses import Address
+    from models.embedder import Answers
     from models.pictures.boxes import Box
 
 SEVERAL = "Several garments were found; the largest was searched with."
@@ -72,8 +73,8 @@ class PictureReader:
         Raises ValueError unless its pixels are uint8 in the shape of the card's input.
         """
         started = time.perf_counter()
-        vectors, probabilities = self._embedder.embed([view])
-        return EmbeddedPicture(view, vectors, probabilities[0], {"embed": milliseconds_since(started)})
+        seen = embedded(view, self._embedder.answers([view]), 0)
+        return replace(seen, timings={"embed": milliseconds_since(started)})
 
     def embed_picture(self, data: "bytes | Address", box: "Box | None" = None) -> EmbeddedPicture:
         """Return a picture, encoded or at an address, with its vector, what it is taken for, and the garments in it.
@@ -113,14 +114,14 @@ class PictureReader:
             except LookalikeError as error:
                 answers[number] = error
         begun = time.perf_counter()
-        vectors, probabilities = self._embedder.embed([view for _, view, _ in prepared.values()])
+        seen = self._embedder.answers([view for _, view, _ in prepared.values()])
         share = milliseconds_since(begun) / max(len(prepared), 1)
         for at, (number, (picture, view, decoding)) in enumerate(prepared.items()):
             begun = time.perf_counter()
-            embedded = EmbeddedPicture(view, vectors[at : at + 1], probabilities[at], {})
-            embedded = self.embed_garments(picture, embedded, pictures[number][1])
+            one = embedded(view, seen, at)
+            one = self.embed_garments(picture, one, pictures[number][1])
             steps = {**fetching, "decode": decoding, "embed": share + milliseconds_since(begun)}
-            answers[number] = replace(embedded, timings=steps)
+            answers[number] = replace(one, timings=steps)
         return [answers[number] for number in range(len(pictures))]
 
     def embed_garments(self, picture: Picture, given: EmbeddedPicture, box: "Box | None") -> EmbeddedPicture:
@@ -160,6 +161,12 @@ class PictureReader:
             yield
         finally:
             self._decoders.release()
+
+
+def embedded(view: View, seen: "Answers", at: int) -> EmbeddedPicture:
+    """Return the view number `at` with what a model says of it."""
+    targets = {name: of[at] for name, of in seen.targets.items()}
+    return EmbeddedPicture(view, seen.vectors[at : at + 1], seen.probabilities[at], {}, targets=targets)
 
 
 def milliseconds_since(started: float) -> float:

@@ -309,7 +309,7 @@ def _keep_fold(file: Path, fitted: Fitted, given: NDArray[np.float32]) -> None:
     logits = {f"logits:{name}": of for name, of in fitted.logits(given).items()}
     draft = file.with_suffix(".unfinished")
     with draft.open("wb") as opened:
-        np.savez(opened, part=fitted.part(given), history=history, names=np.array(names), **logits)
+        np.savez(opened, allow_pickle=False, part=fitted.part(given), history=history, names=np.array(names), **logits)
     draft.replace(file)
 
 
@@ -538,7 +538,7 @@ def _save_learned(
     """Write what is said of each picture by heads that did not learn from it: what `lookalike tag` judges it by."""
     arrays = {f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)}
     with file.open("wb") as opened:
-        np.savez_compressed(opened, digests=np.array(sight.digests), **arrays)
+        np.savez_compressed(opened, allow_pickle=False, digests=np.array(sight.digests), **arrays)
 
 
 def _dims(base: Path, composition: _Composition) -> dict[str, int]:

@@ -15,8 +15,8 @@ class Lattice:
     """The colours of a histogram: how they are spaced, and how far each speaks for others.
 
     `spacing` is the distance of neighbours and `spread` the standard deviation of a Gaussian, both in CIELAB with its
-    lightness multiplied by `lightness`; `sampled` by `sampled` pixels of a view are averaged before they are counted. The lattice holds what `levels` levels
-    of each channel of sRGB come to.
+    lightness multiplied by `lightness`; `sampled` by `sampled` pixels of a view are averaged before they are counted.
+    The lattice holds what `levels` levels of each channel of sRGB come to.
     """
 
     spacing: float

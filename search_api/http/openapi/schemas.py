@@ -25,10 +25,12 @@ WEIGHTS_USED: Json = {
 }
 BEST: Json = {
     **object_of(**{CLASS: ref("Guess")}),
+    "additionalProperties": ref("Guess"),
     "description": "What the model says, by target: the most probable value",
 }
 PREDICTED: Json = {
     **object_of(**{CLASS: ref("Prediction")}),
+    "additionalProperties": ref("Prediction"),
     "description": "What the model says, by target: the most probable value and all others; of an item, that alone",
 }
 ITEM: Json = {
