@@ -20,6 +20,7 @@ from commands import (
     upkeep,
 )
 from commands.asking import faceting, recommending, searching
+from commands.own_catalogue import tagging
 from commands.pictures import duplicates, moderating
 from commands.server import keys
 
@@ -76,6 +77,7 @@ def main() -> None:
 for command in (
     learning.train,
     learning.evaluate,
+    tagging.tag,
     sampling.sample,
     indexing.index_command,
     reindexing.reindex,

@@ -6,15 +6,40 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.options import data_dir_option, directory, json_option, model_option
+from commands.options import data_dir_option, directory, hosts_option, json_option, model_option
+from commands.source_options import source_options
 from commands.terminal import print_json, progress_bar
 from models.training.precision import AUTO, PRECISIONS
 
 if TYPE_CHECKING:
+    from indexer.sources.source_options import SourceOptions
+    from indexer.sources.web.access import WebAccess
     from models.card import ModelCard
 
 
-@click.command(epilog="Example: lookalike train --recipe quick --out my-model")
+@click.command(epilog="Example: lookalike train products.csv --target type --target colour --out shop-model")
+@click.argument("source", required=False)
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="A column of SOURCE to learn (repeatable).")
+@click.option(
+    "--from-catalogue", type=directory, metavar="DIR", help="Learn from what a catalogue holds, in place of SOURCE."
+)
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    metavar="NAME=PART",
+    help="Which part of the vector a target belongs to, kind, look or colour, if not what is found (repeatable).",
+)
+@click.option(
+    "--rarest",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Products that a value needs; rarer ones are gathered as other.",
+)
+@click.option(
+    "--continue", "goes_on", type=directory, metavar="DIR", help="A model learned from fewer of these products."
+)
 @click.option(
     "--recipe",
     type=click.Choice(["quick", "full", "photographs"]),
@@ -37,8 +62,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With the recipe photographs: tune the trunk anew as well; minutes on a GPU, a day on two cores.",
 )
+@source_options
+@hosts_option
 @data_dir_option
 def train(
+    source: str | None,
+    targets: tuple[str, ...],
+    from_catalogue: Path | None,
+    parts: tuple[str, ...],
+    rarest: int,
+    goes_on: Path | None,
+    web: "WebAccess",
+    options: "SourceOptions",
     recipe: str,
     seed: int | None,
     precision: str,
@@ -49,8 +84,24 @@ def train(
 ) -> None:
     """Train a model and write it as a bundle.
 
-    A stopped run goes on where it was when the command is given again.
+    With SOURCE, a folder or a table as `lookalike index` takes it, and a --target or more: learn the shop's own words
+    from its products. The trunk is that of the shipped model for product pictures. Each product is held out once, and
+    what is told is measured on such products; where the shipped model finds products as well, it is kept. Of a folder,
+    the target is folder.
+
+    Without, train on Fashion-MNIST by a recipe. A stopped run goes on where it was when the command is given again.
     """
+    if source is not None or from_catalogue is not None:
+        if not targets:
+            raise click.UsageError("Say with --target what to learn: a column of the table, or folder of a folder.")
+        if source is not None and from_catalogue is not None:
+            raise click.UsageError("Learn from a source or --from-catalogue, not from both.")
+        from commands.own_catalogue.training import train_on_catalogue
+
+        train_on_catalogue(source, from_catalogue, targets, parts, rarest, seed, out, goes_on, web, options)
+        return
+    if targets or parts or goes_on is not None:
+        raise click.UsageError("--target, --part and --continue go with a SOURCE, or --from-catalogue.")
     import models
     from models.training.recipes import RECIPES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from models.errors import ReportUnavailable, TrainingUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from models.card import ModelCard
     from models.datasets.fashion_mnist import Split
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.evaluation.measure import Evaluation
     from models.evaluation.moderation_report import JudgedPictures
     from models.evaluation.product_metrics import ProductFindings
+    from models.training.own_catalogue.examples import Example
     from models.training.recipes import Recipe
 
 _SHIPPED = Path(__file__).parent / "pretrained"
@@ -104,6 +105,32 @@ def train_photographs(
         ) from error
     trunk = None if tune else bundle_directory(PHOTOGRAPHS)
     return bundle.train_photographs(out, photographs, data_dir, progress, say, trunk)
+
+
+def train_own(
+    examples: "Sequence[Example]",
+    targets: "Sequence[str]",
+    parts: "Mapping[str, str]",
+    rarest: int,
+    seed: int | None,
+    out: Path,
+    goes_on: Path | None = None,
+    progress: "Callable[[int, int], None]" = lambda done, total: None,
+    say: "Callable[[str], None]" = lambda text: None,
+) -> "ModelCard":
+    """Learn a shop's own words into `out` (`models.training.own_catalogue.bundle.train_own`), on the shipped trunk.
+
+    `parts` say of some targets which part of the vector they belong to. Raises TrainingUnavailable when TensorFlow is
+    not installed.
+    """
+    try:
+        from models.training.own_catalogue import bundle
+    except ModuleNotFoundError as error:
+        raise TrainingUnavailable(
+            f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
+        ) from error
+    training = bundle.OwnTraining(tuple(targets), parts, rarest, bundle.SEED if seed is None else seed)
+    return bundle.train_own(examples, training, out, bundle_directory(PHOTOGRAPHS), progress, say, goes_on)
 
 
 def evaluate(

@@ -99,6 +99,12 @@ class TooFewProducts(LookalikeError):
     code = "too-few-products"
 
 
+class NotLearned(LookalikeError):
+    """A model was asked for what only one tells that has learned a shop's own words."""
+
+    code = "not-learned"
+
+
 class NothingGained(LookalikeError):
     """What was learned is no better than the model that is there."""
 

@@ -33,6 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "preprocessing",
         "garments",
         "runtime",
+        "tagging",
         "evaluation",
         "training",
         "__init__",
@@ -40,7 +41,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "indexer": (
         "__init__ errors predictions",
         "fields records",
-        "conditions content_key sorting thumbnails",
+        "conditions content_key sorting thumbnails told_values",
         "filters",
         "typed_filters validation",
         "sources",

@@ -40,6 +40,7 @@ from models.ood_score import OodScore
 from models.pictures.decoding import decode
 from models.progress import Progress
 from models.runtime import LiteRTEmbedder
+from models.tagging.tags import LEARNED_FILE
 from models.training.own_catalogue.examples import (
     LEAST_PRODUCTS,
     RAREST,
@@ -74,7 +75,6 @@ from models.training.product_photos.colours import FINE, palette
 from models.vector_parts import LOOK, VectorPart
 
 NAME = "own-catalogue"
-LEARNED_FILE = "learned.npz"
 SEEN_FOLDER = "seen"
 """What the trunk said of each picture, kept beside the bundle so that a grown catalogue need not be seen again."""
 
@@ -93,11 +93,14 @@ _FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE
 _PARTS_OF_A_FOLD = 2
 """A fold of those that are held out once has two parts; one part of all is held out of the last fit as well."""
 
-_FOLDS = 5
+_FOLDS = 4
 _SMALLEST_LOOK = 0.08
 _ENOUGH_QUERIES = 30
 _RIDGE_OF_FAMILIARITY = 0.1
 _CHECKED = 24
+
+
+SEED = 2026
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class OwnTraining:
     targets: tuple[str, ...]
     parts: Mapping[str, str]
     rarest: int = RAREST
-    seed: int = 2026
+    seed: int = SEED
     recipe: HeadRecipe = RECIPE
 
 
@@ -536,7 +539,12 @@ def _save_learned(
     sight: Sight, targets: Sequence[Learnable], probabilities: Mapping[str, NDArray[np.float32]], file: Path
 ) -> None:
     """Write what is said of each picture by heads that did not learn from it: what `lookalike tag` judges it by."""
-    arrays = {f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)}
+    arrays: dict[str, NDArray[Any]] = {
+        f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)
+    }
+        f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)
+    }
+    arrays |= {f"labels_{at}": one.labels.astype(np.int32) for at, one in enumerate(targets)}
     with file.open("wb") as opened:
         np.savez_compressed(opened, allow_pickle=False, digests=np.array(sight.digests), **arrays)
 

@@ -25,7 +25,7 @@ FEW = 20
 LEAST_PRODUCTS = 50
 """Products below which nothing is learned."""
 
-FOLDS = 5
+FOLDS = 4
 """Parts of a catalogue, each of which is held out once."""
 
 _RESERVED = "class"

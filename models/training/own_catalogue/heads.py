@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.files import written_whole
 from models.training.own_catalogue.examples import Learnable
 from models.training.own_catalogue.seeing import Features
+from models.vector_parts import LOOK
 
 KIND, COLOUR = "kind", "colour"
 
@@ -32,6 +33,7 @@ class Branch:
 
 BRANCHES: Mapping[str, Branch] = {
     KIND: Branch(KIND, 96, ("last", "late", "middle", "quarters")),
+    LOOK: Branch(LOOK, 48, ("fine", "late", "middle", "quarters")),
     COLOUR: Branch(COLOUR, 48, ("colours", "fine", "last", "middle", "quarters")),
 }
 
@@ -40,7 +42,7 @@ BRANCHES: Mapping[str, Branch] = {
 class HeadRecipe:
     """How a branch is fitted."""
 
-    epochs: int = 40
+    epochs: int = 32
     batch: int = 256
     hidden: int = 512
     learning_rate: float = 2e-3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.tagging.tags import threshold_of
 from models.training.own_catalogue.examples import OTHER, Learnable, expected_calibration_error
 
 MOST = 10
@@ -46,29 +47,6 @@ def figures_of(probabilities: NDArray[np.float32], target: Learnable) -> TargetF
         threshold,
         filled,
     )
-
-
-def threshold_of(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], precision: float
-) -> tuple[float, float]:
-    """Return the least probability from which on values are right at a wanted precision, and the share that reach it.
-
-    The lower bound of a one-sided 80 % interval of the precision counts (Wilson, 1927), so that it holds for others.
-    """
-    surest = probabilities.max(axis=1)
-    order = np.argsort(-surest, kind="stable")
-    right = (probabilities.argmax(axis=1) == labels)[order]
-    counted = np.arange(1, len(right) + 1)
-    share = np.cumsum(right) / counted
-    z = 0.84
-    bound = (share + z * z / (2 * counted) - z * np.sqrt(share * (1 - share) / counted + z * z / (4 * counted**2))) / (
-        1 + z * z / counted
-    )
-    enough = np.flatnonzero(bound >= precision)
-    if not len(enough):
-        return 1.01, 0.0
-    last = int(enough[-1])
-    return float(surest[order[last]]), (last + 1) / len(right)
 
 
 def joined(targets: Sequence[Learnable]) -> dict[str, NDArray[np.int64]]:
