@@ -542,8 +542,6 @@ def _save_learned(
     arrays: dict[str, NDArray[Any]] = {
         f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)
     }
-        f"probabilities_{at}": probabilities[one.name].astype(np.float16) for at, one in enumerate(targets)
-    }
     arrays |= {f"labels_{at}": one.labels.astype(np.int32) for at, one in enumerate(targets)}
     with file.open("wb") as opened:
         np.savez_compressed(opened, allow_pickle=False, digests=np.array(sight.digests), **arrays)
