@@ -41,6 +41,12 @@ _OPTIONS: Sequence[Callable[..., Any]] = (
         help="Where the paths of pictures in a table begin (default: the table's folder).",
     ),
     click.option(
+        "--encoding",
+        default="",
+        metavar="NAME",
+        help="What the text of a table is in, like cp1252 or gb18030 (default: found out, and told).",
+    ),
+    click.option(
         "--follow-links-out",
         is_flag=True,
         help="Let the paths of a table lead by symbolic links out of its folder: only where all is your own.",
@@ -71,6 +77,7 @@ def source_options(command: Command) -> Command:
         follow_links_out: bool,
         images_dir: Path | None,
         columns: Sequence[str],
+        encoding: str,
         headers: Sequence[str],
         user_agent: str | None,
         **given: Any,
@@ -80,9 +87,9 @@ def source_options(command: Command) -> Command:
         is_folder = os.path.isdir(given["source"])  # noqa: PTH112 -- whatever was typed
         if (include or exclude) and not is_folder:
             raise click.UsageError("--include and --exclude go with a folder of pictures.")
-        if (images_dir is not None or columns or follow_links_out) and is_folder:
-            raise click.UsageError("--images-dir, --column and --follow-links-out go with a table.")
-        options = SourceOptions(include, exclude, follow_links_out, _columns(columns), images_dir)
+        if (images_dir is not None or columns or follow_links_out or encoding) and is_folder:
+            raise click.UsageError("--images-dir, --column, --encoding and --follow-links-out go with a table.")
+        options = SourceOptions(include, exclude, follow_links_out, _columns(columns), images_dir, encoding)
         return command(options=options, web=web_access(given.pop("hosts"), headers, user_agent), **given)
 
     for option in _OPTIONS:

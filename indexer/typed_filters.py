@@ -16,7 +16,7 @@ _COLOUR_CONDITION = re.compile(r"\s*colou?r\s*~(.*)", re.DOTALL)
 _WORDS_CONDITION = re.compile(r"\s*q\s*~(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _COMPARISONS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "^=": "prefix"}
-_WORDS = {"true": True, "false": False, "null": None}
+_WORDS = {"true": True, "TRUE": True, "false": False, "FALSE": False, "null": None}
 
 
 def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:

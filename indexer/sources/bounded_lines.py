@@ -10,13 +10,14 @@ LONGEST_LINE = 2**20
 """Bytes that a line may have."""
 
 
-def bounded_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str | TableDamaged]]:
+def bounded_lines(file: BinaryIO, name: str, encoding: str = "") -> Iterator[tuple[int, str | TableDamaged]]:
     """Yield the number of each line, from 1, and its text with its end; or why it can't be taken, and go on.
 
-    However long a line is, no more than LONGEST_LINE bytes of it are held. UTF-8 or UTF-16.
+    However long a line is, no more than LONGEST_LINE bytes of it are held. UTF-8 or UTF-16, or what
+    `encoding` says of text that is neither.
     """
     number = 0
-    file = as_utf8(file, name)
+    file = as_utf8(file, name, encoding)
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
         if len(line) > LONGEST_LINE:
@@ -45,5 +46,6 @@ def _decoded(line: bytes, number: int, name: str) -> str | TableDamaged:
         return line.decode()
     except UnicodeDecodeError as error:
         return TableDamaged(
-            f"{name}: line {number} is not UTF-8 (byte {line[error.start]:#04x}). Save the table as UTF-8."
+            f"{name}: line {number} is not UTF-8 (byte {line[error.start]:#04x}). Save the table as UTF-8, or say "
+            "what it is: --encoding cp1252."
         )

@@ -27,6 +27,12 @@ class SourceChanged(LookalikeError):
     code = "source-changed"
 
 
+class EncodingUnknown(LookalikeError):
+    """What is said to be the encoding of a table is none, or the table has none."""
+
+    code = "encoding-unknown"
+
+
 class TableDamaged(LookalikeError):
     """A table can't be read as what its name says: encoding, NUL bytes, endless lines, broken syntax."""
 

@@ -11,6 +11,7 @@ from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.source_options import AS_IT_IS, SourceOptions
 from indexer.sources.table_rows import UNCHANGED, Row, source_item
+from indexer.sources.tabular.encodings import encoding_of, told
 from indexer.sources.tabular.headings import known_names
 from indexer.sources.tabular.json_values import is_array, json_values
 from indexer.sources.tabular.opened import format_suffix, open_table
@@ -24,19 +25,22 @@ JSON = ".json"
 class JsonRows:
     """The rows of a file of JSON: an object a line, or an array of objects; null and NaN are missing.
 
+    Of lines, one that is no JSON is that row's problem.
+
     Objects in objects become columns of their own (`indexer.sources.tabular.plain_values`).
     """
 
     is_text = False
     columns: tuple[str, ...] = ()
     unnamed: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
     delimiter = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str = "") -> None:
         self.path = path
+        self._encoding = encoding or encoding_of(path)
+        self.notes = () if encoding or not self._encoding else (told(self._encoding),)
         with open_table(path) as file:
-            self._is_lines = format_suffix(path) != JSON and not is_array(file, str(path))
+            self._is_lines = format_suffix(path) != JSON and not is_array(file, str(path), self._encoding)
 
     def __iter__(self) -> Iterator[Row]:
         with open_table(self.path) as file:
@@ -44,15 +48,18 @@ class JsonRows:
             for row in rows:
                 if isinstance(row, TableDamaged):
                     raise row
-                if row is not None:
-                    yield row
+                yield row
 
-    def _lines(self, file: BinaryIO) -> Iterator[Row | TableDamaged | None]:
-        for number, line in bounded_lines(file, str(self.path)):
-            yield _row(number, line, str(self.path))
+    def _lines(self, file: BinaryIO) -> Iterator[Row]:
+        for number, line in bounded_lines(file, str(self.path), self._encoding):
+            row = _row(number, line, str(self.path))
+            if isinstance(row, TableDamaged):
+                yield Row(number, {}, str(row))
+            elif row is not None:
+                yield row
 
     def _values(self, file: BinaryIO) -> Iterator[Row | TableDamaged]:
-        for number, (line, values) in enumerate(json_values(file, str(self.path)), 1):
+        for number, (line, values) in enumerate(json_values(file, str(self.path), self._encoding), 1):
             yield _row_of(number, values, f"{self.path}: line {line}")
 
 
@@ -107,7 +114,7 @@ def _row(number: int, line: str | TableDamaged, name: str) -> Row | TableDamaged
     if not line.strip():
         return None
     try:
-        values = json.loads(line)
+        values = json.loads(line.rstrip().removesuffix(","))
     except (ValueError, RecursionError) as error:
         return TableDamaged(f"{name}: line {number} is no JSON ({error}). Put one object on every line.")
     return _row_of(number, values, f"{name}: line {number}")

@@ -12,7 +12,7 @@ class SourceOptions:
     Of a folder: only paths that `include` matches, where there is any, none that `exclude` does. Of a table: `columns`
     maps `id`, `image` or an attribute to the heading that is meant by it, and `images_dir` is where the paths of
     pictures begin (default: the table's folder). `follow_links_out` also follows links that
-    lead out of that folder.
+    lead out of that folder. `encoding` is what the text of a table is in, where it is not to be found out.
     """
 
     include: Sequence[str] = ()
@@ -20,6 +20,7 @@ class SourceOptions:
     follow_links_out: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     images_dir: Path | None = None
+    encoding: str = ""
 
     @property
     def told(self) -> str:

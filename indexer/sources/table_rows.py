@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer.sources.errors import InvalidRow
+from indexer.sources.errors import InvalidRow, TableDamaged
 from indexer.sources.files.places import PicturePlaces
 from indexer.sources.items import Failure, SourceItem
 from indexer.sources.tabular.columns import is_no_value
@@ -25,10 +25,14 @@ _LARGEST_WHOLE = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number as an editor shows it, and its values by column, missing ones left out."""
+    """One row: its number as an editor shows it, and its values by column, missing ones left out.
+
+    `problem` tells why a row can't be read, of which nothing is known then.
+    """
 
     number: int
     values: Mapping[str, Any]
+    problem: str = ""
 
     @property
     def id(self) -> Any:
@@ -76,6 +80,8 @@ class TableRows(Protocol):
 def source_item(row: Row, places: PicturePlaces) -> SourceItem | Failure:
     """Return the item of a row, or why it is none."""
     try:
+        if row.problem:
+            raise TableDamaged(row.problem)
         if row.id is None:
             raise InvalidRow("The row has no id. Give it one.")
         if problem := id_error(row.id):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from indexer.sources.csv_rows import DELIMITERS, CsvRows
-from indexer.sources.errors import SourceChanged
+from indexer.sources.errors import EncodingUnknown, SourceChanged
 from indexer.sources.feeds.taken_rows import TakenRows
 from indexer.sources.feeds.xml_rows import XmlRows
 from indexer.sources.files.places import PicturePlaces
@@ -18,6 +18,12 @@ from indexer.sources.tabular.survey import surveyed
 from indexer.sources.tabular.xlsx_rows import SUFFIXES as WORKBOOKS
 from indexer.sources.tabular.xlsx_rows import XlsxRows
 from indexer.sources.web.access import NO_ACCESS, WebAccess
+
+TEXTS: Mapping[str, Callable[[Path, str], TableRows]] = {
+    **dict.fromkeys(DELIMITERS, CsvRows),
+    **dict.fromkeys((JSON, ".jsonl", ".ndjson"), JsonRows),
+}
+"""How the rows of text are read, of which a person may say the encoding."""
 
 FORMATS: Mapping[str, Callable[[Path], TableRows]] = {
     **dict.fromkeys(DELIMITERS, CsvRows),
@@ -44,7 +50,7 @@ class Table:
     def __init__(self, path: Path, web: WebAccess = NO_ACCESS, options: SourceOptions = AS_IT_IS) -> None:
         self.options = options
         self._signature = signature_of(path)
-        self._rows = TakenRows(FORMATS[format_suffix(path)](path), options.columns)
+        self._rows = TakenRows(_rows(path, options.encoding), options.columns)
         self._places = PicturePlaces(options.images_dir or path.parent, web, follow_links_out=options.follow_links_out)
         self._survey = surveyed(self._rows)
 
@@ -62,7 +68,12 @@ class Table:
         if self._rows.is_text:
             kinds = {
                 "Numbers": [column.name for column in columns if column.convention is not None],
-                "Text": [column.name for column in columns if column.convention is None and not column.is_left_out],
+                "Text": [
+                    column.name
+                    for column in columns
+                    if column.convention is None and not column.is_left_out and not column.is_truth
+                ],
+                "True or false": [column.name for column in columns if column.is_truth],
             }
             notes += [f"{kind}: {', '.join(names)}." for kind, names in kinds.items() if names]
         return tuple(notes)
@@ -84,3 +95,19 @@ class Table:
             raise SourceChanged(
                 f"{self._rows.path} was changed while it was being indexed. Run the same command again."
             )
+
+
+def _rows(path: Path, encoding: str) -> TableRows:
+    """Return the rows of a file. Raises EncodingUnknown for an encoding that is none, or of no text."""
+    suffix = format_suffix(path)
+    if not encoding:
+        return FORMATS[suffix](path)
+    if suffix not in TEXTS:
+        raise EncodingUnknown(f"{path} is no text: it has no encoding that --encoding could say. Leave that out.")
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError) as error:
+        raise EncodingUnknown(
+            f"{encoding!r} is no encoding of text. Choose one that Python knows, like cp1252, cp1250, gb18030 or cp932."
+        ) from error
+    return TEXTS[suffix](path, encoding)

@@ -112,6 +112,8 @@ class TakenRows:
 
     def _row(self, row: Row) -> tuple[Row, int]:
         """Return a row in our names with the first of its pictures, and how many more it has."""
+        if row.problem:
+            return row, 0
         values: dict[str, Any] = {}
         extra = 0
         for heading, value in row.values.items():

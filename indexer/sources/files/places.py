@@ -16,6 +16,7 @@ from indexer.sources.picture_files import PictureFile
 from indexer.sources.web.access import NO_ACCESS, WebAccess, WebPicture, web_picture
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FILE = "file:///"
 _WITHOUT_SCHEME = re.compile(r"//[^/\\]+/")
 _FOLDERS_KEPT = 4096
 
@@ -38,9 +39,11 @@ class PicturePlaces:
     def at(self, reference: str) -> PictureFile | WebPicture:
         """Return the picture that is meant.
 
-        Raises PathRefused for a path that is absolute or leaves the folder, by `..` or by a link; AddressRefused for an
+        An absolute path may lie in the folder. Raises PathRefused for one that does not, and for a path that leaves
+        the folder, by `..` or by a link; AddressRefused for an
         address that `web` does not allow.
         """
+        reference = self._relative(reference)
         if address := _address_in(reference):
             return web_picture(address, self._web)
         inside: list[str] = []
@@ -54,6 +57,18 @@ class PicturePlaces:
                 return file
         self._check_written(reference)
         return PictureFile(self._folder / inside[0], self._folder)
+
+    def _relative(self, reference: str) -> str:
+        """Return an absolute path, or an address of a file, that lies within the folder as a path below it."""
+        text = reference.strip()
+        path = unquote(text[len(_FILE) - 1 :]) if text.lower().startswith(_FILE) else text
+        if not posixpath.isabs(path):
+            return reference
+        path = posixpath.normpath(path)
+        for folder in (os.path.abspath(self._folder), self._real_folder):  # noqa: PTH100 -- links stay as they are
+            if path.startswith(f"{folder.rstrip('/')}/"):
+                return path[len(folder.rstrip("/")) + 1 :]
+        return reference
 
     def _found(self, path: str) -> PictureFile | None:
         """Return what is at a path, None where nothing is. Raises PathRefused where a link leads out."""

@@ -12,9 +12,12 @@ _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _SPACES = "\u0020\u00a0\u2007\u2009\u202f"
 _SIGN = "[-\u2212]"
 _MARK = "|".join([*map(re.escape, sorted(SIGNS, key=len, reverse=True)), "[A-Z]{3}"])
+_PERCENT = "%"
+_DOLLAR = "$"
 _WRITTEN = re.compile(
-    rf"(?P<sign>{_SIGN})?(?P<before>{_MARK})?[{_SPACES}]*(?P<inner>{_SIGN})?(?P<digits>(?:\d|[.,]\d)[\d.,'\u2019{_SPACES}]*)"
-    rf"(?:[.,][-\u2013\u2014]{{1,2}})?[{_SPACES}]*(?P<after>{_MARK})?",
+    rf"(?P<bracket>\()?(?P<sign>{_SIGN})?(?P<before>{_MARK})?[{_SPACES}]*(?P<inner>{_SIGN})?"
+    rf"(?P<digits>(?:\d|[.,]\d)[\d.,'\u2019{_SPACES}]*)"
+    rf"(?:[.,:/][-\u2013\u2014]{{1,2}})?(?:(?<=\d)(?P<behind>-))?[{_SPACES}]*(?P<after>{_MARK}|{_PERCENT})?(?(bracket)\))",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -51,8 +54,10 @@ class Amount:
     point: int | float | None
     comma: int | float | None
     currency: str | None = None
-    is_spaced: bool = False
-    """Whether spaces are all that groups or divides it: a number only where others of the column show it."""
+    is_doubtful: bool = False
+    """Whether it is one only where others of the column are: spaces group it, or `(5)` and `5-` stand for -5."""
+    is_percent: bool = False
+    """Whether a percent sign stands behind it: a number only where one stands behind all of the column."""
 
     @property
     def is_ambiguous(self) -> bool:
@@ -79,19 +84,31 @@ def amount_in(text: str) -> Amount | None:
         plain = number_in(text)
         return None if plain is None else Amount(plain, plain)
     before, after = match["before"], match["after"]
-    if (before and after) or (match["sign"] and match["inner"]):
+    signs = [match[name] for name in ("bracket", "sign", "inner", "behind") if match[name]]
+    if len(signs) > 1:
         return None
-    currency = currency_of(before or after) if before or after else None
-    if currency is None and (before or after):
+    is_percent = after == _PERCENT and not before
+    currency = None if is_percent else _currency(before, after)
+    if currency is None and (before or after) and not is_percent:
         return None
     digits = match["digits"].strip(_SPACES)
-    is_negative = bool(match["sign"] or match["inner"])
+    is_negative = bool(signs)
     point = _number(digits, Convention.POINT, is_negative)
     comma = _number(digits, Convention.COMMA, is_negative)
     if point is None and comma is None:
         return None
-    is_spaced = currency is None and any(space in digits for space in _SPACES) and not {".", ","} & set(digits)
-    return Amount(point, comma, currency, is_spaced)
+    is_odd = any(space in digits for space in _SPACES) or bool(match["bracket"] or match["behind"])
+    is_doubtful = is_odd and currency is None and not {".", ","} & set(digits)
+    return Amount(point, comma, currency, is_doubtful, is_percent)
+
+
+def _currency(before: str | None, after: str | None) -> str | None:
+    """Return the currency that marks beside a number are of; two may name the same, as `$5 USD` and `$5 CAD` do."""
+    if not (before and after):
+        return currency_of(before or after or "")
+    first, second = currency_of(before), currency_of(after)
+    is_dollar = before == _DOLLAR and second is not None and second.endswith("D")
+    return second if before != after and (is_dollar or first == second) else None
 
 
 def _number(digits: str, convention: Convention, is_negative: bool) -> int | float | None:

@@ -34,6 +34,27 @@ NO_VALUE = frozenset(
 
 _LONGER_THAN_ANY = 10
 
+_TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "pravda", "sant", "sand", "tosi")
+_FALSE = (
+    "false",
+    "falsch",
+    "faux",
+    "falso",
+    "onwaar",
+    "fałsz",
+    "nepravda",
+    "falskt",
+    "falsk",
+    "epätosi",
+    "usant",
+    "fals",
+)
+TRUTHS: Mapping[str, bool] = {
+    **dict.fromkeys((*_TRUE, "igaz", "doğru", "истина", "adevărat"), True),
+    **dict.fromkeys((*_FALSE, "hamis", "yanliş", "yanlış", "ложь"), False),
+}
+"""What spreadsheets write for true and false in the languages of their users, in lower case."""
+
 SAMPLES = 3
 
 _OF_PRICES = re.compile(
@@ -41,12 +62,18 @@ _OF_PRICES = re.compile(
     re.IGNORECASE,
 )
 _HOPELESS = 1000
+_LONGER_THAN_TRUTHS = 12
 _SHOWN = 40
 
 
 def is_no_value(text: str) -> bool:
     """Tell whether text says that there is no value."""
     return len(text) < _LONGER_THAN_ANY and text.lower() in NO_VALUE
+
+
+def _truth(text: str) -> bool | None:
+    """Return what a spreadsheet means by a word for true or false; None for any other."""
+    return TRUTHS.get(text.lower())
 
 
 @dataclass(slots=True)
@@ -65,7 +92,9 @@ class Tally:
     ambiguous: Counter[Convention] = field(default_factory=Counter)
     """Cells that each convention reads another way, by the one in which they have decimals."""
     numbers: int = 0
-    spaced: int = 0
+    percents: int = 0
+    truths: int = 0
+    doubtful: int = 0
     missing: Counter[str] = field(default_factory=Counter)
     others: int = 0
     other: str = ""
@@ -91,6 +120,7 @@ class Tally:
             self.numbers += not self.is_typed and isinstance(value, int | float) and not isinstance(value, bool)
             return
         self.kinds["text"] += 1
+        self.truths += len(value) < _LONGER_THAN_TRUTHS and _truth(value) is not None
         if self.others >= _HOPELESS and not self.currencies and not self.is_price:
             self.others += 1
             return
@@ -110,7 +140,8 @@ class Tally:
 
     def _count(self, amount: Amount, value: str) -> None:
         self.numbers += 1
-        self.spaced += amount.is_spaced
+        self.percents += amount.is_percent
+        self.doubtful += amount.is_doubtful
         if amount.currency is not None:
             self.currencies[amount.currency] += 1
             self.is_dollar |= SIGNS["$"] == amount.currency and "USD" not in value.upper()
@@ -131,21 +162,26 @@ class ColumnReading:
     samples: tuple[str, ...] = ()
     convention: Convention | None = None
     """How numbers in text are read; None where text stays text."""
-    spaces_group: bool = True
+    takes_doubtful: bool = True
     currency_name: str = ""
     """The attribute that keeps the currency, empty where there is none."""
     notes: tuple[str, ...] = ()
     is_left_out: bool = False
+    is_truth: bool = False
+    is_percent: bool = False
 
     def values(self, value: Any) -> Iterator[tuple[str, Any]]:
         """Yield the attributes that a value becomes: itself, and its currency."""
         if self.is_left_out:
             return
+        if self.is_truth and isinstance(value, str) and (truth := _truth(value)) is not None:
+            yield self.name, truth
+            return
         if self.convention is None or not isinstance(value, str):
             yield self.name, value
             return
         amount = amount_in(value)
-        if amount is None or (amount.is_spaced and not self.spaces_group):
+        if amount is None or (amount.is_doubtful and not self.takes_doubtful) or amount.is_percent != self.is_percent:
             if not is_no_value(value):
                 yield self.name, value
             return
@@ -178,12 +214,17 @@ def decided(tallies: Mapping[str, Tally], commas_likely: bool) -> dict[str, Colu
 
 def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> ColumnReading:
     samples = tuple(tally.samples)
-    spaces_group = tally.is_price or bool(tally.only)
-    numbers = tally.numbers - (0 if spaces_group else tally.spaced)
-    others = tally.others + (0 if spaces_group else tally.spaced)
+    takes_doubtful = tally.is_price or bool(tally.only)
+    numbers = tally.numbers - (0 if takes_doubtful else tally.doubtful)
+    others = tally.others + (0 if takes_doubtful else tally.doubtful)
+    is_percent = tally.percents == tally.numbers > 0
+    if not is_percent:
+        numbers, others = numbers - tally.percents, others + tally.percents
     is_number = numbers > 0 and (not others or (tally.is_price and numbers > others))
     if tally.is_typed:
         is_number = is_number and tally.currencies.total() == numbers and not others
+    if tally.truths == tally.count > 0 and not tally.is_typed:
+        return ColumnReading(tally.name, "true or false", samples, is_truth=True)
     if not is_number:
         kinds = [kind for kind, _ in tally.kinds.most_common()]
         return ColumnReading(tally.name, " and ".join(kinds) or "nothing", samples)
@@ -200,28 +241,37 @@ def _decided(tally: Tally, likely: Convention, tallies: Mapping[str, Tally]) -> 
     if tally.missing:
         words = ", ".join(f"{word!r}" for word, _ in tally.missing.most_common(5))
         notes.append(f"{_cells(tally.missing.total())} with {words} taken as without a value.")
+    if is_percent:
+        notes.append("The percent sign is left off.")
     if others:
         notes.append(f"{_cells(others)} with other words, like {tally.other}, kept as text.")
     return ColumnReading(
-        tally.name, "numbers", samples, convention, spaces_group, currency_name=currency_name, notes=tuple(notes)
+        tally.name,
+        "numbers",
+        samples,
+        convention,
+        takes_doubtful,
+        currency_name,
+        tuple(notes),
+        is_percent=is_percent,
     )
 
 
 def _convention(tally: Tally, likely: Convention) -> tuple[Convention, list[str]]:
     """Return how a column of numbers is read, and what to say of it."""
     points, commas = tally.only[Convention.POINT], tally.only[Convention.COMMA]
-    doubtful = tally.ambiguous.total()
+    open_cells = tally.ambiguous.total()
     if points and commas:
         convention = Convention.COMMA if commas > points else Convention.POINT
         return convention, [
             f"{_cells(points)} with a decimal point and {commas} with a decimal comma: each is read as what it must be"
-            + (f", {doubtful} that may be either with a decimal {convention.name.lower()}." if doubtful else ".")
+            + (f", {open_cells} that may be either with a decimal {convention.name.lower()}." if open_cells else ".")
         ]
     if points or commas:
         convention = Convention.POINT if points else Convention.COMMA
-        told = convention is Convention.COMMA or doubtful
+        told = convention is Convention.COMMA or open_cells
         return convention, [f"The decimal sign is '{convention.value}', as the column shows."] if told else []
-    if not doubtful:
+    if not open_cells:
         return likely, []
     dots, comma_like = tally.ambiguous[Convention.POINT], tally.ambiguous[Convention.COMMA]
     has_two_decimals = tally.is_price and not THREE_DECIMALS & set(tally.currencies)
@@ -232,7 +282,7 @@ def _convention(tally: Tally, likely: Convention) -> tuple[Convention, list[str]
         convention, why = likely, "the column leaves it open, and the rest of the table reads so"
     group = convention.other.value
     return convention, [
-        f"In {_cells(doubtful)} like {tally.samples[0]} the decimal sign is taken to be '{convention.value}', and "
+        f"In {_cells(open_cells)} like {tally.samples[0]} the decimal sign is taken to be '{convention.value}', and "
         f"'{group}' to group thousands: {why}."
     ]
 

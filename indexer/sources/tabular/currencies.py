@@ -16,13 +16,15 @@ THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Of these a price may have three decimals; of no other."""
 
 SIGNS: Mapping[str, str] = {
-    "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "ca$": "CAD", "c$": "CAD",
+    "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "us $": "USD",
+    "ca$": "CAD", "c$": "CAD",
     "can$": "CAD", "a$": "AUD", "au$": "AUD", "nz$": "NZD", "hk$": "HKD", "s$": "SGD", "nt$": "TWD", "mx$": "MXN",
     "r$": "BRL", "£": "GBP", "¥": "JPY", "￥": "JPY", "円": "JPY", "元": "CNY", "rmb": "CNY", "₹": "INR", "rs": "INR",
     "rs.": "INR", "₩": "KRW", "원": "KRW", "₺": "TRY", "tl": "TRY", "₽": "RUB", "руб": "RUB", "руб.": "RUB",
     "zł": "PLN", "zl": "PLN", "kč": "CZK", "ft": "HUF", "lei": "RON", "лв": "BGN", "лв.": "BGN", "₴": "UAH",
     "грн": "UAH", "₪": "ILS", "₫": "VND", "đ": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN", "₸": "KZT", "fr.": "CHF",
     "sfr.": "CHF", "kr": "kr", "kr.": "kr", "rp": "IDR", "rm": "MYR",
+    "р.": "RUB", "рублей": "RUB", "s/": "PEN", "s/.": "PEN", "₡": "CRC", "₲": "PYG", "zl.": "PLN", "din.": "RSD",
 }  # fmt: skip
 """What signs are taken for. `$` alone is taken for US dollars; `kr` is of several countries, and stays what it is."""
 

@@ -56,7 +56,9 @@ def has_all(cells: Sequence[str]) -> bool:
 
 
 def head_of(cells: Sequence[str], path: Path) -> Head:
-    """Return the head that a row is. Raises ColumnUnusable for two columns of one name, and for too many."""
+    """Return the head that a row is. Columns of one name are told apart by numbers. Raises ColumnUnusable for
+    two that mean something, like `id`, and for too many.
+    """
     if len(cells) > MOST_COLUMNS:
         raise ColumnUnusable(f"{path} has {len(cells)} columns; at most {MOST_COLUMNS} are taken. Is it a table?")
     written = [plain_name(cell) for cell in cells]
@@ -72,7 +74,25 @@ def head_of(cells: Sequence[str], path: Path) -> Head:
         elif name != cell.strip():
             notes.append(f"The column {cell.strip()!r} is called {name!r}.")
         names.append(name)
-    for name in names:
+    for name in KNOWN:
         if (count := names.count(name)) > 1:
             raise ColumnUnusable(f"{path} has {count} columns {name!r}. Give each a name of its own in the head.")
+    notes += _told_apart(names)
     return Head(tuple(names), frozenset(unnamed), tuple(notes))
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Give columns of one name a number each, but the first; return what to say of it."""
+    taken = set(names)
+    seen: set[str] = set()
+    notes = []
+    for place, name in enumerate(names):
+        if name in seen:
+            number = 2
+            while (other := f"{name} {number}") in taken:
+                number += 1
+            taken.add(other)
+            names[place] = other
+            notes.append(f"A further column {name!r}, the {place + 1}. of all, is called {other!r}.")
+        seen.add(name)
+    return notes

@@ -12,24 +12,26 @@ from indexer.sources.tabular.text import as_utf8
 
 _AT_ONCE = 2**16
 _BLANKS = " \t\r\n"
-_IN_AN_OBJECT = re.compile(r'\{\s*"[^"\\]{1,100}"\s*:\s*(?=\[\s*\{)')
-"""How a file begins that has its items in the first member of one object, `{"products": [{`."""
+_NAME = r'"(?!(?:id|image)")[^"\\]{1,100}"\s*:\s*'
+_PLAIN = r'(?:"[^"\\]{0,1000}"|-?[0-9.eE+-]{1,40}|true|false|null)'
+_IN_AN_OBJECT = re.compile(rf"(?:\{{\s*(?:{_NAME}{_PLAIN}\s*,\s*){{0,50}}{_NAME}){{1,3}}(?=\[\s*\{{)", re.IGNORECASE)
+"""How a file begins that has its items in a member of an object, or of one in that, `{"page": 1, "products": [{`."""
 
 
-def is_array(file: BinaryIO, name: str) -> bool:
+def is_array(file: BinaryIO, name: str, encoding: str = "") -> bool:
     """Tell whether a file begins as an array does."""
-    text = _Text(file, name)
+    text = _Text(file, name, encoding)
     text.skip()
     return text.next() == "["
 
 
-def json_values(file: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
+def json_values(file: BinaryIO, name: str, encoding: str = "") -> Iterator[tuple[int, Any]]:
     """Yield the line on which each value begins, and the value: those of an array, also one in an object
     (`{"products": [...]}`), else all there are.
 
     No value may be longer than a line. Raises TableDamaged for what is no JSON, and for what stands behind an array.
     """
-    text = _Text(file, name)
+    text = _Text(file, name, encoding)
     text.skip()
     is_within = (match := _IN_AN_OBJECT.match(text.held)) is not None
     if match is not None:
@@ -47,6 +49,8 @@ def json_values(file: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
             return
         if in_array and not is_first:
             text.expect(",")
+            if text.next() == "]":  # as after the last item of many a script
+                break
         yield text.line, text.value()
         is_first = False
     text.drop(1)
@@ -58,8 +62,8 @@ def json_values(file: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
 class _Text:
     """The text of a file of which some is held: what comes next stands at the beginning of `held`."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file = as_utf8(file, name)
+    def __init__(self, file: BinaryIO, name: str, encoding: str) -> None:
+        self._file = as_utf8(file, name, encoding)
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._json = json.JSONDecoder()
@@ -117,7 +121,7 @@ class _Text:
         except UnicodeDecodeError as error:
             raise TableDamaged(
                 f"{self._name} is not UTF-8 (byte {error.object[error.start]:#04x} after line {self.line}). Save the "
-                "table as UTF-8."
+                "table as UTF-8, or say what it is: --encoding cp1252."
             ) from error
         self._place = 0
 

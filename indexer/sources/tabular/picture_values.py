@@ -25,9 +25,12 @@ class PictureBytes:
 
 
 def picture_in(value: Any) -> PictureBytes | str | None:
-    """Return what a table has for a picture: bytes, also as `{"bytes": .., "path": ..}`, or its path; else None."""
+    """Return what a table has for a picture: bytes, its path or its address, else None.
+
+    It may stand in an object, as `bytes`, `path`, `url` or `src`.
+    """
     if isinstance(value, Mapping):
-        value = value.get("bytes") or value.get("path")
+        value = next((value[name] for name in ("bytes", "path", "url", "src") if value.get(name)), None)
     if isinstance(value, bytes) and value:
         return PictureBytes(value)
     return value if isinstance(value, str) and value else None

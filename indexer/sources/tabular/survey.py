@@ -2,13 +2,13 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.sources.errors import ColumnMissing, ColumnUnusable, DuplicateId, SourceEmpty
+from indexer.sources.errors import ColumnMissing, ColumnUnusable, DuplicateId, SourceEmpty, TableDamaged
 from indexer.sources.table_rows import UNCHANGED, Row, TableRows
 from indexer.sources.tabular.columns import ColumnReading, Tally, decided
 from indexer.sources.tabular.headings import ID, MOST_COLUMNS
@@ -32,6 +32,8 @@ class Survey:
 
     def typed(self, row: Row) -> Row:
         """Return a row with its values as what they are."""
+        if row.problem:
+            return row
         values: dict[str, Any] = {}
         for name, value in row.values.items():
             if name in UNCHANGED:
@@ -51,8 +53,13 @@ def surveyed(rows: TableRows) -> Survey:
     count = 0
     whole_ids = True
     spoilt = ""
+    damaged = 0
+    problem = ""
     for row in rows:
         count += 1
+        if row.problem:
+            damaged += 1
+            problem = problem or row.problem
         for name, value in row.values.items():
             tally = tallies.get(name)
             if tally is None:
@@ -69,6 +76,8 @@ def surveyed(rows: TableRows) -> Survey:
             ids.append(hash(id_))
             whole_ids = whole_ids and isinstance(row.values[ID], str) and _is_whole(id_)
             spoilt = spoilt or (id_ if _is_spoilt(id_) else "")
+    if damaged * 2 >= count > 0:
+        raise TableDamaged(problem)
     if not count:
         raise SourceEmpty(f"{path} has no rows. Give it one for each item.")
     _check_columns(path, tallies, is_final=True)
@@ -102,15 +111,7 @@ def _without_index(
             kept[name] = ColumnReading(name, column.kind, column.samples, notes=(note,), is_left_out=True)
         elif name in rows.unnamed:
             note = "It has no heading, and is called by its place."
-            kept[name] = ColumnReading(
-                name,
-                column.kind,
-                column.samples,
-                column.convention,
-                column.spaces_group,
-                column.currency_name,
-                (*column.notes, note),
-            )
+            kept[name] = replace(column, notes=(*column.notes, note))
         else:
             kept[name] = column
     return kept

@@ -11,20 +11,30 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8 * 2, "utf-8"),  # two programs, each of which wrote its own
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _LOOKED_AT = 2**12
 _AT_ONCE = 2**16
+_ZEROS = 0.2
+"""The share of every second byte that is zero in UTF-16, in which a table has at least its delimiters of ASCII."""
 
 
-def as_utf8(file: BinaryIO, name: str) -> BinaryIO:
+def as_utf8(file: BinaryIO, name: str, encoding: str = "") -> BinaryIO:
     r"""Return a file of which lines can be read as UTF-8, each ending in `\n`, without a byte order mark.
 
-    UTF-16, as Excel's "Unicode text" is, is told by its mark or by where its zero bytes lie; lines that end in `\r`
-    alone by there being no `\n`. Reading raises TableDamaged for what is no sound UTF-16.
+    UTF-16, as Excel's "Unicode text" is, and UTF-32 are told by their mark or by where zero bytes lie; lines that end
+    in `\r` alone by there being no `\n`. `encoding` is what text is in that is neither of these nor UTF-8. Reading
+    raises TableDamaged for what is not sound in its encoding, but UTF-8.
     """
     beginning = _available(file, _LOOKED_AT)
-    mark, encoding = next((found for found in _BYTE_ORDER_MARKS if beginning.startswith(found[0])), (b"", ""))
-    encoding = encoding or _without_a_mark(beginning)
+    mark, marked = next((found for found in _BYTE_ORDER_MARKS if beginning.startswith(found[0])), (b"", ""))
+    encoding = marked or encoding or _without_a_mark(beginning)
     text = beginning.decode(encoding, errors="replace")
     ends_in_return = "\r" in text.rstrip("\r") and "\n" not in text
     rest = _Joined(beginning[len(mark) :], file)
@@ -40,11 +50,12 @@ def _available(file: BinaryIO, count: int) -> bytes:
 
 
 def _without_a_mark(beginning: bytes) -> str:
-    """Return the encoding of text that has no mark. Latin text in UTF-16 has a zero in every second byte."""
-    even, odd = beginning[::2], beginning[1::2]
-    if len(odd) >= 2 and odd.count(0) > 0.7 * len(odd) and not even.count(0):
+    """Return the encoding of text that has no mark. UTF-16 has zeros beside what is of ASCII, in every second byte."""
+    even, odd = beginning[::2].count(0), beginning[1::2].count(0)
+    needed = max(2, _ZEROS * len(beginning) / 2)
+    if odd >= needed and even < odd / 10:
         return "utf-16-le"
-    if len(odd) >= 2 and even.count(0) > 0.7 * len(even) and not odd.count(0):
+    if even >= needed and odd < even / 10:
         return "utf-16-be"
     return "utf-8"
 
