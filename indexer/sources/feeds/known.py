@@ -22,7 +22,7 @@ class Feed:
 
 
 def _woocommerce(sku: str, images: str, kind: str, name: str, sale_price: str, regular_price: str) -> Feed:
-    """Return WooCommerce's export as a shop in one language writes it: `ID` and the kinds of rows are not translated."""
+    """Return WooCommerce's export in one language: `ID` and the kinds of rows are not translated."""
     return Feed(
         "a WooCommerce export",
         frozenset({"id", images, sku}),
