@@ -37,6 +37,9 @@ from search_api.results import DECISIONS
 EXAMPLES = 8
 """Of each operation, besides those that cover the schema's limits."""
 
+SEQUENCES, STEPS = 20, 5
+"""Of requests that go on with what an answer before gave, and how many requests each has at most."""
+
 DESCRIPTION = "/v1/openapi.json"
 
 
@@ -114,7 +117,10 @@ def found(app: Flask, secret: str | None = None, url: str | None = None) -> list
                 "database": "none",
                 "with-security-parameters": False,
             },
-            "phases": {"coverage": {"enabled": False}, "stateful": {"enabled": False}},
+            "phases": {
+                "coverage": {"enabled": url is None, "unexpected-methods": ["TRACE"]},
+                "stateful": {"max-steps": STEPS, "generation": {"max-examples": SEQUENCES}},
+            },
             "checks": {
                 # What no schema tells: that two options contradict each other, that this model has no such part (422),
                 # that the item has another version than one may guess (412).
@@ -127,14 +133,19 @@ def found(app: Flask, secret: str | None = None, url: str | None = None) -> list
             },
             # A question of a batch is refused in the answer: 200, and the problem in the place of its own answer.
             "operations": [
+                *(
+                    {"include-path": path, "phases": {"coverage": {"enabled": False}}}
+                    for path in ("/v1/recommend", "/v1/search", "/v1/similar")  # of nested filters it tries thousands
+                ),
                 {
                     "include-path": "/v1/batch",
+                    "phases": {"coverage": {"enabled": False}},
                     "checks": {
                         "negative_data_rejection": {
                             "expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, "200", "413"]
                         }
                     },
-                }
+                },
             ],
         }
     )

@@ -98,6 +98,32 @@ def test_a_woocommerce_export_gives_products_with_the_first_of_their_pictures(tm
     assert not [row for row in table if isinstance(row, Failure)]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "ID,Typ,Artikelnummer,Name,Veröffentlicht,Angebotspreis,Regulärer Preis,Kategorien,Bilder",
+        "ID,Typ,SKU,Name,Veröffentlicht,Angebotspreis,Regulärer Preis,Kategorien,Bilder",
+        "ID,Type,UGS,Nom,Publié,Tarif promo,Tarif régulier,Catégories,Images",
+        "ID,Tipo,SKU,Nombre,Publicado,Precio rebajado,Precio normal,Categorías,Imágenes",
+        "ID,Tipo,COD,Nome,Pubblicato,Prezzo in offerta,Prezzo di listino,Categorie,Immagine",
+        "ID,Tipo,SKU,Nome,Pubblicato,Prezzo in offerta,Prezzo di listino,Categorie,Immagine",
+        "ID,Tipo,SKU,Nome,Publicado,Preço promocional,Preço,Categorias,Imagens",
+        "ID,Type,SKU,Naam,Gepubliceerd,Actieprijs,Reguliere prijs,Categorieën,Afbeeldingen",
+    ],
+)
+def test_a_woocommerce_export_is_known_in_the_language_of_the_shop(head: str, tmp_path: Path) -> None:
+    rows = f'''
+11,variable,S-1,Skirt,1,,39.90,Skirts,"{CDN}a.jpg, {CDN}b.jpg"
+12,variation,S-1-M,Skirt M,1,,39.90,,
+13,simple,S-2,Sock,1,3.90,4.90,Socks,{CDN}c.jpg
+'''
+    table = opened(tmp_path, "wc-product-export.csv", head + rows)
+    assert pictures_of(table) == {"11": CDN + "a.jpg", "13": CDN + "c.jpg"}
+    skirt, sock = (item.attributes for item in table if isinstance(item, SourceItem))
+    assert (skirt["title"], sock["title"], sock["price"]) == ("Skirt", "Sock", 3.9)
+    assert "left out: 1." in " ".join(table.notes)
+
+
 @pytest.mark.parametrize(("name", "content"), [("feed.tsv", GOOGLE), ("feed.txt", GOOGLE), ("feed.xml", GOOGLE_XML)])
 def test_a_google_merchant_feed_says_the_same_in_text_and_xml(name: str, content: str, tmp_path: Path) -> None:
     table = opened(tmp_path, name, content)

@@ -21,6 +21,16 @@ class Feed:
     part: tuple[str, str] | None = None
 
 
+def _woocommerce(sku: str, images: str, kind: str, name: str, sale_price: str, regular_price: str) -> Feed:
+    """Return WooCommerce's export in one language: `ID` and the kinds of rows are not translated."""
+    return Feed(
+        "a WooCommerce export",
+        frozenset({"id", images, sku}),
+        {"id": ("id",), "image": (images,), "title": (name,), "price": (sale_price, regular_price)},
+        part=(kind, "variation"),
+    )
+
+
 FEEDS = (
     Feed(
         "a Google Merchant feed",
@@ -46,12 +56,15 @@ FEEDS = (
         {"id": ("url handle",), "image": ("product image url",), "title": ("title",), "price": ("price",)},
         repeats_id=True,
     ),
-    Feed(
-        "a WooCommerce export",
-        frozenset({"id", "images", "sku"}),
-        {"id": ("id",), "image": ("images",), "title": ("name",), "price": ("sale price", "regular price")},
-        part=("type", "variation"),
-    ),
+    _woocommerce("sku", "images", "type", "name", "sale price", "regular price"),
+    _woocommerce("artikelnummer", "bilder", "typ", "name", "angebotspreis", "regulärer preis"),
+    _woocommerce("sku", "bilder", "typ", "name", "angebotspreis", "regulärer preis"),
+    _woocommerce("ugs", "images", "type", "nom", "tarif promo", "tarif régulier"),
+    _woocommerce("sku", "imágenes", "tipo", "nombre", "precio rebajado", "precio normal"),
+    _woocommerce("cod", "immagine", "tipo", "nome", "prezzo in offerta", "prezzo di listino"),
+    _woocommerce("sku", "immagine", "tipo", "nome", "prezzo in offerta", "prezzo di listino"),
+    _woocommerce("sku", "imagens", "tipo", "nome", "preço promocional", "preço"),
+    _woocommerce("sku", "afbeeldingen", "type", "naam", "actieprijs", "reguliere prijs"),
 )
 
 
