@@ -20,20 +20,22 @@ _SIDE = 176
 _QUALITY = 75
 
 
-class Product(Protocol):
-    """What the page needs of a product."""
+class Pictured(Protocol):
+    """A product, of which the page needs the picture."""
 
     @property
-    def picture(self) -> "Readable": ...
+    def picture(self) -> "PictureFile": ...
 
 
-class Readable(Protocol):
-    """A picture's file."""
+class PictureFile(Protocol):
+    """The file of a picture, or what stands for it."""
 
-    def read(self) -> bytes: ...
+    def read(self) -> bytes:
+        """Return its bytes. Raises LookalikeError."""
+        ...
 
 
-def write_page(tags: Sequence[Tag], products: Sequence[Product], page: Path) -> None:
+def write_page(tags: Sequence[Tag], products: Sequence[Pictured], page: Path) -> None:
     """Write the page, which refers to nothing outside itself. Raises OSError."""
     environment = Environment(
         loader=PackageLoader("models", "evaluation/templates"),
@@ -54,7 +56,7 @@ def write_page(tags: Sequence[Tag], products: Sequence[Product], page: Path) -> 
         draft.write_text(text, encoding="utf-8")
 
 
-def _uri(product: Product) -> str:
+def _uri(product: Pictured) -> str:
     picture = decode(product.picture.read())
     image = Image.fromarray(picture.pixels)
     image.thumbnail((_SIDE, _SIDE))

@@ -6,12 +6,12 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TargetUnusable
+from models.tagging.page import PictureFile
 
 OTHER = "other"
 """The value that gathers rare ones."""
@@ -36,20 +36,12 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 _MISSING = -1
 
 
-class Readable(Protocol):
-    """A picture's file, or what stands for it."""
-
-    def read(self) -> bytes:
-        """Return its bytes. Raises LookalikeError."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A product's picture, and what the shop says of the product by name. Several pictures may share an `id`."""
 
     id: str
-    picture: Readable
+    picture: PictureFile
     values: Mapping[str, str] = field(default_factory=dict)
 
 
