@@ -90,11 +90,21 @@ OWN, BASE, BOTH = "own", "base", "both"
 _AT_ONCE = 1024
 _CHECKPOINTS = "checkpoints"
 _FILES = KERAS_FILE, RUNTIME_FILE, OOD_SCORE_FILE, CONFIDENCE_FILE
-_PARTS_OF_A_FOLD = 2
-"""A fold of those that are held out once has two parts; one part of all is held out of the last fit as well."""
+ROOTS_SHARE = 0.6
+"""What the roots of the probabilities of a part's targets contribute to its cosine, the first twice as much as others.
+
+Their inner product is the Bhattacharyya coefficient: 1 for two products of one sure value, 0 for those of different
+ones. So what is surely of another kind lies further off than any difference in colour.
+"""
+
+_MOST_VALUES = 256
+"""Values up to which a target's roots are part of the vector."""
+
+_MANY = 1_000
+"""Pictures from which on a twentieth is enough to say what is familiar; else it is an eighth."""
 
 _FOLDS = 4
-_SMALLEST_LOOK = 0.08
+_SMALLEST_LOOK = 0.04
 _ENOUGH_QUERIES = 30
 _RIDGE_OF_FAMILIARITY = 0.1
 _CHECKED = 24
@@ -163,20 +173,25 @@ def train_own(
     branches = _branches(targets, sight.features, training, log)
     for target in targets:
         log(_told(target))
-    tenths = folds_of(
-        [one.id for one in sight.examples], sight.digests, targets[0].labels, _FOLDS * _PARTS_OF_A_FOLD, training.seed
+    pieces = 5 if len(sight.examples) >= _MANY else 2
+    places = folds_of(
+        [one.id for one in sight.examples], sight.digests, targets[0].labels, _FOLDS * pieces, training.seed
     )
     fits = sum(_FOLDS + 1 for _ in branches) * training.recipe.epochs
     counted = _Counting(progress, fits)
-    held_out = _held_out(sight.features, branches, targets, tenths // _PARTS_OF_A_FOLD, training, kept, counted)
+    held_out = _held_out(sight.features, branches, targets, places // pieces, training, kept, counted)
     temperatures = {one.name: _temperature(held_out.logits[one.name], one) for one in targets}
     probabilities = {one.name: _softmax(held_out.logits[one.name] / temperatures[one.name]) for one in targets}
     figures = {one.name: figures_of(probabilities[one.name], one) for one in targets}
     base_parts, base_vectors = _of_base(base, sight.features)
-    folds = tenths // _PARTS_OF_A_FOLD
+    folds = places // pieces
     alike = joined(targets)
     before = _found(base_vectors, alike, folds)
-    composition = _best_composition(held_out.parts, base_parts, alike, folds)
+    learned_parts = {
+        branch.name: with_roots(held_out.parts[branch.name], [probabilities[one.name] for one in of], np)
+        for branch, of in branches
+    }
+    composition = _best_composition(learned_parts, base_parts, alike, folds)
     after = composition.found
     log(f"a vector is made of {_composed(composition)}")
     log("share of the ten nearest that share it, before and after: " + _compared(before, after))
@@ -186,7 +201,7 @@ def train_own(
             f"What was learned finds products that share {', '.join(alike)} in {_mean(after):.3f} of the cases, the "
             f"shipped model in {_mean(before):.3f}: it is kept. Learn from more products."
         )
-    last_out = tenths == 0
+    last_out = places == 0
     final = {
         branch.name: fit_branch(
             branch,
@@ -208,7 +223,7 @@ def train_own(
         save_packed(model, draft / KERAS_FILE)
         with silenced():
             export_halved(model, draft / RUNTIME_FILE)
-        _save_answers(answering, sight.features, targets[0], last_out, _dims(base, composition)[KIND], draft)
+        _save_answers(answering, sight.features, targets[0], last_out, _dims(base, composition, branches)[KIND], draft)
         _save_learned(sight, targets, probabilities, draft / LEARNED_FILE)
         found = {"shipped": before, "own": after}
         card = _card_of(base, draft, targets, branches, composition, training, held_out, figures, found, sight)
@@ -391,7 +406,7 @@ def _best_composition(
     first = best(composed(usual, dict(zip(learned, way, strict=True))) for way in ways)
     return best(
         composed({KIND: 1 - look - colour, LOOK: look, COLOUR: colour}, first.made_of)
-        for look in (_SMALLEST_LOOK, 0.15, 0.2)
+        for look in (_SMALLEST_LOOK, 0.08, 0.15)
         for colour in (0.15, 0.25, 0.35, 0.45)
     )
 
@@ -428,6 +443,20 @@ def _compared(before: Mapping[str, float], after: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {before[name]:.3f} {after[name]:.3f}" for name in before)
 
 
+def with_roots(part: Any, probabilities: Sequence[Any], ops: Any) -> Any:
+    """Return a learned part, unit rows, and the roots of the probabilities of its targets beside it: unit rows again.
+
+    `ops` is `keras.ops` for tensors and numpy for arrays.
+    """
+    told = [one for one in probabilities if one.shape[1] <= _MOST_VALUES]
+    if not told:
+        return part
+    counts = [2.0, *[1.0] * (len(told) - 1)]
+    shares = [ROOTS_SHARE * count / sum(counts) for count in counts]
+    roots = [ops.sqrt(one) * share**0.5 for one, share in zip(told, shares, strict=True)]
+    return ops.concatenate([part * (1 - ROOTS_SHARE) ** 0.5, *roots], axis=1)
+
+
 def build_answering(
     base: Path,
     final: Mapping[str, Fitted],
@@ -450,10 +479,7 @@ def build_answering(
         network = final[branch.name].network
         inner = keras.Model(network.inputs[0], network.output["part"], name=f"own_{branch.name}")
         part = inner(keras.layers.Concatenate()([given[name] for name in branch.inputs]))
-        if made_of[branch.name] == OWN:
-            parts[branch.name] = part
-        elif made_of[branch.name] == BOTH:
-            parts[branch.name] = keras.layers.Concatenate()([part * 0.5**0.5, parts[branch.name] * 0.5**0.5])
+        told: list[Any] = []
         for at, one in enumerate(targets):
             layer = network.get_layer(f"logits_{at}")
             assert isinstance(layer, CosineClassifier)
@@ -463,6 +489,12 @@ def build_answering(
             dense.build((None, kernel.shape[0]))
             dense.set_weights([kernel / temperatures[one.name], bias / temperatures[one.name]])
             outputs[f"target_{number}"] = keras.layers.Softmax(name=f"target_{number}")(dense(part))
+            told.append(outputs[f"target_{number}"])
+        whole = with_roots(part, told, keras.ops)
+        if made_of[branch.name] == OWN:
+            parts[branch.name] = whole
+        elif made_of[branch.name] == BOTH:
+            parts[branch.name] = keras.layers.Concatenate()([whole * 0.5**0.5, parts[branch.name] * 0.5**0.5])
     pieces = [parts[name] * share**0.5 for name, share in composition.shares.items()]
     outputs["vector"] = keras.layers.UnitNormalization(name="vector")(keras.layers.Concatenate()(pieces))
     return keras.Model([given[name] for name in GIVEN], outputs, name="answering")
@@ -547,13 +579,17 @@ def _save_learned(
         np.savez_compressed(opened, allow_pickle=False, digests=np.array(sight.digests), **arrays)
 
 
-def _dims(base: Path, composition: _Composition) -> dict[str, int]:
+def _dims(
+    base: Path, composition: _Composition, branches: Sequence[tuple[Branch, Sequence[Learnable]]]
+) -> dict[str, int]:
     """Return the dimensions of each part of the vector."""
+    values = {branch.name: [len(one.values) for one in of] for branch, of in branches}
     of_base = {part.name: part.dim for part in read_card(base).parts}
     dims = {}
     for name in composition.shares:
         of = composition.made_of.get(name, BASE)
-        dims[name] = (of_base[name] if of != OWN else 0) + (BRANCHES[name].dim if of != BASE else 0)
+        own = 0 if of == BASE else BRANCHES[name].dim + sum(count for count in values[name] if count <= _MOST_VALUES)
+        dims[name] = own + (0 if of == OWN else of_base[name])
     return dims
 
 
@@ -571,7 +607,7 @@ def _card_of(
 ) -> ModelCard:
     shipped = read_card(base)
     files = {name: file_sha256(bundle / name) for name in (*_FILES, LEARNED_FILE)}
-    dims = _dims(base, composition)
+    dims = _dims(base, composition, branches)
     part_names = {one.name: branch.name for branch, of in branches for one in of}
     return ModelCard(
         name=NAME,

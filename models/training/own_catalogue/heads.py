@@ -62,7 +62,7 @@ _CLIPPED = 5.0
 _LEAST_SPREAD = 0.3
 """The least standard deviation that a feature is divided by, as a share of the mean of all: some hardly vary."""
 
-_BALANCE = 0.25
+_BALANCE = 0.1
 """How far rare values count more: each example by the power of this of how rare its value is."""
 
 
