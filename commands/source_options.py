@@ -84,7 +84,7 @@ def source_options(command: Command) -> Command:
     ) -> Any:
         from indexer.sources.source_options import SourceOptions
 
-        is_folder = os.path.isdir(given["source"])  # noqa: PTH112 -- whatever was typed
+        is_folder = os.path.isdir(given["source"] or "")  # noqa: PTH112 -- whatever was typed
         if (include or exclude) and not is_folder:
             raise click.UsageError("--include and --exclude go with a folder of pictures.")
         if (images_dir is not None or columns or follow_links_out or encoding) and is_folder:

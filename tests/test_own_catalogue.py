@@ -31,7 +31,7 @@ from models.training.own_catalogue.seeing import Features
 from sample_shop.products import products
 
 BASE = models.bundle_directory(models.PHOTOGRAPHS)
-BRIEF = HeadRecipe(epochs=8, hidden=96, patience=4)
+BRIEF = HeadRecipe(epochs=6, hidden=96, patience=4)
 KINDS = {"Trouser": "trousers", "Bag": "bags", "Sneaker": "shoes", "Sandal": "shoes", "Ankle boot": "shoes"}
 
 
@@ -46,11 +46,9 @@ class Bytes:
 
 
 def drawn(count: int) -> list[Example]:
-    """Return every so manieth drawn product, with a kind of its own and a colour."""
-    every = products()
-    chosen = every[:: len(every) // count][:count]
+    """Return drawn products, with a kind of the shop's own, a shade and a brand."""
     examples = []
-    for one in chosen:
+    for one in products()[:count]:
         file = BytesIO()
         Image.fromarray(one.draw()).save(file, "PNG", compress_level=1)
         kind = KINDS.get(str(one.attributes["class"]), "tops")
@@ -198,7 +196,7 @@ def test_neighbours_that_share_a_value_are_counted_as_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def learned_from() -> list[Example]:
-    return drawn(130)
+    return drawn(110)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ from models.training.own_catalogue.heads import (
     HeadRecipe,
     fit_branch,
     inputs_of,
+    said_by,
 )
 from models.training.own_catalogue.judging import (
     TargetFigures,
@@ -349,8 +350,8 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def _of_base(base: Path, features: Features) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
     """Return the parts of the base's vectors, each of unit length, by name, and the whole vectors."""
     whole = keras.models.load_model(base / KERAS_FILE)
-    answering = keras.Model(_tensors_of(whole), whole.output["vector"])
-    vectors = np.concatenate([answering.predict_on_batch(some) for some in _batches(features, OF_BASE)])
+    answering = keras.Model(_tensors_of(whole), {"vector": whole.output["vector"]})
+    vectors = np.concatenate([said_by(answering, some)["vector"] for some in _batches(features, OF_BASE)])
     parts, at = {}, 0
     for part in read_card(base).parts:
         piece = vectors[:, at : at + part.dim]
@@ -557,7 +558,7 @@ def _save_answers(
 
 def _answers_of(answering: keras.Model, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return vectors and probabilities of the ten classes of pictures that were seen, from what was said of them."""
-    found = [answering.predict_on_batch(some) for some in _batches(features, GIVEN)]
+    found = [said_by(answering, some) for some in _batches(features, GIVEN)]
     vectors, probabilities = (np.concatenate([one[name] for one in found]) for name in ("vector", "probabilities"))
     return vectors, probabilities
 

@@ -143,8 +143,12 @@ class Fitted:
         return {one.name: said[name] for one, name in zip(self.targets, _outputs(self.targets), strict=True)}
 
     def _said(self, given: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        found: Mapping[str, NDArray[np.float32]] = self.network.predict_on_batch(given)
-        return found
+        return said_by(self.network, given)
+
+
+def said_by(network: keras.Model, given: Any) -> Mapping[str, NDArray[np.float32]]:
+    """Return what a small network says, called as it is: to compile it for one answer would take longer."""
+    return {name: keras.ops.convert_to_numpy(of) for name, of in network(given, training=False).items()}
 
 
 def fit_branch(
@@ -262,7 +266,7 @@ def _mixed(
 def _held_out_loss(
     network: keras.Model, given: NDArray[np.float32], labels: Sequence[NDArray[np.int64]], names: Sequence[str]
 ) -> dict[str, float]:
-    said = network.predict_on_batch(given)
+    said = said_by(network, given)
     losses = []
     for name, of in zip(names, labels, strict=True):
         known = np.flatnonzero(of >= 0)
