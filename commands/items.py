@@ -14,7 +14,8 @@ from commands.composition import open_engine
 from commands.options import catalogue_option, image_hosts_option, where_of, where_option, words_option
 from commands.picture_sources import NamedPicture, PictureSource
 from commands.terminal import print_notes
-from indexer.fields import PREDICTED_CLASS
+from indexer.fields import PREDICTED, PREDICTED_CLASS
+from indexer.predictions import CLASS
 from search_api.parameters import SORT
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ def _described(item: "Item") -> str:
     picture = item.picture
     lines = [
         (PREDICTED_CLASS, f"{item.best_class.value} ({item.best_class.probability:.0%})"),
+        *(
+            (PREDICTED + target, f"{best.value} ({best.probability:.0%})")
+            for target, best in item.predicted.items()
+            if target != CLASS
+        ),
         ("picture", f"{picture.width}x{picture.height}, {picture.media_type}"),
         *((name, _told(value)) for name, value in item.attributes.items()),
     ]

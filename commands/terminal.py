@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.predictions import shop_words
+
 if TYPE_CHECKING:
     from search_api.results import Garment, Matches, SearchResult
 
@@ -74,7 +76,9 @@ def print_notes(notes: Sequence[str]) -> None:
 def print_result(result: "SearchResult") -> None:
     """Print what a picture is taken for, what there is to say of it, and what was found."""
     best = result.best_class
-    click.echo(f"{best.value} ({best.probability:.0%})")
+    words = shop_words(result.predicted)
+    told = ", ".join(f"{word.value} ({word.probability:.0%})" for word in words or [best])
+    click.echo(told)
     strange = () if result.familiar else ("Unlike the pictures that the model learned from.",)
     for note in (*strange, *result.notes):
         click.echo(f"  {note}")

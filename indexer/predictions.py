@@ -16,6 +16,10 @@ CLASS = "class"
 """The target that models have."""
 
 
+SURE = 0.5
+"""The probability from which on a value is told as if it were so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """One value of a target and the model's probability for it, 0 to 1."""
@@ -65,6 +69,19 @@ def all_of(
         best, *others = (Guess(values[at], float(row[at])) for at in np.argsort(-row, kind="stable").tolist())
         found[name] = TargetPrediction(best.value, best.probability, tuple(others))
     return found
+
+
+def shop_words(predicted: Predicted) -> tuple[Guess, ...]:
+    """Return what is told beside the class, as a sentence says it: 'Shirts', 'navy blue', 'men'.
+
+    What is less than SURE is left out, but for the likeliest where nothing is surer; none where the class is all.
+    """
+    told = [one for target, one in predicted.items() if target != CLASS]
+    sure = [one for one in told if one.probability >= SURE] or sorted(told, key=lambda one: -one.probability)[:1]
+    return tuple(
+        Guess(one.value if at == 0 or not one.value.istitle() else one.value.lower(), one.probability)
+        for at, one in enumerate(sure)
+    )
 
 
 def predicted_class(value: str, probability: float, others: tuple[Guess, ...] = ()) -> Predicted:

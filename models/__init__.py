@@ -129,7 +129,8 @@ def train_own(
         raise TrainingUnavailable(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
-    training = bundle.OwnTraining(tuple(targets), parts, rarest, bundle.SEED if seed is None else seed)
+    seed = bundle.SEED if seed is None else seed
+    training = bundle.OwnTraining(tuple(targets), parts, rarest, seed, bundle.RECIPE)
     return bundle.train_own(examples, training, out, bundle_directory(PHOTOGRAPHS), progress, say, goes_on)
 
 

@@ -58,6 +58,18 @@ def drawn(count: int) -> list[Example]:
     return examples
 
 
+def write_table(folder: Path, rows: Sequence[Mapping[str, str]], examples: Sequence[Example]) -> Path:
+    """Write a table of products, with a picture of each beside it."""
+    for one in examples:
+        (folder / f"{one.id}.png").write_bytes(one.picture.read())
+    table = folder / "products.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "image", *list(rows[0])[1:]])
+        writer.writeheader()
+        writer.writerows({"image": f"{row['id']}.png".lstrip("="), **row} for row in rows)
+    return table
+
+
 def said(values: Sequence[str], name: str = "type") -> list[Example]:
     return [Example(str(at), Bytes(b""), {name: value}) for at, value in enumerate(values)]
 
@@ -201,8 +213,9 @@ def learned_from() -> list[Example]:
 
 @pytest.fixture(scope="module")
 def trained(learned_from: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that has learned from drawn products, after a stop among the pictures and one among the epochs."""
-    out = tmp_path_factory.mktemp("own") / "model"
+    """A bundle that has learned from a table of drawn products, by the command, after a stop among the epochs."""
+    folder = tmp_path_factory.mktemp("own")
+    out = folder / "model"
 
     class Stopped(Exception):
         pass
@@ -215,7 +228,14 @@ def trained(learned_from: list[Example], tmp_path_factory: pytest.TempPathFactor
     with pytest.raises(Stopped):
         train_own(learned_from, training, out, BASE, stop_among_epochs)
     shards = sorted((out / "checkpoints" / "seen").iterdir())
-    card = train_own(learned_from, training, out, BASE)
+    table = write_table(folder, [{"id": one.id, **one.values} for one in learned_from], learned_from)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle, "RECIPE", BRIEF)
+        arguments = ["--target", "kind", "--target", "shade", "--part", "shade=colour", "--out", str(out)]
+        done = CliRunner().invoke(main, ["train", str(table), *arguments])
+    assert done.exit_code == 0, done.output
+    assert "nearest that share it" in done.output
+    card = read_card(out)
     assert [path.name for path in sorted((out / "seen").iterdir())] == [path.name for path in shards], "seen once"
     assert not (out / "checkpoints").exists()
     assert train_own(learned_from, training, out, BASE) == card
@@ -285,18 +305,13 @@ def test_tags_fill_what_is_empty_and_find_what_is_wrong(
     emptied = {one.id for one in learned_from[5::26]}
     rows = []
     for one in learned_from:
-        (tmp_path / f"{one.id}.png").write_bytes(one.picture.read())
         kind = one.values["kind"]
         wrong = "bags" if kind != "bags" else "shoes"
         kind = "" if one.id in emptied else wrong if one.id in planted else kind
-        rows.append({"id": one.id, "image": f"{one.id}.png", "kind": kind, "shade": one.values["shade"]})
+        rows.append({"id": one.id, "kind": kind, "shade": one.values["shade"]})
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    rows.append({"id": "=broken", "image": "broken.png", "kind": "tops", "shade": "dark"})
-    table = tmp_path / "products.csv"
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["id", "image", "kind", "shade"])
-        writer.writeheader()
-        writer.writerows(rows)
+    rows.append({"id": "=broken", "kind": "tops", "shade": "dark"})
+    table = write_table(tmp_path, rows, learned_from)
     out, page = tmp_path / "tags.csv", tmp_path / "tags.html"
     arguments = ["tag", str(table), "--model", str(trained), "--out", str(out), "--page", str(page)]
     done = CliRunner().invoke(main, [*arguments, "--precision", "0.8"])

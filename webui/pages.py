@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from indexer.fields import PREDICTED_CLASS
+from indexer.predictions import shop_words
 from models.embedder import View
 from models.pictures.decoding import MAX_BYTES, readable_formats
 from search_api.access.guard import REFUSED
@@ -44,7 +45,7 @@ pages = Blueprint("pages", __name__, template_folder="templates")
 pages.add_url_rule("/static/<name>", view_func=static_file)
 pages.add_app_template_filter(formatting.percent)
 pages.add_app_template_filter(formatting.heading)
-for function in (formatting.name_of, formatting.is_small, formatting.box_text):
+for function in (formatting.name_of, formatting.is_small, formatting.box_text, shop_words):
     pages.add_app_template_global(function)
 pages.add_app_template_global(asset_url, "asset")
 
