@@ -124,13 +124,13 @@ def train_own(
     not installed.
     """
     try:
-        from models.training.own_catalogue import bundle
+        from models.training.own_catalogue import bundle, heads
     except ModuleNotFoundError as error:
         raise TrainingUnavailable(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
     seed = bundle.SEED if seed is None else seed
-    training = bundle.OwnTraining(tuple(targets), parts, rarest, seed, bundle.RECIPE)
+    training = bundle.OwnTraining(tuple(targets), parts, rarest, seed, heads.RECIPE)
     return bundle.train_own(examples, training, out, bundle_directory(PHOTOGRAPHS), progress, say, goes_on)
 
 

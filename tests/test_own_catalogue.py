@@ -21,7 +21,7 @@ from models.errors import BundleTooNew, NothingGained, TargetUnusable, TooFewPro
 from models.pictures.decoding import decode
 from models.runtime import LiteRTEmbedder
 from models.tagging.tags import FILLED, MISTAKE, read_learned, tags_of, threshold_of
-from models.training.own_catalogue import bundle
+from models.training.own_catalogue import bundle, heads
 from models.training.own_catalogue.bundle import OwnTraining, train_own
 from models.training.own_catalogue.examples import OTHER, Example, Learnable, folds_of, learnable
 from models.training.own_catalogue.heads import BRANCHES, COLOUR, KIND, HeadRecipe, fit_branch, inputs_of
@@ -225,12 +225,14 @@ def trained(learned_from: list[Example], tmp_path_factory: pytest.TempPathFactor
             raise Stopped
 
     training = OwnTraining(("kind", "shade"), {"shade": COLOUR}, recipe=BRIEF)
-    with pytest.raises(Stopped):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(bundle, "_FOLDS", 2)
         train_own(learned_from, training, out, BASE, stop_among_epochs)
     shards = sorted((out / "checkpoints" / "seen").iterdir())
     table = write_table(folder, [{"id": one.id, **one.values} for one in learned_from], learned_from)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle, "RECIPE", BRIEF)
+        patch.setattr(heads, "RECIPE", BRIEF)
+        patch.setattr(bundle, "_FOLDS", 2)
         arguments = ["--target", "kind", "--target", "shade", "--part", "shade=colour", "--out", str(out)]
         done = CliRunner().invoke(main, ["train", str(table), *arguments])
     assert done.exit_code == 0, done.output
@@ -360,6 +362,7 @@ def test_too_few_products_and_nothing_gained_keep_the_shipped_model(
 ) -> None:
     with pytest.raises(TooFewProducts, match="and 50 are needed"):
         train_own(learned_from[:40], OwnTraining(("kind",), {}, recipe=BRIEF), tmp_path / "few", BASE)
+    monkeypatch.setattr(bundle, "_FOLDS", 2)
     monkeypatch.setattr(bundle, "_mean", lambda figures: 0.5)
     training = OwnTraining(("kind",), {"kind": KIND}, recipe=replace(BRIEF, epochs=1))
     with pytest.raises(NothingGained, match="it is kept"):

@@ -70,7 +70,7 @@ from models.training.own_catalogue.judging import (
     precision_at_10,
 )
 from models.training.own_catalogue.parts import part_of
-from models.training.own_catalogue.seeing import Features, Sight, build_seeing, see
+from models.training.own_catalogue.seeing import Features, Sight, base_network, build_seeing, see
 from models.training.product_photos.bundle import AGREEMENT, export_halved, save_packed
 from models.training.product_photos.colours import FINE, palette
 from models.vector_parts import LOOK, VectorPart
@@ -349,7 +349,7 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _of_base(base: Path, features: Features) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
     """Return the parts of the base's vectors, each of unit length, by name, and the whole vectors."""
-    whole = keras.models.load_model(base / KERAS_FILE)
+    whole = base_network(base)
     answering = keras.Model(_tensors_of(whole), {"vector": whole.output["vector"]})
     vectors = np.concatenate([said_by(answering, some)["vector"] for some in _batches(features, OF_BASE)])
     parts, at = {}, 0
@@ -515,7 +515,7 @@ def build_model(seeing: keras.Model, answering: keras.Model) -> keras.Model:
 
 def _base_answers(base: Path, wanted: Sequence[str]) -> keras.Model:
     """Return what makes, of features, the probabilities of the ten classes and some parts of the base's vectors."""
-    whole = keras.models.load_model(base / KERAS_FILE)
+    whole = base_network(base)
     outputs = {"probabilities": whole.output["probabilities"]}
     at = 0
     for part in read_card(base).parts:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import keras
@@ -53,13 +53,19 @@ class Sight:
     unread: tuple[Unread, ...]
 
 
+@lru_cache(maxsize=1)
+def base_network(base: Path) -> keras.Model:
+    """Return the network of a bundle for product pictures, read once."""
+    return keras.models.load_model(base / KERAS_FILE)
+
+
 def build_seeing(base: Path) -> keras.Model:
     """Return what sees a view, float32 (n, 224, 224, 4), of a bundle for product pictures: its trunk as it is.
 
     Outputs are float32: `last`, `late` and `middle`, the means of the trunk's maps; `quarters`, the middle maps over
     the garment in each quarter, of unit length; `colours` and `fine`, the roots of shares of two histograms.
     """
-    whole = keras.models.load_model(base / KERAS_FILE)
+    whole = base_network(base)
     views = whole.inputs[0]
     found = {name: whole.get_layer(name).output for name in ("last", "late", "middle")}
     found["quarters"] = whole.get_layer("look_axes").input
