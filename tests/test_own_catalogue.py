@@ -225,9 +225,10 @@ def trained(learned_from: list[Example], tmp_path_factory: pytest.TempPathFactor
             raise Stopped
 
     training = OwnTraining(("kind", "shade"), {"shade": COLOUR}, recipe=BRIEF)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundle, "_FOLDS", 2)
-        train_own(learned_from, training, out, BASE, stop_among_epochs)
+        with pytest.raises(Stopped):
+            train_own(learned_from, training, out, BASE, stop_among_epochs)
     shards = sorted((out / "checkpoints" / "seen").iterdir())
     table = write_table(folder, [{"id": one.id, **one.values} for one in learned_from], learned_from)
     with pytest.MonkeyPatch.context() as patch:
