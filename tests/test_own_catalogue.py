@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +17,7 @@ from PIL import Image
 
 import models
 from commands.command_line import main
+from commands.composition import open_engine
 from indexer.catalogue.local import LocalCatalogue
 from models.card import Target, read_card
 from models.errors import BundleTooNew, NothingGained, TargetUnusable, TooFewProducts
@@ -29,6 +32,7 @@ from models.training.own_catalogue.judging import precision_at_10
 from models.training.own_catalogue.parts import part_of
 from models.training.own_catalogue.seeing import Features
 from sample_shop.products import products
+from webui.app import create_app
 
 BASE = models.bundle_directory(models.PHOTOGRAPHS)
 BRIEF = HeadRecipe(epochs=6, hidden=96, patience=4)
@@ -297,6 +301,18 @@ def test_a_catalogue_keeps_what_is_told_and_is_asked_for_it(trained: Path, tmp_p
         (note,) = state.filter_notes({"predicted.fabric": "linen"})
         assert "predicted.fabric" in note
     opened.close()
+    with closing(open_engine(catalogue, trained)) as engine:
+        client = create_app(lambda: engine).test_client()
+        shoe = next(one for one in items if one.predicted["kind"].value == "shoes")
+        data = {"image": (BytesIO((folder / shoe.id).read_bytes()), "shoe.png")}
+        page = client.post("/search", data=data, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=True)
+        assert page.status_code == 200
+        text = page.get_data(as_text=True)
+        assert re.search(r'<h1 id="verdict">(perhaps )?shoes', text)
+        assert "Probability of each kind" in text
+        assert "Kind, by its picture" in client.get(f"/items/{shoe.id}").get_data(as_text=True)
+        similar = client.get(f"/v1/items/{shoe.id}/similar?where=predicted.kind=shoes").get_json()
+        assert {hit["item"]["predicted"]["kind"]["value"] for hit in similar["hits"]} == {"shoes"}
     verified = runner.invoke(main, ["verify", "--catalogue", str(catalogue), "--model", str(trained)])
     assert verified.exit_code == 0, verified.output
 
