@@ -98,6 +98,14 @@ def test_a_woocommerce_export_gives_products_with_the_first_of_their_pictures(tm
     assert not [row for row in table if isinstance(row, Failure)]
 
 
+def test_a_product_that_is_not_on_sale_has_its_regular_price(tmp_path: Path) -> None:
+    head = "ID,Type,SKU,Name,Sale price,Regular price,Images"
+    table = opened(
+        tmp_path, "export.csv", f"{head}\n1,simple,S,Sock,3.90,4.90,{CDN}a.jpg\n2,simple,T,Hat,,9.90,{CDN}b.jpg\n"
+    )
+    assert [item.attributes["price"] for item in table if isinstance(item, SourceItem)] == [3.9, 9.9]
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -44,6 +44,7 @@ class TakenRows:
         meanings = {ours: _heading(theirs, headings, rows) for ours, theirs in meant.items()}
         taken = _taken_by(self._feed, headings) | meanings
         self._names = _names(taken, headings)
+        self._instead = _instead(self._feed, taken, headings)
         self.columns = tuple(self._names.get(name, name) for name in rows.columns)
         self.unnamed = frozenset(self._names.get(name, name) for name in rows.unnamed)
         self._told = _told(self._feed, taken)
@@ -121,6 +122,9 @@ class TakenRows:
                 extra += len(pictures_in(value))
             else:
                 values[self._names.get(heading, heading)] = value
+        for ours, others in self._instead.items():
+            if not str(values.get(ours) or "").strip():
+                values |= {ours: row.values[other] for other in reversed(others) if row.values.get(other)}
         if IMAGE in values and (pictures := pictures_in(values[IMAGE])):
             extra += len(pictures) - 1
             values[IMAGE] = pictures[0]
@@ -143,6 +147,18 @@ def _taken_by(feed: Feed | None, headings: tuple[str, ...]) -> dict[str, str]:
         ours: next((spelt[name] for name in names if name in spelt), None) for ours, names in feed.meanings.items()
     }
     return {ours: heading for ours, heading in found.items() if heading is not None}
+
+
+def _instead(feed: Feed | None, taken: Mapping[str, str], headings: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return by our names the headings that hold for a row that leaves out the one that is taken."""
+    if feed is None:
+        return {}
+    spelt = {heading.casefold(): heading for heading in reversed(headings)}
+    found = {
+        ours: [spelt[name] for name in names if name in spelt and spelt[name] != taken.get(ours)]
+        for ours, names in feed.meanings.items()
+    }
+    return {ours: others for ours, others in found.items() if others}
 
 
 def _heading(wanted: str, headings: tuple[str, ...], rows: TableRows) -> str:
