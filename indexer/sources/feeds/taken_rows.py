@@ -123,8 +123,9 @@ class TakenRows:
             else:
                 values[self._names.get(heading, heading)] = value
         for ours, others in self._instead.items():
-            if not str(values.get(ours) or "").strip():
-                values |= {ours: row.values[other] for other in reversed(others) if row.values.get(other)}
+            said = next((row.values[other] for other in others if row.values.get(other)), None)
+            if said is not None and not str(values.get(ours) or "").strip():
+                values[ours] = said
         if IMAGE in values and (pictures := pictures_in(values[IMAGE])):
             extra += len(pictures) - 1
             values[IMAGE] = pictures[0]
