@@ -53,7 +53,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit(f"The tests need Fashion-MNIST. {error}", pytest.ExitCode.USAGE_ERROR)
 
 
-LONGEST = ("stages", "make_targets", "training", "benchmarks", "readme", "make", "reliability", "photographs_model")
+LONGEST = (
+    "stages",
+    "make_targets",
+    "training",
+    "benchmarks",
+    "own_catalogue",
+    "readme",
+    "make",
+    "reliability",
+    "photographs_model",
+)
 """What the names of the files say that take a minute or more, the longest first."""
 
 
