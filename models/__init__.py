@@ -130,7 +130,7 @@ def train_own(
             f"Training needs {error.name}, which is not installed: pip install 'lookalike[train]'"
         ) from error
     seed = bundle.SEED if seed is None else seed
-    training = bundle.OwnTraining(tuple(targets), parts, rarest, seed, heads.RECIPE)
+    training = bundle.OwnTraining(tuple(dict.fromkeys(targets)), parts, rarest, seed, heads.RECIPE)
     return bundle.train_own(examples, training, out, bundle_directory(PHOTOGRAPHS), progress, say, goes_on)
 
 

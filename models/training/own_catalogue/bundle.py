@@ -1,6 +1,7 @@
 """From a shop's products to a bundle that answers in the shop's words."""
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -109,6 +110,7 @@ _SMALLEST_LOOK = 0.04
 _ENOUGH_QUERIES = 30
 _RIDGE_OF_FAMILIARITY = 0.1
 _CHECKED = 24
+_UNREAD_TOLD = 10
 
 
 SEED = 2026
@@ -163,8 +165,10 @@ def train_own(
     seeing = build_seeing(base)
     known = () if goes_on is None else (goes_on / SEEN_FOLDER,)
     sight = see(examples, seeing, kept / SEEN_FOLDER, known, progress)
-    for one in sight.unread:
+    for one in sight.unread[:_UNREAD_TOLD]:
         log(f"left out: {one.id}: {one.reason}")
+    if len(sight.unread) > _UNREAD_TOLD:
+        log(f"left out: {len(sight.unread) - _UNREAD_TOLD} more pictures that can't be read")
     if len(sight.examples) < LEAST_PRODUCTS:
         raise TooFewProducts(
             f"Only {len(sight.examples)} pictures could be read, and {LEAST_PRODUCTS} are needed. "
@@ -180,7 +184,9 @@ def train_own(
     )
     fits = sum(_FOLDS + 1 for _ in branches) * training.recipe.epochs
     counted = _Counting(progress, fits)
-    held_out = _held_out(sight.features, branches, targets, places // pieces, training, kept, counted)
+    fits_kept = kept / f"fits-{_identity(sight, targets, branches, places, training)}"
+    fits_kept.mkdir(exist_ok=True)
+    held_out = _held_out(sight.features, branches, targets, places // pieces, training, fits_kept, counted)
     temperatures = {one.name: _temperature(held_out.logits[one.name], one) for one in targets}
     probabilities = {one.name: _softmax(held_out.logits[one.name] / temperatures[one.name]) for one in targets}
     figures = {one.name: figures_of(probabilities[one.name], one) for one in targets}
@@ -210,7 +216,7 @@ def train_own(
             of,
             ~last_out,
             training.seed,
-            kept / f"{branch.name}-last.npz",
+            fits_kept / f"{branch.name}-last.npz",
             replace(training.recipe, patience=training.recipe.epochs),
             counted.epoch,
         )
@@ -258,6 +264,22 @@ def _branches(
             log(f"{one.name} belongs to the {part}: {choice.reason}")
         of.setdefault(part, []).append(one)
     return [(branch, of[name]) for name, branch in BRANCHES.items() if name in of]
+
+
+def _identity(
+    sight: Sight,
+    targets: Sequence[Learnable],
+    branches: Sequence[tuple[Branch, Sequence[Learnable]]],
+    places: NDArray[np.int64],
+    training: OwnTraining,
+) -> str:
+    """Return what names a run: one over other products, targets or settings does not go on with its fits."""
+    parts = {branch.name: [one.name for one in of] for branch, of in branches}
+    said = [sight.digests, [(one.name, one.values) for one in targets], parts, training.seed, asdict(training.recipe)]
+    digest = hashlib.sha256(json.dumps(said).encode())
+    for array in (places, *(one.labels for one in targets)):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _told(target: Learnable) -> str:
