@@ -80,13 +80,13 @@ def test_all_pictures_are_seen_in_one_pass_and_each_once(
     engine: Engine, embedder: LiteRTEmbedder, test_split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes: list[int] = []
-    real = LiteRTEmbedder.embed
+    real = LiteRTEmbedder.answers
 
     def counted(self: LiteRTEmbedder, views: list[View]) -> Any:
         passes.append(len(views))
         return real(self, views)
 
-    monkeypatch.setattr(LiteRTEmbedder, "embed", counted)
+    monkeypatch.setattr(LiteRTEmbedder, "answers", counted)
     one, two, three = (png_of(image) for image in test_split.images[500:503])
     likes = Strip((Opinion(two), Opinion(three)))
     engine.batch([PictureSearch(one), SimilarItems("test-00001"), Strips((likes,)), PictureSearch(one)])

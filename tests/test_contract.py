@@ -183,7 +183,7 @@ def test_everybody_gets_what_is_described(own: Engine) -> None:
 def test_whoever_has_a_key_gets_what_is_described_and_nobody_else_does(own: Engine, tmp_path: Path) -> None:
     _, secret = create_key(tmp_path / "keys.json", "shop", [Scope.WRITE])
     app = create_app(lambda: own, exposure=Exposure(Gate(Keyring(tmp_path / "keys.json"))))
-    directory = shutil.copytree(own.directory, tmp_path / "catalogue")
+    directory = shutil.copytree(small_catalogue, tmp_path / "catalogue")
     options = ("--workers", "1", "--keys", tmp_path / "keys.json")
     with live_server(
         tmp_path / "log", "--catalogue", directory, *options
@@ -241,7 +241,7 @@ def test_a_generated_client_searches_recommends_writes_and_moderates(
     )
     assert told.returncode == 0, told.stdout + told.stderr
     assert "WARNING" not in told.stdout + told.stderr
-    directory = shutil.copytree(own.directory, tmp_path / "catalogue")
+    directory = shutil.copytree(small_catalogue, tmp_path / "catalogue")
     with live_server(tmp_path / "log", "--catalogue", directory, "--workers", "1") as server:
         asked = subprocess.run(
             [sys.executable, "-c", CLIENT, f"http://127.0.0.1:{server.port}", tmp_path / "picture.png"],

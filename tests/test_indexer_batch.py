@@ -115,7 +115,7 @@ def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         monkeypatch.setattr(pool.Workers, "begin", refuse)
         monkeypatch.setattr(LiteRTEmbedder, "prepare", refuse)
-        monkeypatch.setattr(LiteRTEmbedder, "embed", refuse)
+        monkeypatch.setattr(LiteRTEmbedder, "answers", refuse)
 
     return forbid
 
@@ -184,9 +184,9 @@ def test_a_new_picture_is_embedded_and_new_attributes_beside_it_are_not(
     _another().save(tiles.parent / "1.png")
     tiles.write_text(tiles.read_text().replace(",14", ",24"))
     embedded: list[int] = []
-    embed = LiteRTEmbedder.embed
+    embed = LiteRTEmbedder.answers
     monkeypatch.setattr(
-        LiteRTEmbedder, "embed", lambda self, views: (embedded.append(len(views)), embed(self, views))[1]
+        LiteRTEmbedder, "answers", lambda self, views: (embedded.append(len(views)), embed(self, views))[1]
     )
     assert index(Table(tiles), embedder, catalogue) == IndexReport(0, 2, 4, 2)
     assert embedded == [1]

@@ -687,7 +687,7 @@ def test_a_second_run_asks_for_what_is_new_only(
             raise AssertionError("a picture was prepared or embedded")
 
         patched.setattr(indexing.Workers, "begin", refuse)
-        patched.setattr(LiteRTEmbedder, "embed", refuse)
+        patched.setattr(LiteRTEmbedder, "answers", refuse)
         server.forget()
         same = indexing.index(_source(server, *rows), embedder, catalogue, workers=1)
         assert same == IndexReport(added=0, updated=0, unchanged=3, generation=1)

@@ -94,13 +94,13 @@ def test_a_picture_is_embedded_once_and_searched_for_in_one_transaction(
     shop: FlaskClient, transactions: list[int], png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embedded = [0]
-    embed = LiteRTEmbedder.embed
+    embed = LiteRTEmbedder.answers
 
     def counted(embedder: LiteRTEmbedder, views: Any) -> Any:
         embedded[0] += 1
         return embed(embedder, views)
 
-    monkeypatch.setattr(LiteRTEmbedder, "embed", counted)
+    monkeypatch.setattr(LiteRTEmbedder, "answers", counted)
     for ask in (
         lambda: shop.post("/v1/search", data=png, content_type="image/png"),
         lambda: shop.post("/search", data={"image": (io.BytesIO(png), "x.png")}, follow_redirects=True),
