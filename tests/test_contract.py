@@ -223,7 +223,7 @@ print(json.dumps([found.hits[0].item.id, len(strip.hits), written.status_code, v
 
 
 def test_a_generated_client_searches_recommends_writes_and_moderates(
-    own: Engine, project: Path, png: bytes, tmp_path: Path
+    own: Engine, small_catalogue: Path, project: Path, png: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "openapi.json").write_bytes(create_app(lambda: own).test_client().get(DESCRIPTION).data)
     (tmp_path / "picture.png").write_bytes(png)

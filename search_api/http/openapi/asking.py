@@ -19,11 +19,14 @@ from search_api.http.openapi.parts import (
     ref,
 )
 from search_api.http.reading.json_bodies import MOST_EXAMPLES, MOST_WEIGHT
-from search_api.parameters import PICTURE, QUERY
+from search_api.parameters import PICTURE, Q, QUERY
 
 _SENT_AGAIN = (404, 409)
 _OPTIONS: Json = {parameter.name: in_json(parameter) for parameter in (*QUERY, *PICTURE)}
 _OF_ITEM: Json = {name: one for name, one in _OPTIONS.items() if name != "box"} | {"box": NOTHING}
+_WORDS: Json = {"type": "string", "minLength": 1, "pattern": "[^\\s]", "description": Q.description}
+"""Words that are all there is to search by: one at least."""
+
 _OF_LIKENESS = ("weights", "look", "q_weight")
 SEARCH_SCHEMAS: Json = {
     "ItemSearch": only(object_of(item_id=NAME, optional={"image": NOTHING, "image_url": NOTHING, **_OF_ITEM})),
@@ -31,7 +34,7 @@ SEARCH_SCHEMAS: Json = {
     "AddressSearch": only(object_of(image_url=ADDRESS, optional={"item_id": NOTHING, "image": NOTHING, **_OPTIONS})),
     "WordsSearch": only(
         object_of(
-            q=_OPTIONS["q"],
+            q=_WORDS,
             optional={"item_id": NOTHING, "image": NOTHING, "image_url": NOTHING}
             | {name: one for name, one in _OF_ITEM.items() if name not in {"q", *_OF_LIKENESS}},
         )
