@@ -183,7 +183,7 @@ def test_everybody_gets_what_is_described(own: Engine) -> None:
 def test_whoever_has_a_key_gets_what_is_described_and_nobody_else_does(own: Engine, tmp_path: Path) -> None:
     _, secret = create_key(tmp_path / "keys.json", "shop", [Scope.WRITE])
     app = create_app(lambda: own, exposure=Exposure(Gate(Keyring(tmp_path / "keys.json"))))
-    directory = shutil.copytree(small_catalogue, tmp_path / "catalogue")
+    directory = shutil.copytree(own.directory, tmp_path / "catalogue")
     options = ("--workers", "1", "--keys", tmp_path / "keys.json")
     with live_server(
         tmp_path / "log", "--catalogue", directory, *options
@@ -223,7 +223,7 @@ print(json.dumps([found.hits[0].item.id, len(strip.hits), written.status_code, v
 
 
 def test_a_generated_client_searches_recommends_writes_and_moderates(
-    own: Engine, small_catalogue: Path, project: Path, png: bytes, tmp_path: Path
+    own: Engine, engine: Engine, small_catalogue: Path, project: Path, png: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "openapi.json").write_bytes(create_app(lambda: own).test_client().get(DESCRIPTION).data)
     (tmp_path / "picture.png").write_bytes(png)
@@ -254,4 +254,4 @@ def test_a_generated_client_searches_recommends_writes_and_moderates(
     best, recommended, written, verdict, again = json.loads(asked.stdout)
     assert (best, recommended, written) == ("test-00042", 5, 201)
     assert verdict in DECISIONS
-    assert again == own.item("test-00042").best_class.value
+    assert again == engine.item("test-00042").best_class.value

@@ -19,7 +19,7 @@ from search_api.http.openapi.parts import (
     ref,
 )
 from search_api.http.reading.json_bodies import MOST_EXAMPLES, MOST_WEIGHT
-from search_api.parameters import PICTURE, Q, QUERY
+from search_api.parameters import PICTURE, QUERY, Q
 
 _SENT_AGAIN = (404, 409)
 _OPTIONS: Json = {parameter.name: in_json(parameter) for parameter in (*QUERY, *PICTURE)}
