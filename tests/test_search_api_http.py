@@ -405,6 +405,7 @@ def test_every_error_that_a_request_can_meet_has_a_status() -> None:
         "unknown-kind", "catalogue-in-use", "not-repairable", "backup-unusable",
         "address-in-use", "address-not-allowed", "invalid-address",
         "server-failed", "error", "invalid-prefix", "log-not-writable",
+            "target-unusable", "too-few-products", "nothing-gained", "not-learned",
     }  # fmt: skip
     for room in (model_errors, indexer_errors, api_errors):
         for kind in vars(room).values():
