@@ -7,7 +7,7 @@ they find what the shop says, and catalogues of models that tell the class alone
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.fields import PREDICTED
+from indexer.fields import ATTRIBUTES, PREDICTED
 from indexer.predictions import CLASS, Predicted, TargetPrediction
 
 PROBABILITY = "~"
@@ -15,33 +15,37 @@ PROBABILITY = "~"
 
 
 def with_told(attributes: Mapping[str, Any], predicted: Predicted) -> dict[str, Any]:
-    """Return the attributes that are kept: an item's own, and what is predicted beside the class."""
-    kept = dict(attributes)
+    """Return the attributes that are kept: an item's own, and what is predicted beside the class.
+
+    An attribute of the shop's that is called as what is predicted is kept behind `attributes.`.
+    """
+    told: dict[str, Any] = {}
     for target, best in predicted.items():
         if target != CLASS:
-            kept[PREDICTED + target] = best.value
-            kept[PREDICTED + target + PROBABILITY] = float(best.probability)
-    return kept
+            told[PREDICTED + target] = best.value
+            told[PREDICTED + target + PROBABILITY] = float(best.probability)
+    return {ATTRIBUTES + name if name in told else name: value for name, value in attributes.items()} | told
 
 
 def without_told(kept: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, TargetPrediction]]:
     """Return an item's own attributes of those that are kept, and what is predicted beside the class."""
     told = {
-        name.removeprefix(PREDICTED): TargetPrediction(kept[name], kept[name + PROBABILITY])
-        for name in kept
-        if name.startswith(PREDICTED) and name + PROBABILITY in kept
+        name.removeprefix(PREDICTED): TargetPrediction(value, kept[name + PROBABILITY])
+        for name, value in kept.items()
+        if name.startswith(PREDICTED) and isinstance(value, str) and _is_share(kept.get(name + PROBABILITY))
     }
     taken = {PREDICTED + target + mark for target in told for mark in ("", PROBABILITY)}
-    return {name: value for name, value in kept.items() if name not in taken}, told
+    hidden = {ATTRIBUTES + PREDICTED + target for target in told}
+    own = {
+        name.removeprefix(ATTRIBUTES) if name in hidden else name: value
+        for name, value in kept.items()
+        if name not in taken
+    }
+    return own, told
 
 
-def clash(attributes: Mapping[str, Any], predicted: Predicted) -> str | None:
-    """Return why an item's own attributes can't be kept beside what is predicted; None where they can."""
-    for target in predicted:
-        name = PREDICTED + target
-        if name in attributes:
-            return f"{name} is what the model says. Give the attribute another name."
-    return None
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float) and 0 <= value <= 1
 
 
 def is_probability(name: str) -> bool:

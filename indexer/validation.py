@@ -5,6 +5,7 @@ from typing import Any
 
 from indexer.fields import COLOUR_FIELDS, LONGEST_ID, LONGEST_NAME, can_name_attribute, is_id
 from indexer.filters import is_scalar
+from indexer.told_values import is_probability
 
 LONGEST_LIST = 1000
 """Members that a list in an attribute may have."""
@@ -27,6 +28,8 @@ def name_error(name: Any) -> str | None:
     """Return why something can't name an attribute; None when it can."""
     if name in COLOUR_FIELDS:
         return f"{name!r} can't name an attribute: filters ask by it for the colours seen. Give it another name."
+    if isinstance(name, str) and is_probability(name):
+        return f"{_shortened(name)} can't name an attribute: it is how probable a prediction is. Give it another name."
     if not can_name_attribute(name):
         return f"{_shortened(name)} can't name an attribute. Give it a plain name of 1 to {LONGEST_NAME} characters."
     return None

@@ -19,6 +19,9 @@ import models
 from commands.command_line import main
 from commands.composition import open_engine
 from indexer.catalogue.local import LocalCatalogue
+from indexer.predictions import Predicted, TargetPrediction, predicted_class
+from indexer.told_values import with_told, without_told
+from indexer.validation import attribute_error
 from models.card import Target, read_card
 from models.errors import BundleTooNew, NothingGained, TargetUnusable, TooFewProducts
 from models.pictures.decoding import decode
@@ -403,3 +406,27 @@ def test_the_command_says_what_it_needs(arguments: list[str], says: str, tmp_pat
     assert done.exit_code in (1, 2)
     assert says in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_shop_s_attributes_are_never_taken_for_what_a_model_says() -> None:
+    own = {"predicted.type": "by hand", "predicted.x": "linen", "predicted.x~": "certain", "price": 3}
+    some: tuple[Predicted, ...] = ({}, predicted_class("Bag", 0.5), {"type": TargetPrediction("Shirts", 0.75)})
+    for predicted in some:
+        kept, told = without_told(json.loads(json.dumps(with_told(own, predicted))))
+        assert kept == own
+        assert told == {target: best for target, best in predicted.items() if target != "class"}
+    assert "how probable a prediction is" in str(attribute_error({"predicted.x~": 0.5}))
+    assert attribute_error({"predicted.x": "linen"}) is None
+
+
+@pytest.mark.parametrize("probability", ["certain", "3", "0.5"])
+def test_a_column_called_as_a_probability_is_refused_with_a_reason(probability: str, tmp_path: Path) -> None:
+    (one,) = drawn(1)
+    row = {"id": one.id, "predicted.x": "linen", "predicted.x~": probability}
+    table = write_table(tmp_path, [row], [one])
+    done = CliRunner().invoke(main, ["index", str(table), "--catalogue", str(tmp_path / "catalogue")])
+    assert done.exit_code in (1, 3)
+    report = tmp_path / "catalogue" / "failures.jsonl"
+    said_of_it = done.output + (report.read_text() if report.exists() else "")
+    assert "how probable a prediction is" in said_of_it
+    assert "Traceback" not in said_of_it

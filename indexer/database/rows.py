@@ -17,7 +17,7 @@ from indexer.database.sql_filters import where_clause
 from indexer.errors import UnknownItem, VersionConflict
 from indexer.predictions import CLASS, predicted_class
 from indexer.records import AttributeUpdate, DisplayCopy, Item, PictureInfo, Record
-from indexer.told_values import clash, with_told, without_told
+from indexer.told_values import with_told, without_told
 from indexer.validation import attribute_error, id_error
 from models.arrays import Vectors
 from models.colours.garment_colours import colours_text, read_colours
@@ -276,8 +276,7 @@ def check_change(change: Record | AttributeUpdate, dim: int, classes: Sequence[s
         raise ValueError(error)
     if isinstance(change, Record):
         _check_seen(change, dim, classes)
-    predicted = change.predicted if isinstance(change, Record) else {}
-    if error := attribute_error(change.attributes) or clash(change.attributes, predicted):
+    if error := attribute_error(change.attributes):
         raise ValueError(f"{change.id}: {error}")
 
 
